@@ -1,0 +1,229 @@
+"""The guard's first half: loaded at every start of Python by `indexguard.pth`, it waits for pip.
+
+Every Python process pays for this module, so it imports nothing but `sys`, reads no file and no environment variable,
+and does nothing but put one finder into `sys.meta_path`. When pip's own modules are imported, the other half
+(`indexguard.inpip`) is loaded from beside this file and takes over.
+
+It cannot fail outside pip. Inside pip, if the other half cannot run, pip's package finder refuses to work; everything
+else of pip (`pip --version`, `pip list`, `pip uninstall`) goes on, so that the environment can be repaired.
+"""
+
+# No `from __future__ import annotations`: that is an import like any other, and would be the second module at start-up.
+import sys
+
+TYPE_CHECKING = False  # what type checkers take for typing.TYPE_CHECKING; typing itself costs a bare start of Python
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import CodeType, ModuleType
+    from typing import Any
+
+# Matched as suffixes: `pipenv.patched.pip._internal...` is a pip too. `pip` itself is not watched, because pip's own
+# runner for build dependencies (`__pip-runner__`, pip 22.3 and later) answers for that name before anybody else.
+_FINDER = "pip._internal.index.package_finder"
+_MAIN_PARSER = "pip._internal.cli.main_parser"
+_BASE_COMMAND = "pip._internal.cli.base_command"
+_OLD_FINDERS = ("pip._internal.index", "pip.index")  # where PackageFinder was in pip 10-19 and before pip 10
+_FIRST = "pip._internal"
+_WATCHED = (_FINDER, _MAIN_PARSER, _BASE_COMMAND, *_OLD_FINDERS, _FIRST)
+
+# Why the other half could not run, once that is known: the finder may be imported later than the module that showed it.
+_failures = []  # type: list[Exception]
+
+
+def install() -> None:
+    """Watch for pip. May be called any number of times: pip's build isolation runs every .pth file two or three times."""
+    for entry in sys.meta_path:
+        if getattr(entry, "indexguard_hook", None) is True:
+            return
+    sys.meta_path.insert(0, Finder)
+    # pip may be there already, when somebody calls this later than at start-up.
+    for name in [name for name in sys.modules if name.endswith(_WATCHED)]:
+        watched = _which(name)
+        module = sys.modules.get(name)
+        if watched and module is not None:
+            _after_import(watched, module)
+
+
+class Finder:
+    """The entry of `sys.meta_path`; the class itself, because there is no state to keep."""
+
+    indexguard_hook = True
+
+    @staticmethod
+    def find_spec(name: "str", path: "Sequence[str] | None" = None, target: "ModuleType | None" = None) -> "Any":
+        """Return nothing for a name that is not watched; else the real spec, with a loader that activates the guard.
+
+        Runs for every import of every process (140-270 ns), hence nothing before this comparison.
+        """
+        if not name.endswith(_WATCHED):
+            return None
+        watched = _which(name)
+        if watched is None:
+            return None
+        if watched == _FIRST:
+            _move_to_front()
+            return None
+        return _find_spec(watched, name, path, target)
+
+
+def _which(name: "str") -> "str | None":
+    """Return which of the watched modules this is, if any: `xpip._internal` is none."""
+    for watched in _WATCHED:
+        if name == watched or name.endswith("." + watched):
+            return watched
+    return None
+
+
+def _move_to_front() -> None:
+    # Others put their finders before ours after start-up; before pip's modules are looked up we go back to the front.
+    # Moving is safe while importlib walks this list: it is past our old place, and what is before it has been asked.
+    if sys.meta_path[0] is not Finder and Finder in sys.meta_path:
+        sys.meta_path.remove(Finder)
+        sys.meta_path.insert(0, Finder)
+
+
+def _find_spec(
+    watched: "str", name: "str", path: "Sequence[str] | None", target: "ModuleType | None"
+) -> "ModuleSpec | None":
+    # All other finders are asked, not only the path finder: pip may run from a wheel, a zipapp or an editable install.
+    for entry in list(sys.meta_path):
+        find_spec = getattr(entry, "find_spec", None)
+        if entry is Finder or find_spec is None:
+            continue
+        spec = find_spec(name, path, target)
+        if spec is not None:
+            if spec.loader is not None and not isinstance(spec.loader, Loader):
+                spec.loader = Loader(spec.loader, watched)
+            return spec  # type: ignore[no-any-return]  # a finder returns what it likes
+    return None
+
+
+class Loader:
+    """Stands before the real loader until the module has been executed.
+
+    The real loader is not changed: zipimporter has no `exec_module` before Python 3.10 (so that setting one on the
+    instance does nothing), and later one instance serves all modules of a zip file.
+    """
+
+    def __init__(self, real: "Any", watched: "str") -> None:
+        self._real = real
+        self._watched = watched
+
+    def __getattr__(self, name: "str") -> "Any":
+        # get_code, get_source, get_data, is_package ...: runpy, inspect and pkgutil ask the spec's loader.
+        return getattr(self._real, name)
+
+    def create_module(self, spec: "ModuleSpec") -> "ModuleType | None":
+        """Let the real loader create the module, if it wants to."""
+        create_module = getattr(self._real, "create_module", None)
+        return None if create_module is None else create_module(spec)  # type: ignore[no-any-return]  # as above
+
+    def exec_module(self, module: "ModuleType") -> None:
+        """Execute the module with its real loader, then hand it to the guard."""
+        # pip must not see that we were here.
+        module.__loader__ = self._real
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._real
+        exec_module = getattr(self._real, "exec_module", None)
+        if exec_module is not None:
+            exec_module(module)
+        else:
+            code = self._real.get_code(module.__name__)  # type: CodeType
+            exec(code, module.__dict__)  # noqa: S102  # what importlib itself does
+        _after_import(self._watched, module)
+
+
+def _after_import(watched: "str", module: "ModuleType") -> None:
+    """Activate the guard on a pip module that has just been executed. Refuse in its place if that is not possible."""
+    if watched == _FIRST or (watched in _OLD_FINDERS and not hasattr(module, "PackageFinder")):
+        return
+    try:
+        if watched in _OLD_FINDERS:
+            raise RuntimeError("this pip is too old: the guard knows pip 20.3.4 and later")  # noqa: TRY301  # one way out
+        _load_guard().on_load(module)
+    except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded
+        _failures.append(error)
+    if _failures:
+        _refuse(watched, module, _failures[0])
+
+
+def _load_guard() -> "Any":
+    """Return `indexguard.inpip`, loaded from beside this file: sys.path, PYTHONPATH and the folder pip runs in play no part.
+
+    Raises ImportError if another `indexguard` is in the way, and whatever the import raises.
+    """
+    import importlib.util
+    import os
+
+    folder = os.path.join(_here(), "indexguard")
+    init = os.path.join(folder, "__init__.py")
+    package = sys.modules.get("indexguard")
+    if package is None:
+        spec = importlib.util.spec_from_file_location("indexguard", init, submodule_search_locations=[folder])
+        if spec is None or spec.loader is None:
+            raise ImportError("cannot load " + init)
+        package = importlib.util.module_from_spec(spec)
+        sys.modules["indexguard"] = package
+        try:
+            spec.loader.exec_module(package)
+        except BaseException:
+            del sys.modules["indexguard"]
+            raise
+    elif not _is_same_file(getattr(package, "__file__", None), init):
+        raise ImportError("another module named indexguard is in the way: " + str(getattr(package, "__file__", package)))
+    return importlib.import_module("indexguard.inpip")
+
+
+def _here() -> "str":
+    import os
+
+    return os.path.dirname(os.path.abspath(__file__))
+
+
+def _is_same_file(one: "str | None", other: "str") -> "bool":
+    import os
+
+    try:
+        return one == other or (one is not None and os.path.samefile(one, other))
+    except OSError:
+        return False
+
+
+def _refuse(watched: "str", module: "ModuleType", error: "Exception") -> None:
+    """Replace the one function of `module` that must not run unguarded by one that raises pip's InstallationError.
+
+    Raises ImportError if there is no such function to replace.
+    """
+    root = module.__name__[: len(module.__name__) - len(watched)] + "pip"
+    text = _explain(error)
+
+    def refuse(*_args: "Any", **_kwargs: "Any") -> "Any":
+        raise _installation_error(root, watched)(text)
+
+    if watched == _MAIN_PARSER:
+        # `pip --python OTHER` (pip 22.3 and later) hands over to another process before the finder is imported.
+        if hasattr(module, "identify_python_interpreter"):
+            module.identify_python_interpreter = refuse
+    elif watched != _BASE_COMMAND:
+        finder = getattr(module, "PackageFinder", None)
+        if finder is None:
+            raise ImportError(text) from error
+        finder.__init__ = refuse
+
+
+def _installation_error(root: "str", watched: "str") -> "type[Exception]":
+    # pip's main function prints this class as one clean message; pip imports it long before it looks for packages.
+    exceptions = sys.modules.get(root + (".exceptions" if watched == "pip.index" else "._internal.exceptions"))
+    return getattr(exceptions, "InstallationError", ImportError)
+
+
+def _explain(error: "Exception") -> "str":
+    python = sys.executable or "python"
+    return (
+        "indexguard is installed in {} but cannot run, so pip may not look for packages.\n"
+        "  code: {}\n"
+        "  reason: {}: {}\n"
+        '  hint: "{} -m pip uninstall indexguard" still works, and so does every other command that fetches nothing;\n'
+        "        then install indexguard again, from an index that you trust."
+    ).format(_here(), getattr(error, "code", "guard-broken"), type(error).__name__, error, python)

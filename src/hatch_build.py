@@ -1,0 +1,280 @@
+"""Build step: private copies of four packages inside the wheel, and its bill of materials.
+
+pip carries its own copies of what it needs, and so do we, for the same reason: `pip uninstall wrapt` must not disable
+the pip that would put it back. The copies are made from the isolated build environment, whose contents are pinned in
+pyproject.toml; no third-party code is in the repository or in the sdist.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import tempfile
+from importlib.metadata import Distribution, distribution
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+VENDOR = "src/indexguard/_vendor"
+
+_WRAPT_NOTE = '''"""Written by indexguard's build in the place of wrapt's module of this name: pure Python, no import hooks."""
+'''
+
+
+class Recipe(NamedTuple):
+    """What is carried of one package."""
+
+    modules: tuple[str, ...]
+    """Modules that are copied."""
+    instead: dict[str, str]
+    """Modules that are written in the place of the package's own: name to text."""
+    note: str
+    """What a reader of the bill of materials must know."""
+
+
+RECIPES = {
+    "packaging": Recipe(
+        modules=(
+            "__init__.py",
+            "_elffile.py",
+            "_manylinux.py",
+            "_musllinux.py",
+            "_parser.py",
+            "_ranges.py",
+            "_tokenizer.py",
+            "markers.py",
+            "ranges.py",
+            "requirements.py",
+            "specifiers.py",
+            "tags.py",
+            "utils.py",
+            "version.py",
+        ),
+        instead={},
+        note="names, versions, specifiers, requirements and tags only",
+    ),
+    "platformdirs": Recipe(
+        modules=("__init__.py", "android.py", "api.py", "macos.py", "unix.py", "version.py", "windows.py"),
+        instead={},
+        note="imports of itself made relative",
+    ),
+    "tomli": Recipe(
+        modules=("__init__.py", "_parser.py", "_re.py", "_types.py"),
+        instead={},
+        note="pure Python",
+    ),
+    # wrapt's own __init__ imports asyncio, which costs as much as all the rest of the guard (16-35 ms in each pip run);
+    # its __wrapt__ looks for a C extension; its importer needs importlib.metadata.
+    "wrapt": Recipe(
+        modules=("exceptions.py", "patches.py", "wrappers.py"),
+        instead={
+            "__init__.py": _WRAPT_NOTE
+            + """
+from .__wrapt__ import BaseObjectProxy, BoundFunctionWrapper, CallableObjectProxy, FunctionWrapper
+from .patches import resolve_path, unwrap_object, wrap_function_wrapper, wrap_object
+
+__all__ = [
+    "BaseObjectProxy",
+    "BoundFunctionWrapper",
+    "CallableObjectProxy",
+    "FunctionWrapper",
+    "resolve_path",
+    "unwrap_object",
+    "wrap_function_wrapper",
+    "wrap_object",
+]
+""",
+            "__wrapt__.py": _WRAPT_NOTE
+            + """
+from .wrappers import BoundFunctionWrapper, CallableObjectProxy, FunctionWrapper
+from .wrappers import ObjectProxy as BaseObjectProxy
+
+__all__ = ["BaseObjectProxy", "BoundFunctionWrapper", "CallableObjectProxy", "FunctionWrapper"]
+""",
+            "importer.py": _WRAPT_NOTE
+            + '''
+
+def register_post_import_hook(hook, name):
+    """Refuse: wrap modules that are already imported."""
+    raise NotImplementedError("indexguard carries wrapt without its import hooks")
+''',
+        },
+        note="function wrappers and patching only, pure Python; __init__, __wrapt__ and importer are indexguard's",
+    ),
+}
+
+
+class VendorBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its parameter is a class of hatchling's inner works
+    """Fills `_vendor` before hatchling collects the files of a wheel or an editable wheel."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # hatchling's signature
+        """Write the copies and the bill of materials.
+
+        Raises RuntimeError if the build environment does not hold exactly the pinned packages, or if a copy would import
+        something that is not carried.
+        """
+        pins = dict(pin.split("==") for pin in self.metadata.build.requires)
+        sources = {name: _find_distribution(name, pins[name]) for name in RECIPES}
+        synchronise(Path(self.root, VENDOR), vendored_files(sources))
+
+        # hatchling wants a file, and names it as it is named here (PEP 770: .dist-info/sboms/).
+        self._scratch = tempfile.TemporaryDirectory()
+        bill = Path(self._scratch.name, f"{self.metadata.core.name}.cdx.json")
+        text = json.dumps(bill_of_materials(self.metadata.version, sources), indent=2)
+        bill.write_text(text + "\n", encoding="utf-8", newline="\n")
+        build_data["sbom_files"].append(str(bill))
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002  # as above
+        """Remove what only hatchling needed."""
+        self._scratch.cleanup()
+
+
+def _find_distribution(name: str, version: str) -> Distribution:
+    found = distribution(name)
+    if found.version != version:
+        raise RuntimeError(f"this build needs {name}=={version}, the build environment has {found.version}")
+    return found
+
+
+def vendored_files(sources: dict[str, Distribution]) -> dict[str, bytes]:
+    """Return every file of `_vendor`: its path below that folder, and its content.
+
+    The same on every Python and platform: modules and licences only, never a compiled file, whatever wheel was
+    installed. Raises RuntimeError for a module that is missing or that imports what is not carried.
+    """
+    lines = [f"* {name} {source.version}: {RECIPES[name].note}" for name, source in sources.items()]
+    intro = '"""Private copies of other projects, made by indexguard\'s build. Each folder holds its licence.\n\n'
+    files = {"__init__.py": (intro + "\n".join(lines) + '\n"""\n').encode()}
+    for name, source in sources.items():
+        recipe = RECIPES[name]
+        for module in recipe.modules:
+            text = _read(source, f"{name}/{module}").decode("utf-8")
+            files[f"{name}/{module}"] = with_relative_imports(text, name).encode()
+        for module, text in recipe.instead.items():
+            files[f"{name}/{module}"] = text.encode()
+        for licence in _licence_files(source):
+            files[f"{name}/{licence.name}"] = licence.locate().read_bytes()
+    for path in files:
+        if path.endswith(".py"):
+            _check_imports(path, files)
+    return files
+
+
+def _read(source: Distribution, path: str) -> bytes:
+    # Not Distribution.read_text: that one reads only inside of .dist-info.
+    file = Path(str(source.locate_file(path)))
+    if not file.is_file():
+        raise RuntimeError(f"{source.metadata['Name']} {source.version} has no {path}")
+    return file.read_bytes()
+
+
+def _licence_files(source: Distribution) -> list[Any]:
+    files = [file for file in source.files or [] if file.parts[-2:-1] == ("licenses",) and ".dist-info" in file.parts[0]]
+    if not files:
+        raise RuntimeError(f"{source.metadata['Name']} {source.version} comes without a licence file")
+    return sorted(files)
+
+
+def with_relative_imports(text: str, package: str) -> str:
+    """Return the source of a top-level module of `package`, its `from package.x import y` as `from .x import y`.
+
+    Found in the syntax tree, because docstrings hold such lines too. Anything that cannot be said relatively
+    (`import package.x`) is left as it is, and refused by the check that follows.
+    """
+    lines = text.splitlines(keepends=True)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and _is_within(node.module or "", package):
+            line = lines[node.lineno - 1]
+            absolute = f"from {node.module} "
+            relative = f"from .{(node.module or '')[len(package) + 1 :]} "
+            if not line[node.col_offset :].startswith(absolute):
+                raise RuntimeError(f"{package}: cannot make line {node.lineno} relative: {line.strip()}")
+            lines[node.lineno - 1] = line[: node.col_offset] + relative + line[node.col_offset + len(absolute) :]
+    return "".join(lines)
+
+
+def _is_within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def _check_imports(path: str, files: dict[str, bytes]) -> None:
+    """Raise RuntimeError if the module at `path` imports one of the packages absolutely, or a sibling that is not there."""
+    folder = PurePosixPath(path).parent
+    for node in ast.walk(ast.parse(files[path])):
+        if isinstance(node, ast.Import):
+            absolute = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            absolute = [node.module or ""]
+        elif isinstance(node, ast.ImportFrom) and node.level == 1:
+            absolute = []
+            wanted = [node.module] if node.module else [alias.name for alias in node.names]
+            for name in wanted:
+                if f"{folder / name}.py" not in files:
+                    raise RuntimeError(f"{path}: line {node.lineno} imports .{name}, which is not carried")
+        elif isinstance(node, ast.ImportFrom):
+            raise RuntimeError(f"{path}: line {node.lineno} imports from outside of its package")
+        else:
+            continue
+        if any(_is_within(module, package) for module in absolute for package in RECIPES):
+            raise RuntimeError(f"{path}: line {node.lineno} imports a package that only the user may have")
+
+
+def synchronise(folder: Path, files: dict[str, bytes]) -> None:
+    """Make `folder` hold exactly `files`. What is right already is not touched: a pip may be reading it."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path.suffix != ".pyc" and path.relative_to(folder).as_posix() not in files:
+            path.unlink()
+    for name, content in files.items():
+        path = folder / name
+        if path.is_file() and path.read_bytes() == content:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(path.name + ".new")
+        new.write_bytes(content)
+        new.replace(path)
+
+
+def bill_of_materials(version: str, sources: dict[str, Distribution]) -> dict[str, Any]:
+    """Return the CycloneDX 1.6 document for PEP 770: what is in the wheel that is not ours.
+
+    No serial number and no time: the same inputs must give the same wheel.
+    """
+    components = [
+        {
+            "type": "library",
+            "bom-ref": f"pkg:pypi/{name}@{source.version}",
+            "name": name,
+            "version": source.version,
+            "scope": "required",
+            "licenses": [{"expression": source.metadata["License-Expression"]}],
+            "purl": f"pkg:pypi/{name}@{source.version}",
+            "pedigree": {"notes": f"copied to indexguard/_vendor/{name}: {RECIPES[name].note}"},
+        }
+        for name, source in sources.items()
+    ]
+    own = f"pkg:pypi/indexguard@{version}"
+    return {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "component": {
+                "type": "library",
+                "bom-ref": own,
+                "name": "indexguard",
+                "version": version,
+                "licenses": [{"expression": "MIT"}],
+                "purl": own,
+            }
+        },
+        "components": components,
+        "dependencies": [
+            {"ref": own, "dependsOn": [component["bom-ref"] for component in components]},
+            *({"ref": component["bom-ref"]} for component in components),
+        ],
+    }
