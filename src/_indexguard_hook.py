@@ -15,7 +15,7 @@ TYPE_CHECKING = False  # what type checkers take for typing.TYPE_CHECKING; typin
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
-    from types import CodeType, ModuleType
+    from types import ModuleType
     from typing import Any
 
 # Matched as suffixes: `pipenv.patched.pip._internal...` is a pip too. `pip` itself is not watched, because pip's own
@@ -28,7 +28,7 @@ _FIRST = "pip._internal"
 _WATCHED = (_FINDER, _MAIN_PARSER, _BASE_COMMAND, *_OLD_FINDERS, _FIRST)
 
 # Why the other half could not run, once that is known: the finder may be imported later than the module that showed it.
-_failures = []  # type: list[Exception]
+_failures: "list[Exception]" = []
 
 
 def install() -> None:
@@ -117,7 +117,7 @@ class Loader:
     def create_module(self, spec: "ModuleSpec") -> "ModuleType | None":
         """Let the real loader create the module, if it wants to."""
         create_module = getattr(self._real, "create_module", None)
-        return None if create_module is None else create_module(spec)  # type: ignore[no-any-return]  # as above
+        return None if create_module is None else create_module(spec)
 
     def exec_module(self, module: "ModuleType") -> None:
         """Execute the module with its real loader, then hand it to the guard."""
@@ -129,8 +129,7 @@ class Loader:
         if exec_module is not None:
             exec_module(module)
         else:
-            code = self._real.get_code(module.__name__)  # type: CodeType
-            exec(code, module.__dict__)  # noqa: S102  # what importlib itself does
+            exec(self._real.get_code(module.__name__), module.__dict__)  # noqa: S102  # what importlib itself does
         _after_import(self._watched, module)
 
 
@@ -171,7 +170,9 @@ def _load_guard() -> "Any":
             del sys.modules["indexguard"]
             raise
     elif not _is_same_file(getattr(package, "__file__", None), init):
-        raise ImportError("another module named indexguard is in the way: " + str(getattr(package, "__file__", package)))
+        raise ImportError(
+            "another module named indexguard is in the way: " + str(getattr(package, "__file__", package))
+        )
     return importlib.import_module("indexguard.inpip")
 
 
@@ -204,7 +205,7 @@ def _refuse(watched: "str", module: "ModuleType", error: "Exception") -> None:
     if watched == _MAIN_PARSER:
         # `pip --python OTHER` (pip 22.3 and later) hands over to another process before the finder is imported.
         if hasattr(module, "identify_python_interpreter"):
-            module.identify_python_interpreter = refuse
+            module.__dict__["identify_python_interpreter"] = refuse
     elif watched != _BASE_COMMAND:
         finder = getattr(module, "PackageFinder", None)
         if finder is None:

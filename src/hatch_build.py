@@ -170,7 +170,9 @@ def _read(source: Distribution, path: str) -> bytes:
 
 
 def _licence_files(source: Distribution) -> list[Any]:
-    files = [file for file in source.files or [] if file.parts[-2:-1] == ("licenses",) and ".dist-info" in file.parts[0]]
+    files = [
+        file for file in source.files or [] if file.parts[-2:-1] == ("licenses",) and ".dist-info" in file.parts[0]
+    ]
     if not files:
         raise RuntimeError(f"{source.metadata['Name']} {source.version} comes without a licence file")
     return sorted(files)
