@@ -1,0 +1,74 @@
+"""Secrets kept out of the log: credentials in URLs, proxies and options, tokens by their form.
+
+What is doubtful is masked: a log line that says too little is a nuisance, one that holds a password is an incident.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+MASK = "****"
+
+MAX_ARGUMENTS = 200
+MAX_ARGUMENT = 1000
+
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:/{2,})(?P<rest>.*?)(?=[A-Za-z][A-Za-z0-9+.-]*://|\Z)", re.DOTALL)
+_PORT = re.compile(r"\d*")
+_TELLING = r"token|secret|passw|pwd|api[-_]?key|access[-_]?key|private[-_]?key|credential|authorization|cookie"
+# A setting, not a requirement: the sign is a single one (`token=x`), never that of a version range (`token==1.0`).
+_SETTING = re.compile(
+    rf"(?P<key>[\w.-]*(?:{_TELLING})[\w.-]*\s*(?:(?<![<>!~=])=(?!=)|:))\s*(?P<value>\S.*)", re.IGNORECASE | re.DOTALL
+)
+_SECRET_OPTION = re.compile(rf"--?[\w-]*(?:{_TELLING})[\w-]*", re.IGNORECASE)
+_TOKEN = re.compile(
+    r"(?i:\b(?:bearer|basic)\s+)[A-Za-z0-9+/=._~-]{8,}"
+    r"|\bpypi-AgE[\w-]{16,}|\bgh[pousr]_\w{16,}|\bgithub_pat_\w{16,}|\bgl[a-z]{2,5}-[\w-]{20,}"
+    r"|\bAKIA[0-9A-Z]{16}\b|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
+)
+
+
+def redact_text(text: str) -> str:
+    """Return ``text`` without the credentials and queries of the URLs in it, and without well-known tokens."""
+    return _TOKEN.sub(MASK, _URL.sub(_redact_url, text))
+
+
+def redact_command(argv: Sequence[str]) -> list[str]:
+    """Return a command line fit for the log, each argument and their number bounded.
+
+    Masked: whatever stands before the host of a URL or of a ``--proxy``, queries and fragments of URLs, values of
+    settings and options whose names speak of a secret, tokens known by their form.
+    """
+    shown = []
+    previous = ""
+    for argument in argv[:MAX_ARGUMENTS]:
+        text = MASK if _SECRET_OPTION.fullmatch(previous) else _redact_argument(argument, previous)
+        shown.append(text if len(text) <= MAX_ARGUMENT else f"{text[:MAX_ARGUMENT]}... ({len(text)} characters)")
+        previous = argument
+    if len(argv) > MAX_ARGUMENTS:
+        shown.append(f"... ({len(argv) - MAX_ARGUMENTS} more arguments)")
+    return shown
+
+
+def _redact_argument(argument: str, previous: str) -> str:
+    option, sign, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+    if not sign:
+        option, value = "", argument
+    named = option or previous
+    if "://" not in value and "@" in value and (":" in value.rpartition("@")[0] or named.startswith("--prox")):
+        # pip takes `--proxy user:password@host:port` without a scheme.
+        value = f"{MASK}@{value.rpartition('@')[2]}"
+    return _SETTING.sub(rf"\g<key>{MASK}", redact_text(option + sign + value))
+
+
+def _redact_url(found: re.Match[str]) -> str:
+    rest = found["rest"]
+    end = min((rest.find(char) for char in "/?#" if char in rest), default=len(rest))
+    authority, path = rest[:end], rest[end:]
+    if "@" in authority:
+        authority = f"{MASK}@{authority.rpartition('@')[2]}"
+    elif not _PORT.fullmatch(re.sub(r"\[[^]]*\]", "", authority).partition(":")[2].split(" ")[0]):
+        # No port, so probably a password with a `/`, `?` or `#` in it that was not percent-encoded.
+        authority, path = MASK, f"@{rest.rpartition('@')[2]}" if "@" in path else ""
+    path = re.sub(r"([?#])\S+", rf"\1{MASK}", path)
+    return f"{found['scheme']}{authority}{path}"

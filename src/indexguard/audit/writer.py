@@ -1,0 +1,92 @@
+"""Where the log lives, and how one line gets into it: the door to ``platformdirs`` for the log.
+
+One ``os.write`` per line to a descriptor opened with ``O_APPEND``: the kernel puts each line whole at the end of the
+file, however many pips write at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .._vendor.platformdirs import user_log_path
+from ..errors import escape
+
+FILE_NAME = "audit.jsonl"
+SYSTEM_FOLDER = Path("/var/log/indexguard")
+
+# O_NOFOLLOW: nobody leads root's log elsewhere by a link. O_NONBLOCK: a FIFO without a reader fails instead of waiting.
+_FLAGS = (
+    os.O_WRONLY
+    | os.O_APPEND
+    | os.O_CREAT
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+)
+
+
+def log_path() -> Path:
+    """Return where this user's audit log is: ``/var/log/indexguard`` for root, the user's log folder otherwise.
+
+    No variable of ours moves it. Never raises; where the user has no home the path is not absolute, and ``AuditLog``
+    reports that at the first write.
+    """
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return SYSTEM_FOLDER / FILE_NAME
+    return user_log_path("indexguard", appauthor=False) / FILE_NAME
+
+
+class AuditLog:
+    """A file of JSON Lines, opened anew for each line so that it may be rotated under a running pip.
+
+    :param path: the file; its folder is made at the first write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problem: str | None = None
+        """One line on the first failure to write, fit to be printed."""
+        self._torn = False
+
+    def write(self, event: Mapping[str, Any]) -> None:
+        """Append one event. Never raises for what the system refuses; the first failure is kept in ``problem``."""
+        line = json.dumps(event, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+        if self._torn:  # what a full disk cut off must not swallow this line too
+            line = b"\n" + line
+        try:
+            self._append(line)
+        except OSError as error:
+            self.fail(error.strerror or type(error).__name__)
+
+    def fail(self, reason: str) -> None:
+        """Keep the first reason for which an event is missing from the log."""
+        if self.problem is None:
+            self.problem = f"the audit log {escape(str(self.path))} cannot be written: {escape(reason)}"
+
+    def _append(self, line: bytes) -> None:
+        if not self.path.is_absolute():
+            self.fail("this user has no home folder (HOME is not set)")
+            return
+        descriptor = self._open()
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                self.fail("it is not a regular file")
+                return
+            written = os.write(descriptor, line)
+            self._torn = 0 < written < len(line)
+            if written < len(line):
+                self.fail(f"only {written} of {len(line)} bytes were written")
+        finally:
+            os.close(descriptor)
+
+    def _open(self) -> int:
+        try:
+            return os.open(self.path, _FLAGS, 0o640)
+        except FileNotFoundError:
+            self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            return os.open(self.path, _FLAGS, 0o640)
