@@ -1,0 +1,289 @@
+"""Which pips, Pythons and resolvers the scenarios run on, the guarded environments, and the table at the end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from integration import pips
+from integration.scenario import Scenario, find_scenarios
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from integration.pips import Environment
+
+ROOT = Path(__file__).resolve().parent.parent
+_LOG = Path("/var/log/indexguard/audit.jsonl")
+_LOG_WAS_THERE = pytest.StashKey[bool]()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One column of the table, on one Python."""
+
+    pip: str
+    python: str
+    resolver: str
+
+    @property
+    def column(self) -> str:
+        """The name of the column."""
+        return self.pip if self.resolver == "new" else f"{self.pip} legacy"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test: a scenario on a cell."""
+
+    scenario: Scenario
+    cell: Cell
+
+    @property
+    def id(self) -> str:
+        """The name of the test, after the brackets."""
+        return f"{self.scenario.name}-{self.cell.pip}-py{self.cell.python}-{self.cell.resolver}"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("scenarios")
+    group.addoption(
+        "--all-pips", action="store_true", help="run all supported pips, each on its oldest and newest Python"
+    )
+    group.addoption("--pips", metavar="V,V", help=f"run these pips (default: {','.join(pips.CI_PIPS)})")
+    group.addoption(
+        "--legacy-pips",
+        metavar="V,V",
+        help="run the legacy resolver too on these pips "
+        f"(default: {','.join(pips.CI_LEGACY_PIPS)}; with --all-pips or --pips: the same pips)",
+    )
+    group.addoption("--unguarded-only", action="store_true", help="run only the unguarded half of each scenario")
+    group.addoption("--guarded-wheel", metavar="PATH", type=Path, help="the built wheel (default: built from the tree)")
+
+
+def _chosen(text: str) -> tuple[str, ...]:
+    chosen = tuple(filter(None, text.split(",")))
+    unknown = [version for version in chosen if version not in pips.ALL_PIPS]
+    if unknown:
+        raise pytest.UsageError(f"unknown pip {', '.join(unknown)}; known: {', '.join(pips.ALL_PIPS)}")
+    return chosen
+
+
+def chosen_pips(config: pytest.Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the pips for the new and for the legacy resolver."""
+    named, legacy = config.getoption("--pips"), config.getoption("--legacy-pips")
+    if config.getoption("--all-pips"):
+        new = pips.ALL_PIPS
+    elif named is not None:
+        new = _chosen(named)
+    else:
+        return pips.CI_PIPS, pips.CI_LEGACY_PIPS if legacy is None else _chosen(legacy)
+    return new, new if legacy is None else _chosen(legacy)
+
+
+def cases(config: pytest.Config, scenarios: Iterable[Scenario]) -> list[Case]:
+    """Return every pair of scenario and cell; without --all-pips a scenario runs on one of a pip's two Pythons."""
+    new, legacy = chosen_pips(config)
+    columns = [(pip, "new") for pip in new] + [(pip, "legacy") for pip in legacy]
+    found: list[Case] = []
+    for row, scenario in enumerate(scenarios):
+        for column, (pip, resolver) in enumerate(columns):
+            pythons = pips.pythons_for(pip).found
+            if not config.getoption("--all-pips"):
+                pythons = pythons[(row + column) % len(pythons) :][:1] if pythons else ()
+            elif resolver == "legacy":
+                pythons = pythons[-1:]
+            found.extend(Case(scenario, Cell(pip, python, resolver)) for python in pythons)
+    return found
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames:
+        every = cases(metafunc.config, find_scenarios())
+        metafunc.parametrize("case", every, ids=[case.id for case in every])
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this session share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def no_policy_here() -> None:
+    """Fail if this machine has a policy of its own: it would be a layer of every run."""
+    places = [Path("/etc/indexguard/policy.toml")]
+    for minor in range(9, 18):
+        interpreter = pips.find_interpreter(f"3.{minor}")
+        if interpreter is not None:
+            places.append(interpreter.parent.parent / "etc" / "indexguard" / "policy.toml")
+    found = [str(place) for place in places if place.exists()]
+    if found:
+        pytest.fail(f"these policies would take part in every run: {', '.join(found)}")
+
+
+@pytest.fixture(scope="session")
+def guard_wheel(session_folder: Path, request: pytest.FixtureRequest) -> Path:
+    """The wheel of this tree, built once per session by a pip that is not guarded."""
+    given: Path | None = request.config.getoption("--guarded-wheel")
+    if given is not None:
+        return given.resolve(strict=True)
+    folder = session_folder / "wheel"
+    with pips.locked(session_folder / "wheel.lock"):
+        found = sorted(folder.glob("indexguard-*.whl"))
+        if not found:
+            newest = pips.ALL_PIPS[-1]
+            builder = pips.plain_environment(newest, pips.pythons_for(newest).found[-1])
+            command = [str(builder.python), "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+            # Build requirements come from the machine's registry, so the machine's pip configuration stays.
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            found = sorted(folder.glob("indexguard-*.whl"))
+            if done.returncode != 0 or not found:
+                pytest.fail(f"the wheel cannot be built:\n{done.stdout}{done.stderr}")
+    return found[0]
+
+
+@pytest.fixture
+def plain(case: Case) -> Environment:
+    return pips.plain_environment(case.cell.pip, case.cell.python)
+
+
+@pytest.fixture
+def guarded(plain: Environment, session_folder: Path, request: pytest.FixtureRequest) -> Environment | None:
+    """The same environment with the guard in it; None under --unguarded-only."""
+    if request.config.getoption("--unguarded-only"):
+        return None
+    folder = session_folder / "guarded" / f"pip-{plain.pip}-python-{plain.python_version}"
+    folder.parent.mkdir(exist_ok=True)
+    wheel: Path = request.getfixturevalue("guard_wheel")
+    return pips.guarded_environment(plain, wheel, folder)
+
+
+@pytest.fixture(scope="session")
+def certificate(session_folder: Path) -> Path:
+    """A key and a certificate that nobody signed, in one PEM file."""
+    path = session_folder / "certificate.pem"
+    with pips.locked(session_folder / "certificate.lock"):
+        if not path.exists():
+            options = (
+                "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+            )
+            command = ["openssl", *options.split(), "-keyout", "key.pem", "-out", "crt.pem"]
+            subprocess.run(command, cwd=session_folder, check=True, capture_output=True)
+            path.write_text((session_folder / "key.pem").read_text() + (session_folder / "crt.pem").read_text())
+    return path
+
+
+def _is_controller(config: pytest.Config) -> bool:
+    return not hasattr(config, "workerinput")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if _is_controller(session.config):
+        session.config.stash[_LOG_WAS_THERE] = _LOG.exists()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not _is_controller(session.config):
+        return
+    if not session.config.stash[_LOG_WAS_THERE]:
+        _LOG.unlink(missing_ok=True)
+        if _LOG.parent.is_dir() and not any(_LOG.parent.iterdir()):
+            _LOG.parent.rmdir()
+    if session.exitstatus == 0 and _empty_counts(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _results(config: pytest.Config) -> list[dict[str, Any]]:
+    """Return the properties that each scenario test recorded, with the test's own result."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    found = []
+    for status in ("passed", "failed", "skipped", "error") if reporter else ():
+        for report in reporter.stats.get(status, ()):
+            properties = dict(getattr(report, "user_properties", ()))
+            if "scenario" in properties:
+                found.append({**properties, "status": status})
+    return found
+
+
+def _counts(config: pytest.Config) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for result in _results(config):
+        for key in ("attack shown", "refusal", "benign", "not applicable", "missing tool"):
+            counts[key] += bool(result.get(key))
+    return counts
+
+
+def _empty_counts(config: pytest.Config) -> list[str]:
+    """Return which of the three counts is 0 although the whole suite ran: then it proves nothing."""
+    results, counts = _results(config), _counts(config)
+    selected = config.option.keyword or config.option.markexpr or any("::" in str(arg) for arg in config.args)
+    if not results or selected or config.option.collectonly:
+        return []
+    wanted = ["attack shown"] if config.getoption("--unguarded-only") else ["attack shown", "refusal", "benign"]
+    return [key for key in wanted if counts[key] == 0]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    results = _results(config)
+    if not results:
+        return
+    terminalreporter.section("scenarios")
+    for line in [*_table(results), *_summary(config)]:
+        terminalreporter.write_line(line)
+
+
+def _table(results: list[dict[str, Any]]) -> list[str]:
+    """Return version x scenario: ``ok``, ``FAIL``, ``n/a``, or blank where it was not run."""
+    columns = sorted({result["column"] for result in results}, key=_column_key)
+    rows: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    pythons: dict[str, set[str]] = defaultdict(set)
+    for result in results:
+        word = {"passed": "ok", "skipped": "n/a"}.get(result["status"], "FAIL")
+        rows[result["scenario"]][result["column"]].add(word)
+        pythons[result["column"]].add(result["python"])
+    width = max(map(len, rows))
+    letters = {column: f"{number:>5}" for number, column in enumerate(columns, 1)}
+    lines = [
+        f"{number.strip():>5} = pip {column} on Python {', '.join(sorted(pythons[column], key=pips.version_key))}"
+        for column, number in letters.items()
+    ]
+    lines.append(f"{'':<{width}} {''.join(letters.values())}")
+    for name, cells in sorted(rows.items()):
+        words = (next((word for word in ("FAIL", "ok", "n/a") if word in cells[column]), "") for column in columns)
+        lines.append(f"{name:<{width}} {''.join(f'{word:>5}' for word in words)}")
+    return lines
+
+
+def _column_key(column: str) -> tuple[bool, tuple[int, ...]]:
+    version, _, legacy = column.partition(" ")
+    return bool(legacy), pips.version_key(version)
+
+
+def _summary(config: pytest.Config) -> list[str]:
+    counts = _counts(config)
+    new, legacy = chosen_pips(config)
+    missing = [reason for pip in dict.fromkeys((*new, *legacy)) for reason in pips.pythons_for(pip).missing]
+    lines = [
+        f"attacks that succeeded unguarded: {counts['attack shown']}",
+        f"refusals by the guard: {counts['refusal']}",
+        f"benign passes under the guard: {counts['benign']}",
+        f"not applicable: {counts['not applicable']}",
+        f"not run, a tool is missing: {counts['missing tool']}",
+        f"missing interpreters: {len(missing)}",
+        *(f"  {reason}" for reason in missing),
+    ]
+    return lines + [f"FAILED: no {key} at all, so this run proves nothing" for key in _empty_counts(config)]
+
+
+if sys.version_info < (3, 11):  # pragma: no cover - a clear word instead of "No module named tomllib"
+    raise pytest.UsageError("the integration tests need Python 3.11 or later; the pips under test may run on others")

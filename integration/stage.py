@@ -1,0 +1,356 @@
+"""Puts a scenario on stage: its indexes, files and policy in a folder of its own, one pip run, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import tarfile
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from integration.dists import Dist, normalised, origin_of_text, origin_of_wheel, write_file, write_project
+from integration.scripted_index import Listed, ScriptedIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from integration.pips import Environment
+    from integration.scenario import Expected, FileSpec, Scenario
+
+_RUN_LIMIT = 180  # seconds after which a pip that hangs is killed and the test fails
+_SELF_SUFFICIENT = ("--target", "--dry-run", "--prefix", "--root", "-e", "--editable")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one pip run did."""
+
+    command: str
+    """For a shell, with the environment."""
+    exit: int
+    stdout: str
+    stderr: str
+    installed: Mapping[str, str]
+    events: tuple[Mapping[str, Any], ...]
+    asked: frozenset[str]
+    """``INDEX:NAME``"""
+
+    @property
+    def output(self) -> str:
+        """What a terminal would have shown, in no certain order."""
+        return self.stdout + self.stderr
+
+    def report(self) -> str:
+        """Return everything, for a test that failed."""
+        events = "\n".join(json.dumps(event) for event in self.events)
+        return (
+            f"$ {self.command}\nexit {self.exit}\n--- stdout\n{self.stdout}--- stderr\n{self.stderr}"
+            f"--- installed {dict(self.installed)}\n--- asked {sorted(self.asked)}\n--- events\n{events}"
+        )
+
+
+class Stage:
+    """One half of a scenario, unguarded or guarded, with the indexes running."""
+
+    def __init__(self, scenario: Scenario, folder: Path, indexes: Mapping[str, ScriptedIndex]) -> None:
+        self.scenario = scenario
+        self.folder = folder
+        self.indexes = indexes
+        self.cwd = folder / "cwd"
+
+    def fill(self, text: str) -> str:
+        """Return ``text`` with its placeholders replaced.
+
+        :raises KeyError: a placeholder names nothing.
+        """
+        return re.sub(r"\{([a-z0-9][^{}\s=]*)\}", lambda match: self._value(match[1]), text)
+
+    def _value(self, key: str) -> str:
+        if key == "cwd":
+            return str(self.cwd)
+        if key.startswith("sha256:"):
+            filename, _, index = key[len("sha256:") :].partition("@")
+            dist = self.indexes[index].find_file(filename)
+            if dist is None:
+                raise KeyError(key)
+            return dist.sha256
+        name, _, part = key.partition(".")
+        index_of_name = self.indexes[name]
+        values = {
+            "": index_of_name.url,
+            "login": index_of_name.login_url,
+            "files": index_of_name.files_url,
+            "origin": index_of_name.origin,
+        }
+        return values[part]
+
+    def prepare(self) -> None:
+        """Write folders, projects, files and policies."""
+        for name in ("cwd", "home", "tmp", "config", "cache", "state", "data"):
+            (self.folder / name).mkdir(parents=True)
+        for name, specs in self.scenario.folders.items():
+            for spec in specs:
+                write_file(self._dist(spec.dist), self.cwd / name)
+        for name, project in self.scenario.projects.items():
+            write_project(self._dist(project.dist), self.cwd / name)
+            if project.git:
+                self._commit(self.cwd / name)
+        for name, text in self.scenario.files.items():
+            (self.cwd / name).write_text(self.fill(text), encoding="utf-8")
+        self._write_policies()
+
+    def _dist(self, dist: Dist) -> Dist:
+        return filled(dist, self.fill)
+
+    def _commit(self, folder: Path) -> None:
+        identity = ["-c", "user.name=integration", "-c", "user.email=integration@host.example"]
+        for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "first"]):
+            subprocess.run(
+                ["/usr/bin/env", "git", *words], cwd=folder, env=self.environment(), check=True, capture_output=True
+            )
+
+    @property
+    def policy_path(self) -> Path:
+        """Where INDEXGUARD_POLICY points."""
+        return self.folder / "policy" / "policy.toml"
+
+    def _write_policies(self) -> None:
+        policy = self.scenario.policy
+        if policy.user is not None:
+            path = self.folder / "config" / "indexguard" / "policy.toml"
+            path.parent.mkdir()
+            path.parent.chmod(0o755)
+            path.write_text(self.fill(policy.user), encoding="utf-8")
+            path.chmod(0o644)
+        if policy.text is None:
+            return
+        path = self.policy_path
+        path.parent.mkdir()
+        path.parent.chmod(0o777 if policy.state == "world-writable-folder" else 0o755)
+        if policy.state == "directory":
+            path.mkdir()
+        elif policy.state != "missing":
+            path.write_text(self.fill(policy.text), encoding="utf-8")
+            path.chmod(0o666 if policy.state == "world-writable" else 0o644)
+
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment of pip: nothing of the machine's but the tools in /usr/bin."""
+        variables = {
+            "HOME": str(self.folder / "home"),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            "XDG_DATA_HOME": str(self.folder / "data"),
+            "TMPDIR": str(self.folder / "tmp"),
+            "PATH": "/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "COLUMNS": "200",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_NO_CACHE_DIR": "1",
+            "PIP_NO_INPUT": "1",
+            "PIP_RETRIES": "0",
+            "PIP_TIMEOUT": "20",
+            "PIP_PROGRESS_BAR": "off",
+            "PIP_ROOT_USER_ACTION": "ignore",
+        }
+        if self.scenario.policy.text is not None:
+            relative = self.scenario.policy.state == "relative"
+            path = Path(os.path.relpath(self.policy_path, self.cwd)) if relative else self.policy_path
+            variables["INDEXGUARD_POLICY"] = str(path)
+        variables.update({key: self.fill(value) for key, value in self.scenario.environment.items()})
+        return variables
+
+    def words(self, command: tuple[str, ...], resolver: str) -> list[str]:
+        """Return pip's arguments: the scenario's words, the indexes, where to put what comes, the resolver."""
+        words = [self.fill(word) for word in command]
+        if command[0] in ("install", "download", "wheel", "index", "list"):
+            for number, name in enumerate(self.scenario.configured):
+                words += ["--extra-index-url" if number else "--index-url", self.indexes[name].url]
+        aimed = self.scenario.site == "own" or any(word in _SELF_SUFFICIENT for word in command)
+        if command[0] == "install" and not aimed:
+            words += ["--target", str(self.cwd / "installed")]
+        if command[0] in ("download", "wheel"):
+            words += ["--dest" if command[0] == "download" else "--wheel-dir", str(self.cwd / "got")]
+        if resolver == "legacy" and command[0] in ("install", "download", "wheel"):
+            words.append("--use-deprecated=legacy-resolver")
+        return words
+
+    def run(self, environment: Environment, resolver: str) -> Outcome:
+        """Run the scenario's commands with one pip and look at what they left.
+
+        :raises RuntimeError: a command of ``before`` fails.
+        """
+        if self.scenario.site == "own":
+            environment = environment.copy_to(self.folder / "environment")
+        for command in self.scenario.before:
+            done = self._pip(environment, self.words(command, resolver))
+            if done.returncode != 0:
+                raise RuntimeError(f"{shlex.join(command)} failed:\n{done.stdout}{done.stderr}")
+        log = self.audit_log()
+        seen = log.stat().st_size if log.exists() else 0
+        for index in self.indexes.values():
+            index.requests.clear()
+        done = self._pip(environment, self.words(self.scenario.command, resolver))
+        variables = [f"{key}={value}" for key, value in self.environment().items()]
+        return Outcome(
+            command=shlex.join(["cd", str(self.cwd)]) + " && " + shlex.join(["env", "-i", *variables, *done.args]),
+            exit=done.returncode,
+            stdout=done.stdout,
+            stderr=done.stderr,
+            installed=self._installed(environment),
+            events=tuple(self._events(log, seen)),
+            asked=frozenset(f"{name}:{asked}" for name, index in self.indexes.items() for asked in index.asked_names()),
+        )
+
+    def _pip(self, environment: Environment, words: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(environment.python), "-m", "pip", *words],
+            cwd=self.cwd,
+            env=self.environment(),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=_RUN_LIMIT,
+        )
+
+    def _installed(self, environment: Environment) -> dict[str, str]:
+        """Return ``ORIGIN VERSION`` by project of all modules installed and of all files downloaded or built."""
+        found: dict[str, str] = {}
+        own = self.scenario.site == "own"
+        for path in (environment.site_packages if own else self.cwd / "installed").glob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            if text.startswith("ORIGIN = "):
+                found[normalised(path.stem)] = origin_of_text(text)
+        for path in (self.cwd / "got").glob("*.whl"):
+            name, told = origin_of_wheel(path)
+            found[name] = told
+        for path in (self.cwd / "got").glob("*.tar.gz"):
+            found[normalised(path.name.rpartition("-")[0])] = _origin_of_sdist(path)
+        return found
+
+    def audit_log(self) -> Path:
+        """Return where the guard writes its log in these runs."""
+        if os.geteuid() == 0:
+            return Path("/var/log/indexguard/audit.jsonl")
+        return self.folder / "state" / "indexguard" / "log" / "audit.jsonl"
+
+    def _events(self, log: Path, seen: int) -> Iterator[Mapping[str, Any]]:
+        """Yield the events after byte ``seen`` whose ``cwd`` is this stage's."""
+        if not log.exists():
+            return
+        with log.open("rb") as handle:
+            # Somebody else's session may have removed the log and begun a new one.
+            handle.seek(seen if seen <= log.stat().st_size else 0)
+            lines = handle.read().decode("utf-8").splitlines()
+        here = os.path.realpath(self.cwd)
+        yield from (event for event in map(json.loads, lines) if event["cwd"] == here)
+
+
+def filled(dist: Dist, fill: Any) -> Dist:
+    """Return ``dist`` with the placeholders in its requirements replaced by ``fill``."""
+    return Dist(
+        **{
+            **vars(dist),
+            "requires": tuple(map(fill, dist.requires)),
+            "build_requires": tuple(map(fill, dist.build_requires)),
+            "late_build_requires": tuple(map(fill, dist.late_build_requires)),
+        }
+    )
+
+
+def _origin_of_sdist(path: Path) -> str:
+    with tarfile.open(path) as archive:
+        recipe = archive.extractfile(f"{path.name.removesuffix('.tar.gz')}/recipe.json")
+        if recipe is None:
+            raise ValueError(f"{path} is not a sdist of the harness")
+        return origin_of_text(json.load(recipe)["module"])
+
+
+@contextmanager
+def staged(scenario: Scenario, folder: Path, certificate: Path | None) -> Iterator[Stage]:
+    """Start the indexes of a scenario, write its files, and stop the indexes at the end.
+
+    :param certificate: PEM file for indexes whose transport is ``bad-tls``.
+    """
+    with ExitStack() as stack:
+        indexes = {
+            spec.name: stack.enter_context(
+                ScriptedIndex(
+                    spec.name, [], spec.json, transport=spec.transport, certificate=certificate, login=spec.login
+                )
+            )
+            for spec in scenario.indexes
+        }
+        stage = Stage(scenario, folder, indexes)
+        # Pages name other indexes by URL, so they are written once every port is known.
+        for spec in scenario.indexes:
+            index = indexes[spec.name]
+            index.listed.extend(_listed(file, stage) for file in spec.files)
+            index.answer = stage.fill(spec.answer)
+            index.answers = {name: stage.fill(answer) for name, answer in spec.answers.items()}
+            for file in spec.files:
+                if file.at is not None:
+                    indexes[file.at].kept.append(filled(file.dist, stage.fill))
+        stage.prepare()
+        yield stage
+
+
+def _listed(spec: FileSpec, stage: Stage) -> Listed:
+    url = stage.indexes[spec.at].files_url if spec.at is not None else None
+    return Listed(filled(spec.dist, stage.fill), url, spec.upload_time, spec.yanked, spec.hashed)
+
+
+def mismatches(expected: Expected, outcome: Outcome) -> list[str]:
+    """Return every way in which the outcome is not as expected, one sentence each."""
+    found = []
+    if outcome.exit != expected.exit:
+        found.append(f"exit {outcome.exit}, expected {expected.exit}")
+    if expected.installed is not None and dict(outcome.installed) != dict(expected.installed):
+        found.append(f"installed {dict(outcome.installed)}, expected {dict(expected.installed)}")
+    text = _one_line(outcome.output)
+    found += [f"the output lacks {part!r}" for part in expected.says if _one_line(part) not in text]
+    found += [f"the output holds {part!r}" for part in expected.lacks if _one_line(part) in text]
+    if "Traceback (most recent call last)" in outcome.output:
+        found.append("the output holds a traceback")
+    found += [f"{pair} was not asked" for pair in expected.asked if not _asked(pair, outcome)]
+    found += [f"{pair} was asked" for pair in expected.not_asked if _asked(pair, outcome)]
+    found += [f"no event like {dict(event)}" for event in expected.events if not _logged(event, outcome)]
+    found += [f"an event like {dict(event)}" for event in expected.no_events if _logged(event, outcome)]
+    if expected.code is not None:
+        found += _not_explained_last(expected.code, outcome)
+    return found
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _asked(pair: str, outcome: Outcome) -> bool:
+    index, _, name = pair.partition(":")
+    return pair in outcome.asked or (name == "*" and any(other.startswith(f"{index}:") for other in outcome.asked))
+
+
+def _logged(wanted: Mapping[str, Any], outcome: Outcome) -> bool:
+    return any(all(event.get(key) == value for key, value in wanted.items()) for event in outcome.events)
+
+
+def _not_explained_last(code: str, outcome: Outcome) -> list[str]:
+    """Check that the guard's explanation, with code and hint, stands after everything that pip says."""
+    position = outcome.stderr.rfind(code)
+    if position < 0:
+        return [f"stderr lacks the code {code}"]
+    after = outcome.stderr[position:]
+    found = []
+    if "hint: " not in after:
+        found.append(f"no hint after {code}")
+    if any(f"\n{word}: " in after for word in ("ERROR", "WARNING")):
+        found.append(f"pip speaks after the explanation of {code}")
+    return found
