@@ -1,0 +1,124 @@
+"""The fields of an event, and what may not get into them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from indexguard.audit.event import MAX_VERSIONS, RunContext, build_event
+from indexguard.decision import Finding
+from indexguard.patterns import parse_pattern
+from indexguard.policy.model import Layer, Policy, Rule
+
+LAYER = Layer("machine", "/etc/indexguard/policy.toml", "ab" * 32, Policy())
+RULE = Rule(parse_pattern("acme-*"), ("corp",), "indexes.corp.namespaces[0]")
+CONTEXT = RunContext.of_process("26.3", [LAYER], argv=["pip", "install", "-i", "https://u:hunter2@corp.example/s"])
+
+
+def test_fields_are_the_schema() -> None:
+    event = build_event(
+        CONTEXT,
+        3,
+        "shadowed",
+        "shadowed-name",
+        name="acme-core",
+        versions=["99.0"],
+        files=2,
+        index_asked="https://u:hunter2@mirror.example/simple/acme-core/",
+        index_answered="https://mirror.example/simple/acme-core/?token=hunter2",
+        kept=["1.0"],
+        finding=Finding("shadowed-name", LAYER, RULE),
+        message="dropped 2 files",
+    )
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event.pop("time"))
+    assert re.fullmatch(r"[0-9a-f]{16}", event.pop("run"))
+    assert [event.pop("pid"), event.pop("ppid"), event.pop("cwd")] == [os.getpid(), os.getppid(), str(Path.cwd())]
+    assert all(isinstance(event.pop(key), str) for key in ("python", "executable", "user", "host"))
+    assert event == {
+        "schema": 1,
+        "seq": 3,
+        "event": "shadowed",
+        "code": "shadowed-name",
+        "name": "acme-core",
+        "versions": ["99.0"],
+        "more_versions": 0,
+        "files": 2,
+        "index_asked": "https://mirror.example/simple/acme-core/",
+        "index_answered": "https://mirror.example/simple/acme-core/",
+        "kept": ["1.0"],
+        "rule": {
+            "layer": "machine",
+            "file": "/etc/indexguard/policy.toml",
+            "key": "indexes.corp.namespaces[0]",
+            "pattern": "acme-*",
+            "indexes": ["corp"],
+        },
+        "policy": [{"layer": "machine", "file": "/etc/indexguard/policy.toml", "sha256": "ab" * 32, "mode": "enforce"}],
+        "message": "dropped 2 files",
+        "pip": "26.3",
+        "parent_run": None,
+        "command": ["pip", "install", "-i", "https://****@corp.example/s"],
+    }
+
+
+def test_layer_without_a_matching_rule_is_still_named() -> None:
+    event = build_event(CONTEXT, 1, "refused", "unmatched-name", finding=Finding("unmatched-name", LAYER))
+    assert event["rule"] == {"layer": "machine", "file": LAYER.path, "key": None, "pattern": None, "indexes": []}
+
+
+def test_built_in_rule_has_no_file() -> None:
+    assert build_event(CONTEXT, 1, "refused", "ambiguous-name", finding=Finding("ambiguous-name", None))["rule"] is None
+
+
+def test_versions_are_capped_and_the_rest_counted() -> None:
+    event = build_event(CONTEXT, 1, "dropped", "file-elsewhere", versions=[f"{n}.0" for n in range(80)], files=160)
+    assert (len(event["versions"]), event["more_versions"], event["files"]) == (MAX_VERSIONS, 30, 160)
+
+
+def test_line_is_bounded_whatever_the_index_sends() -> None:
+    huge = "\x00" * 1_000_000
+    context = replace(CONTEXT, command=())
+    event = build_event(
+        context, 1, "refused", "name-mismatch", name=huge, versions=[huge] * 500, kept=[huge] * 500,
+        index_asked=f"https://a.example/{huge}", index_answered=huge, message=huge,
+    )  # fmt: skip
+    assert len(json.dumps(event)) < 200_000
+
+
+def test_text_from_an_index_is_escaped() -> None:
+    event = build_event(
+        CONTEXT, 1, "refused", "name-mismatch",
+        name="a\x1b[2Jb", versions=["1\n2"], message="m\r\u202eevil", index_asked="https://a.example/\x07x",
+    )  # fmt: skip
+    assert (event["name"], event["versions"]) == ("a\\x1b[2Jb", ["1\\n2"])
+    assert (event["message"], event["index_asked"]) == ("m\\r\\u202eevil", "https://a.example/\\x07x")
+
+
+def test_no_field_holds_a_planted_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "https://u:hunter2@corp.example/simple")
+    context = RunContext.of_process(
+        "26.3", argv=["pip", "--proxy", "u:hunter2@p.example:1", "https://u:hunter2@x.example"]
+    )
+    url = "https://u:hunter2@corp.example/simple/?k=hunter2#hunter2"
+    event = build_event(
+        context, 1, "refused", "index-failed", index_asked=url, index_answered=url, message=f"cannot read {url}"
+    )
+    assert "hunter2" not in json.dumps(event)
+
+
+def test_unknown_code_is_a_mistake_of_ours() -> None:
+    with pytest.raises(KeyError):
+        build_event(CONTEXT, 1, "refused", "no-such-code")
+
+
+def test_context_of_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert RunContext.of_process("26.3", argv=[]).cwd == ""

@@ -1,0 +1,39 @@
+"""Numbered events, also from threads, and no exception whatever happens."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from indexguard.audit.event import RunContext
+from indexguard.audit.recorder import Recorder
+
+CONTEXT = RunContext.of_process("26.3", argv=["pip", "list"])
+
+
+def test_events_are_numbered_in_the_order_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    recorder = Recorder(CONTEXT, path)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: recorder.record("selected", None, name=f"p{number}"), range(100)))
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, 101))
+    assert {event["name"] for event in events} == {f"p{number}" for number in range(100)}
+    assert {event["run"] for event in events} == {CONTEXT.run}
+
+
+def test_log_that_cannot_be_written_is_one_problem(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    recorder = Recorder(CONTEXT, tmp_path / "file" / "audit.jsonl")
+    recorder.record("selected", None, name="a")
+    recorder.record("selected", None, name="b")
+    assert recorder.problem is not None
+    assert "\n" not in recorder.problem
+
+
+def test_mistake_of_ours_is_a_problem_too(tmp_path: Path) -> None:
+    recorder = Recorder(CONTEXT, tmp_path / "audit.jsonl")
+    recorder.record("refused", "no-such-code")
+    assert recorder.problem is not None
+    assert "no-such-code" in recorder.problem

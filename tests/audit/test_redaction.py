@@ -1,0 +1,81 @@
+"""Secrets planted in command lines and texts never come out again."""
+
+from __future__ import annotations
+
+import pytest
+
+from indexguard.audit.redaction import MAX_ARGUMENT, MAX_ARGUMENTS, redact_command, redact_text
+
+PLANTED = "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("argv", "shown"),
+    [
+        (["-i", "https://user:hunter2@corp.example/simple"], ["-i", "https://****@corp.example/simple"]),
+        (["--index-url=https://hunter2@corp.example/s"], ["--index-url=https://****@corp.example/s"]),
+        (["-ihttps://u:hunter2@corp.example/s"], ["-ihttps://****@corp.example/s"]),
+        (["https://u:x@hunter2@corp.example/s"], ["https://****@corp.example/s"]),
+        (["https://u:hunter2/a@corp.example/s"], ["https://****@corp.example/s"]),
+        (["https://u:hunter2#a@corp.example/s"], ["https://****@corp.example/s"]),
+        (["https://u:hunter2 a@corp.example/s"], ["https://****@corp.example/s"]),
+        (["https:///u:hunter2@corp.example/s"], ["https:///****@corp.example/s"]),
+        (["HTTPS://u:hunter2@corp.example"], ["HTTPS://****@corp.example"]),
+        (["https:u:hunter2@corp.example"], ["****@corp.example"]),
+        (["https:\\\\u:hunter2@corp.example"], ["****@corp.example"]),
+        (
+            ["--find-links", "https://a.example/x https://u:hunter2@b.example/y"],
+            ["--find-links", "https://a.example/x https://****@b.example/y"],
+        ),
+        (["https://a.example/x?sig=hunter2"], ["https://a.example/x?****"]),
+        (["acme @ git+https://hunter2@a.example/r.git@v1"], ["acme @ git+https://****@a.example/r.git@v1"]),
+        (["--proxy", "u:hunter2@p.example:3128"], ["--proxy", "****@p.example:3128"]),
+        (["--proxy=u:hunter=hunter2@p.example:1"], ["--proxy=****@p.example:1"]),
+        (["--proxy=hunter2@p.example:1"], ["--proxy=****@p.example:1"]),
+        (["-C", "auth-token=hunter2"], ["-C", "auth-token=****"]),
+        (["-Cbuild.api_key=hunter2 more"], ["-Cbuild.api_key=****"]),
+        (["--global-option=--password=hunter2"], ["--global-option=--password=****"]),
+        (["--password", "hunter2"], ["--password", "****"]),
+        (["X-Api-Key: hunter2"], ["X-Api-Key:****"]),
+        (["Authorization: Basic aHVudGVyMg== hunter2"], ["Authorization:****"]),
+    ],
+)
+def test_secret_is_masked(argv: list[str], shown: list[str]) -> None:
+    assert PLANTED in " ".join(argv)
+    assert redact_command(argv) == shown
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "install",
+        "acme-token==1.0",
+        "acme_secret>=1,<2",
+        "acme-token~=1.0",
+        "--client-cert=/etc/ssl/me.pem",
+        "https://a.example:8443/simple/",
+        "http://[::1]:8080/simple/",
+        "git+https://a.example/r.git@v1.0",
+        "git+git@a.example",
+        "file:///srv/wheels/acme@1.0.whl",
+        "--trusted-host=a.example:8080",
+    ],
+)
+def test_ordinary_argument_is_left_alone(argument: str) -> None:
+    assert redact_command([argument]) == [argument]
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["pypi-AgEIcHlwaS5vcmcCJDk0", "ghp_0123456789abcdefghijABCD", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"],
+)
+def test_token_is_known_by_its_form(token: str) -> None:
+    assert redact_command([f"x{':'}{token}"]) == ["x:****"]
+    assert token not in redact_text(f"the index said {token} loudly")
+
+
+def test_bounds_say_what_they_left_out() -> None:
+    shown = redact_command(["x" * 5000, *("a" for _ in range(500))])
+    assert len(shown) == MAX_ARGUMENTS + 1
+    assert shown[0] == "x" * MAX_ARGUMENT + "... (5000 characters)"
+    assert shown[-1] == f"... ({501 - MAX_ARGUMENTS} more arguments)"
