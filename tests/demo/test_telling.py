@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 _DEMO = "import sys; from indexguard.demo import run; sys.exit(run(sys.stdout))"
 
 
-def _play(environment: Environment, scratch: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+def _play(environment: Environment, scratch: Path) -> subprocess.CompletedProcess[str]:
     """Play the demo with a temporary folder of its own, which must be empty afterwards."""
     scratch.mkdir()
-    done = environment.run("-c", _DEMO, TMPDIR=str(scratch), **environ)
+    done = environment.run("-c", _DEMO, TMPDIR=str(scratch))
     assert list(scratch.iterdir()) == []
     return done
 
@@ -138,7 +138,9 @@ def test_a_user_without_a_home_and_without_a_name_can_play_it(guarded: Environme
                 capture_output=True,
                 text=True,
                 check=False,
-                preexec_fn=lambda: (os.setgid(54321), os.setuid(54321)),
+                user=54321,
+                group=54321,
+                extra_groups=[],
             )
 
         try:
