@@ -1,0 +1,278 @@
+"""The heart: what the policy layers say of a name, an index, a page, a file and a direct reference.
+
+Pure: no I/O, no clock, no environment, no pip. Each layer is evaluated alone; a thing passes only if no layer that
+enforces objects. A layer in audit mode makes the same findings, which are then logged and not enforced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Callable, Optional
+
+from .patterns import Name, is_in_range
+from .policy.identity import Location
+from .policy.model import Index, Layer, Policy, Rule
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One objection of one layer."""
+
+    code: str
+    """A key of ``errors.CODES``."""
+    layer: Layer | None
+    """None for the built-in rule, which applies where there is no policy."""
+    rule: Rule | None = None
+    """The rule that decides the name in that layer; None where no rule matches."""
+    probe: bool = False
+    """Whether the index is still to be asked, for squatters only."""
+
+    @property
+    def enforced(self) -> bool:
+        """Whether the layer refuses; otherwise the finding is only logged."""
+        return self.layer is None or self.layer.enforces
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What all layers say together; without an enforced finding it is a pass."""
+
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def refusal(self) -> Finding | None:
+        """The first finding that is enforced."""
+        for finding in self.findings:
+            if finding.enforced:
+                return finding
+        return None
+
+    @property
+    def observed(self) -> tuple[Finding, ...]:
+        """The findings of layers in audit mode."""
+        return tuple(finding for finding in self.findings if not finding.enforced)
+
+    @property
+    def probes(self) -> bool:
+        """Whether a refused index is to be asked for squatters: never-ask is stricter, and wins."""
+        enforced = [finding for finding in self.findings if finding.enforced]
+        return bool(enforced) and all(finding.probe for finding in enforced)
+
+
+PASS = Verdict()
+"""No layer objects."""
+
+
+FileCheck = Callable[[str, Optional[Location]], Verdict]
+"""Judges one file of a page by its version and the identity of its URL (None where that is unknown)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings that hold for a whole run: of all enforcing layers, the strictest."""
+
+    abort_on_shadow: bool
+    backtrack: bool
+    """Whether pip may go on to other versions of a parent when nothing of a name is left."""
+
+    @classmethod
+    def of(cls, layers: Sequence[Layer]) -> Settings:
+        """Combine the layers: abort over drop, refuse over backtrack."""
+        enforcing = [layer.policy for layer in layers if layer.enforces]
+        return cls(
+            abort_on_shadow=any(policy.shadow_action == "abort" for policy in enforcing),
+            backtrack=bool(enforcing) and all(policy.when_nothing_left == "backtrack" for policy in enforcing),
+        )
+
+
+class Authority:
+    """What the policy layers say of one project name.
+
+    :param layers: every layer found; one without ``[indexes]`` has no opinion on names.
+    :param name: the normalised project name.
+    :param today: the date in UTC, for entries that expire.
+    """
+
+    def __init__(self, layers: Sequence[Layer], name: Name, today: date) -> None:
+        self.name = name
+        self._layers = tuple(layers)
+        self._today = today
+        self._views = tuple((layer, layer.policy.rules.find(name)) for layer in layers if layer.policy.indexes)
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether the rule of an enforcing layer is anything but ``*``."""
+        return any(layer.enforces and _claims(rule) for layer, rule in self._views)
+
+    @property
+    def rules(self) -> tuple[tuple[Layer, Rule | None], ...]:
+        """For each layer with ``[indexes]``, the rule that decides the name."""
+        return self._views
+
+    def ask(self, asked: Location | None) -> Verdict:
+        """May the index that pip is configured with be asked for this name?
+
+        :param asked: the identity of the configured index; None where its URL is unknown.
+        """
+        return self._collect(lambda layer, rule: self._ask(layer, rule, asked))
+
+    def configured(self, indexes: Collection[Location]) -> Verdict:
+        """Is an index that may serve this name among those that pip is configured with?"""
+
+        def check(layer: Layer, rule: Rule | None) -> Finding | None:
+            if rule is None or any(_is_served(layer.policy, rule, asked) for asked in indexes):
+                return None
+            return Finding("index-not-configured", layer, rule)
+
+        return self._collect(check)
+
+    def page(self, answered: Location | None) -> Verdict:
+        """May the page that came back be used for this name? The *asked* index has passed ``ask``.
+
+        :param answered: the identity of the page's final URL, after redirects; None where it is unknown.
+        """
+
+        def check(layer: Layer, rule: Rule | None) -> Finding | None:
+            owner = None if answered is None else layer.policy.find_owner(answered)
+            if rule is None or (owner is not None and owner.name in rule.indexes):
+                return None
+            return Finding("redirected", layer, rule)
+
+        return self._collect(check)
+
+    def file_check(self, answered: Location) -> FileCheck | None:
+        """Return the check for the files of one page, a function of version and URL; None where every file passes.
+
+        :param answered: the identity of the page that lists the files, which has passed ``page``.
+        """
+        views = [
+            (layer, rule, owner)
+            for layer, rule in self._views
+            if rule is not None
+            and (owner := layer.policy.find_owner(answered)) is not None
+            and (rule.versions is not None or owner.files_from is not None)
+        ]
+        if not views:
+            return None
+
+        def check(version: str, location: Location | None) -> Verdict:
+            found = (_check_file(layer, rule, owner, version, location) for layer, rule, owner in views)
+            return Verdict(tuple(finding for finding in found if finding is not None))
+
+        return check
+
+    def direct(self, *, requested: bool, local: bool) -> Verdict:
+        """May a reference that goes round every index be used for this name?
+
+        :param requested: whether the user typed it; otherwise a distribution brought it.
+        :param local: whether it is a ``file:`` URL with an empty host or ``localhost``.
+        """
+        rules = dict(self._views)
+        found = []
+        for layer in self._layers:
+            rule = rules.get(layer)
+            if not requested:
+                found.append(Finding("direct-url", layer, rule))
+            elif local and layer.policy.local == "block":
+                found.append(Finding("local-path", layer, rule))
+            elif not local and _claims(rule):
+                found.append(Finding("direct-url", layer, rule))
+        return Verdict(tuple(found))
+
+    def local_file(self) -> Verdict:
+        """May a local file that pip's finder met (``--find-links``, a ``file:`` index) be used?"""
+        return self.direct(requested=True, local=True)
+
+    def locked(self, link: Location | None, *, local: bool) -> Verdict:
+        """May a file that a lock file names by URL be used?
+
+        It passes if it lies at or under the ``url``, or within ``files-from``, of an index that may serve the name;
+        otherwise it is a requested direct URL.
+        """
+
+        def check(layer: Layer, rule: Rule | None) -> Finding | None:
+            if local:
+                return Finding("local-path", layer, rule) if layer.policy.local == "block" else None
+            if not _claims(rule) or (link is not None and _may_hold(layer.policy, rule, link)):
+                return None
+            return Finding("locked-link", layer, rule)
+
+        return self._collect(check)
+
+    def unclaimed(self, asked: Location) -> Verdict:
+        """Is this perhaps a forgotten internal name: only ``*`` matches it, and an index that is not public offers it?"""
+
+        def check(layer: Layer, rule: Rule | None) -> Finding | None:
+            index = layer.policy.find_index(asked)
+            if layer.enforces or index is None or index.public or rule is None or _claims(rule):
+                return None
+            return None if index.name in rule.indexes else Finding("unclaimed-internal", layer, rule)
+
+        return self._collect(check)
+
+    def _ask(self, layer: Layer, rule: Rule | None, asked: Location | None) -> Finding | None:
+        index = None if asked is None else layer.policy.find_index(asked)
+        if index is None:
+            return Finding("unknown-index", layer, rule)
+        if rule is None:
+            return Finding("unmatched-name", layer)
+        if index.name not in rule.indexes:
+            probe = index.public and _claims(rule) and layer.policy.probe == "always"
+            return Finding("claimed-elsewhere", layer, rule, probe)
+        if rule.is_expired(self._today):
+            return Finding("entry-expired", layer, rule)
+        return None
+
+    def _collect(self, check: Callable[[Layer, Optional[Rule]], Optional[Finding]]) -> Verdict:
+        found = tuple(finding for layer, rule in self._views if (finding := check(layer, rule)) is not None)
+        return Verdict(found) if found else PASS
+
+
+def sift_ambiguous(offers: Mapping[Location, Mapping[str, str | None]]) -> frozenset[str] | None:
+    """The rule that holds without any policy: a name that more than one remote index offers is refused.
+
+    It is PEP 708's rule (rejected April 2026), which needs no configuration.
+
+    :param offers: for each *answered* identity, the files that it offers under the name, each with its sha256 or None.
+    :return: None where the name is not ambiguous; otherwise the file names that every index offers with the same
+        sha256, which may be used all the same.
+    """
+    offering = [files for files in offers.values() if files]
+    if len(offering) < 2:
+        return None
+    first, *others = offering
+    alike = frozenset(
+        filename
+        for filename, digest in first.items()
+        if digest is not None and all(files.get(filename) == digest for files in others)
+    )
+    return None if all(len(files) == len(alike) for files in offering) else alike
+
+
+def _claims(rule: Rule | None) -> bool:
+    return rule is not None and not rule.pattern.is_catch_all
+
+
+def _is_served(policy: Policy, rule: Rule, asked: Location) -> bool:
+    index = policy.find_index(asked)
+    return index is not None and index.name in rule.indexes
+
+
+def _may_hold(policy: Policy, rule: Rule | None, link: Location) -> bool:
+    indexes: Iterable[Index] = () if rule is None else (policy.index(name) for name in rule.indexes)
+    return any(
+        any(link.is_at_or_under(url) for url in index.urls) or any(place.covers(link) for place in index.files_from or ())
+        for index in indexes
+    )
+
+
+def _check_file(layer: Layer, rule: Rule, owner: Index, version: str, location: Location | None) -> Finding | None:
+    if rule.versions is not None and not is_in_range(rule.versions, version):
+        return Finding("version-not-allowed", layer, rule)
+    if owner.files_from is not None and not (
+        location is not None and any(place.covers(location) for place in owner.files_from)
+    ):
+        return Finding("file-elsewhere", layer, rule)
+    return None

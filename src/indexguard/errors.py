@@ -1,0 +1,220 @@
+"""Every code of the guard, once: what it means, what to do, and the exceptions that carry it.
+
+The same code stands in pip's output, in the audit log, in ``indexguard explain`` and in the README's table, which is
+generated from ``CODES``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Sequence
+
+
+@dataclass(frozen=True)
+class Code:
+    """One reason for which something is refused, dropped or stopped."""
+
+    name: str
+    """Kebab-case, stable: lower-case letters and single dashes (pip >= 22.0 accepts nothing else)."""
+    meaning: str
+    """What was found, as one clause."""
+    remedy: str
+    """One thing to do that does not weaken the guard."""
+
+
+_ALL = (
+    Code(
+        "unknown-index",
+        "pip is configured with an index that the policy does not name",
+        "remove the index from pip's configuration, or name it under [indexes] with the names that it may serve",
+    ),
+    Code(
+        "unmatched-name",
+        "no rule of the policy matches the name",
+        'add the name to the `packages` of the index that it comes from, or give one index `packages = ["*"]`',
+    ),
+    Code(
+        "claimed-elsewhere",
+        "the policy gives the name to another index",
+        "nothing to do if the name's own index has it; otherwise publish it there",
+    ),
+    Code(
+        "shadowed-name",
+        "a public index offers a name that the policy gives to another index",
+        "publish the name on its own index; report the public project if it is not yours",
+    ),
+    Code(
+        "index-not-configured",
+        "the index that the name belongs to is not among those that pip is configured with",
+        "add it to pip's configuration",
+    ),
+    Code(
+        "redirected",
+        "the page came from an index that may not serve the name",
+        "have the index answer 404 for names that it does not hold, instead of forwarding them",
+    ),
+    Code(
+        "index-failed",
+        "an index that may serve the name did not answer with a page, and no other remote source may stand in for it",
+        "make the index answer (address, credentials, certificate), then run pip again",
+    ),
+    Code(
+        "unverified-index",
+        "pip was told to trust the index's host without TLS, so it is not the policy's https index",
+        "remove --trusted-host for this host, and give pip its certificate with --cert",
+    ),
+    Code(
+        "version-not-allowed",
+        "the version lies outside the range that the policy allows for the name",
+        "ask for a version in the range, or widen the entry after review",
+    ),
+    Code(
+        "entry-expired",
+        "the entry that claims the name expired, so that it allows no file",
+        "review the entry, then renew its `expires` date or remove it",
+    ),
+    Code(
+        "file-elsewhere",
+        "the page lists a file outside of the index's `files-from`",
+        "if the files are the index's own, add their place to `files-from`",
+    ),
+    Code(
+        "ambiguous-name",
+        "more than one index offers the name, and no policy says whose it is",
+        "run `indexguard init` to write a policy that says which index each name belongs to",
+    ),
+    Code(
+        "name-mismatch",
+        "the distribution's own metadata names another project than was asked for",
+        "report the file to the owner of the index",
+    ),
+    Code(
+        "direct-url",
+        "the reference goes round every index, and the policy allows no direct reference here",
+        "publish the distribution on the index that the name belongs to",
+    ),
+    Code(
+        "local-path",
+        'the policy says `local = "block"`',
+        "publish the distribution on the index that the name belongs to",
+    ),
+    Code(
+        "find-links",
+        "a --find-links option or a local page lists a remote file of a name that the policy claims",
+        "remove the option, or publish the file on the index that the name belongs to",
+    ),
+    Code(
+        "locked-link",
+        "the lock file takes the file from a place that may not serve the name",
+        "lock again with the guard on",
+    ),
+    Code(
+        "unclaimed-internal",
+        "an index that is not public offers a name that only `*` matches: perhaps a forgotten internal name",
+        "if the name is internal, claim it under the `packages` or `namespaces` of its index",
+    ),
+    Code(
+        "policy-invalid",
+        "the policy file has faults, so nothing can be allowed",
+        "correct the file; `indexguard check FILE` lists every fault",
+    ),
+    Code(
+        "policy-unreadable",
+        "the policy file cannot be read or trusted, so nothing can be allowed",
+        "give the file and its folder an owner and a mode that let nobody else write them",
+    ),
+    Code(
+        "policy-missing",
+        "INDEXGUARD_POLICY names a policy file that is not there",
+        "correct the path (it must be absolute), or unset the variable",
+    ),
+    Code(
+        "pip-not-understood",
+        "this pip lacks a method that the guard filters, so nothing can be checked",
+        "use a pip from 20.3.4 to 26.3, or a newer indexguard",
+    ),
+    Code(
+        "guard-broken",
+        "indexguard is installed here but cannot run",
+        "install it again with the pip of another environment (--python or --target)",
+    ),
+)
+
+CODES = {code.name: code for code in _ALL}
+"""Every code by its name, in the order of the README's table."""
+
+Fact = "tuple[str, str]"
+
+
+class GuardError(Exception):
+    """A refusal, or a fault that stops pip: data first, text in ``__str__``.
+
+    :param code: a key of ``CODES``.
+    :param refused: what was refused, as one clause that stands alone.
+    :param facts: pairs of label and text: the rule with file and key, the indexes, what was kept.
+    :param hint: one thing to do; by default the code's own remedy.
+    :raises KeyError: ``code`` is not one of ``CODES``.
+    """
+
+    def __init__(
+        self, code: str, refused: str, facts: Sequence[tuple[str, str]] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(code, refused)
+        self.code = CODES[code].name
+        self.refused = refused
+        self.facts = tuple(facts)
+        self.hint = CODES[code].remedy if hint is None else hint
+
+    def fact_lines(self) -> list[str]:
+        """Return the facts as lines, their labels in one column; a text of several lines is indented under its first."""
+        width = max((len(label) for label, _ in self.facts), default=0)
+        lines = []
+        for label, text in self.facts:
+            head, *rest = text.splitlines() or [""]
+            lines.append(f"{label:<{width}}  {head}")
+            lines.extend(f"{'':<{width}}  {line}" for line in rest)
+        return lines
+
+    def __str__(self) -> str:
+        body = "".join(f"\n    {line}" for line in self.fact_lines())
+        return f"indexguard: {self.code}: {self.refused}{body}\n    hint: {self.hint}"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of a policy file."""
+
+    key: str
+    """The key path, such as ``indexes.corp.packages[2]``; empty for the file as a whole."""
+    message: str
+    """The value found and what was expected."""
+    suggestion: str | None = None
+    """What the writer probably meant."""
+
+    def __str__(self) -> str:
+        where = f"{self.key}: " if self.key else ""
+        meant = f" (did you mean `{self.suggestion}`?)" if self.suggestion else ""
+        return f"{where}{self.message}{meant}"
+
+
+class PolicyError(GuardError):
+    """A policy file that cannot be used; all its faults at once.
+
+    :param path: the file, as found.
+    :param faults: at least one fault.
+    :param code: ``policy-invalid``, ``policy-unreadable`` or ``policy-missing``.
+    """
+
+    def __init__(self, path: str, faults: Sequence[Fault], code: str = "policy-invalid") -> None:
+        self.path = path
+        self.faults = tuple(faults)
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        super().__init__(code, f"{count} in policy file {path}", [("fault", str(fault)) for fault in self.faults])
+
+
+def escape(text: str) -> str:
+    """Return ``text`` with every control and unprintable character escaped, fit for a terminal or a log.
+
+    Text that comes from an index (names, versions, file names) passes through here before it is printed.
+    """
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

@@ -1,0 +1,97 @@
+"""The guard inside pip: the only package that knows pip.
+
+Every pip run imports this module, also ``pip --version``; therefore it is light. It wraps three functions of pip and
+waits: the policy is read, and the rest of the guard loaded, when the first ``PackageFinder`` is made.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+
+TYPE_CHECKING = False  # typing costs more than this module
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any, Callable
+
+FINDER = "pip._internal.index.package_finder"
+MAIN_PARSER = "pip._internal.cli.main_parser"
+BASE_COMMAND = "pip._internal.cli.base_command"
+
+LIVE = "_indexguard_live"
+"""Name of the attribute that a guarded ``PackageFinder`` class carries: the folder of the guard that guards it."""
+
+
+def on_load(module: ModuleType) -> None:
+    """Take charge of a watched module of pip that has just been executed; called by the start-up hook.
+
+    :raises AttributeError: the module lacks what the guard wraps; the hook then refuses in its place.
+    """
+    if module.__name__.endswith(FINDER):
+        _wrap_finder(module)
+    elif module.__name__.endswith(BASE_COMMAND):
+        _wrap_command(module)
+    elif module.__name__.endswith(MAIN_PARSER):
+        _wrap_python_option(module)
+
+
+def root_of(module_name: str) -> str:
+    """Return the package that a pip module belongs to: ``pip``, or ``pipenv.patched.pip``."""
+    return module_name.partition("._internal")[0]
+
+
+def _wrap_finder(module: ModuleType) -> None:
+    finder_class = module.PackageFinder
+    if LIVE in vars(finder_class):
+        return
+    original = finder_class.__init__
+    setattr(finder_class, LIVE, __path__[0])
+
+    @functools.wraps(original)
+    def activate_first(self: Any, *args: Any, **kwargs: Any) -> None:
+        # Not at import: `pip list` of old pips imports this module too, and an error can be told well only inside a run.
+        activation = importlib.import_module("indexguard.inpip.activation")
+        activation.activate(root_of(module.__name__))
+        original(self, *args, **kwargs)
+
+    finder_class.__init__ = activate_first
+
+
+def _wrap_command(module: ModuleType) -> None:
+    command_class = module.Command
+    original: Callable[..., int] = command_class.main
+    if hasattr(original, LIVE):
+        return
+
+    @functools.wraps(original)
+    def main(self: Any, *args: Any, **kwargs: Any) -> int:
+        status = -1  # pip left through an exception
+        try:
+            status = original(self, *args, **kwargs)
+        finally:
+            activation = sys.modules.get("indexguard.inpip.activation")
+            if activation is not None:
+                activation.finish(status)
+        return status
+
+    setattr(main, LIVE, True)
+    command_class.main = main
+
+
+def _wrap_python_option(module: ModuleType) -> None:
+    # pip >= 22.3: `pip --python OTHER` hands over to a pip that runs in OTHER, which may have no guard of its own.
+    original: Callable[[str], str | None] | None = getattr(module, "identify_python_interpreter", None)
+    if original is None or hasattr(original, LIVE):
+        return
+
+    @functools.wraps(original)
+    def identify_python_interpreter(python: str) -> str | None:
+        interpreter = original(python)
+        if interpreter is not None:
+            children = importlib.import_module("indexguard.inpip.children")
+            children.prepare_interpreter(root_of(module.__name__), interpreter)
+        return interpreter
+
+    setattr(identify_python_interpreter, LIVE, True)
+    module.identify_python_interpreter = identify_python_interpreter  # type: ignore[attr-defined]  # pip's own name

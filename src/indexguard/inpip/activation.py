@@ -1,0 +1,149 @@
+"""Activation: reads the policy and wraps pip, when pip makes its first package finder.
+
+Everything is imported here and now: pip 26.3 refuses every import once installation has begun.
+"""
+
+from __future__ import annotations
+
+import codecs
+import importlib
+import sys
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+from .._vendor.wrapt import FunctionWrapper
+from ..audit.event import RunContext
+from ..audit.recorder import Recorder
+from ..audit.writer import log_path
+from ..errors import GuardError
+from ..policy.identity import Location, find_location
+from ..policy.layers import find_layers
+from . import children, finder, gate, seams, story, telling
+from .run import Run
+
+_runs: dict[str, Run] = {}
+_failures: dict[str, GuardError] = {}
+
+
+def activate(root: str) -> None:
+    """Wrap the pip whose package is ``root``, once; later calls change nothing, or fail in the same way.
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    :raises Exception: pip's own error: an invalid or unreadable policy, a pip that the guard does not understand.
+    """
+    if root in _runs:
+        return
+    if root not in _failures:
+        try:
+            _runs[root] = _prepare(root)
+            return
+        except GuardError as error:
+            _failures[root] = error
+            _record_failure(root, error)
+    raise telling.as_pip_error(root, _failures[root])
+
+
+def finish(status: int) -> None:
+    """Explain last: when pip failed after a refusal, the guard's explanation is the last thing that it prints."""
+    if status == 0:
+        return
+    for run in _runs.values():
+        telling.explain_last(run.refusals or story.find_explanations(run))
+
+
+def _prepare(root: str) -> Run:
+    version = _pip_version(root)
+    seams.check_pip(root, version)
+    found = find_layers()
+    pypi = _public_index(root)
+    layers = found.layers
+    if pypi is not None:
+        layers = tuple(replace(layer, policy=layer.policy.resolve_pypi(pypi)) for layer in layers)
+    context = RunContext.of_process(
+        version, layers, argv=getattr(sys, "orig_argv", sys.argv), parent_run=children.parent_run()
+    )
+    run = Run(
+        root,
+        layers,
+        built_in=found.builtin_rule_applies,
+        pypi=pypi,
+        today=datetime.now(timezone.utc).date(),
+        recorder=Recorder(context, log_path()),
+        build_child=children.parent_run() is not None,
+    )
+    _wrap(run)
+    # A codec is a module too, loaded with its first use.
+    for codec in ("idna", "unicode_escape", "ascii", "utf-8"):
+        codecs.lookup(codec)
+    return run
+
+
+def _wrap(run: Run) -> None:
+    resolve, prepare = gate.wrap_resolve(run), gate.wrap_prepare(run)
+    wrappers = {
+        seams.REQUEST: finder.wrap_request(run),
+        seams.PROCESS_PAGE: finder.wrap_process_project_url(run),
+        seams.EVALUATE_LINKS: finder.wrap_evaluate_links(run),
+        seams.FIND_ALL: finder.wrap_find_all_candidates(run),
+        seams.FIND_BEST: finder.wrap_find_best_candidate(run),
+        seams.PREPARE_LINKED: prepare,
+        seams.PREPARE_EDITABLE: prepare,
+        seams.RESOLVE: resolve,
+        seams.RESOLVE_LEGACY: resolve,
+    }
+    for seam, wrapper in wrappers.items():
+        _wrap_method(seams.find_class(run.root, seam), seam.method, wrapper)
+    for seam in seams.BUILD_SEAMS:
+        owner = seams.find_class(run.root, seam)
+        if owner is not None and seam.method in vars(owner):
+            _wrap_method(owner, seam.method, _wrap_install_requirements(run))
+    isolated = seams.find_class(run.root, seams.BUILD_SEAMS[2])
+    if isolated is not None:
+        _wrap_method(isolated, "__init__", children.wrap_venv)
+
+
+def _wrap_method(owner: Any, method: str, wrapper: Any) -> None:
+    # A FunctionWrapper passes attributes on: pip-tools calls `finder.find_all_candidates.cache_clear()` (pip < 25.1).
+    setattr(owner, method, FunctionWrapper(vars(owner)[method], wrapper))
+
+
+def _wrap_install_requirements(run: Run) -> Any:
+    """Mark the pip that installs build requirements, in this process or another, and repeat its refusals here."""
+
+    def install_requirements(wrapped: Any, environment: Any, args: Any, kwargs: Any) -> Any:
+        before = len(run.refusals)
+        run.building += 1
+        try:
+            with children.Reports(run.recorder.context.run) as reports:
+                try:
+                    return wrapped(*args, **kwargs)
+                except Exception:
+                    refusals = reports.read() or run.refusals[before:]
+                    if not refusals:
+                        raise
+                    # Old pips would take the failed build for a reason to try an older version of the parent.
+                    with run.lock:
+                        run.refusals.extend(error for error in refusals if error not in run.refusals)
+                    children.report_to_parent(refusals[0])
+                    raise telling.as_pip_error(run.root, refusals[0]) from None
+        finally:
+            run.building -= 1
+
+    return install_requirements
+
+
+def _record_failure(root: str, error: GuardError) -> None:
+    context = RunContext.of_process(_pip_version(root), (), argv=getattr(sys, "orig_argv", sys.argv))
+    recorder = Recorder(context, log_path())
+    recorder.record("guard-failed", error.code, message=str(error))
+
+
+def _pip_version(root: str) -> str:
+    return str(getattr(importlib.import_module(root), "__version__", "unknown"))
+
+
+def _public_index(root: str) -> Location | None:
+    index = importlib.import_module(f"{root}._internal.models.index").PyPI
+    return find_location(index.simple_url)
+

@@ -1,0 +1,45 @@
+"""Finds the start-up hook from this folder and calls it; the parent pip puts the folder on a child's path."""
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+def install() -> None:
+    """Start the guard that this folder belongs to, unless the interpreter has started one of its own."""
+    if "_indexguard_hook" not in sys.modules:
+        import importlib.util
+        import os
+
+        folder = os.path.abspath(__file__)
+        for _ in range(4):  # bootstrap, inpip, indexguard: the hook lies beside the package
+            folder = os.path.dirname(folder)
+        spec = importlib.util.spec_from_file_location("_indexguard_hook", os.path.join(folder, "_indexguard_hook.py"))
+        if spec is None or spec.loader is None:
+            raise ImportError("the start-up hook of indexguard is missing from " + folder)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["_indexguard_hook"] = module
+        spec.loader.exec_module(module)
+    sys.modules["_indexguard_hook"].install()
+
+
+def chain(ours: "ModuleType") -> None:
+    """Run the ``sitecustomize`` that ours stands before; what it raises goes on to ``site``, which reports it."""
+    import importlib.util
+    import os
+    from importlib.machinery import PathFinder
+
+    here = os.path.dirname(os.path.abspath(__file__))
+    others = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != here]
+    spec = PathFinder.find_spec("sitecustomize", others)
+    if spec is None or spec.loader is None:
+        return
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sitecustomize"] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules["sitecustomize"] = ours
+        raise

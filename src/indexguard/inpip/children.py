@@ -1,0 +1,134 @@
+"""The pips that this pip starts: for build requirements, and for another interpreter.
+
+A child in the same environment starts the guard by itself. Two do not: one in the throw-away venv of pip's
+``venv-isolation`` (pip >= 26.2), and one for ``pip --python OTHER`` (pip >= 22.3); both are handed the bootstrap folder.
+The parent marks a pip that it starts for build requirements; the mark can only narrow what that pip may do.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import stat
+import subprocess
+import tempfile
+from typing import Any, Callable
+
+from ..errors import GuardError
+
+BOOTSTRAP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bootstrap")
+"""The folder that a child's path may hold: it starts the guard and has nothing else in it."""
+
+MARK = "_INDEXGUARD_PARENT"
+"""The environment variable of the mark: the parent's run id, a colon, and the file to report refusals in."""
+
+_SUPPORTED = ((3, 9), (3, 18))
+"""Pythons that the guard supports: from the first, below the second."""
+
+
+def prepare_interpreter(root: str, interpreter: str) -> None:
+    """Have ``pip --python OTHER`` guarded in the other interpreter.
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    :param interpreter: the path of the other interpreter.
+    :raises Exception: pip's ``InstallationError``: the guard does not support that interpreter, or it does not run.
+    """
+    code = "import sys; print(*sys.version_info[:2])"
+    try:
+        # -I: neither a sitecustomize on PYTHONPATH nor the current folder may answer in its place.
+        answer = subprocess.run(  # noqa: S603  # the interpreter that the user asked pip to run
+            [interpreter, "-I", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60, check=True
+        )
+        major, minor = (int(part) for part in answer.stdout.split())
+    except (OSError, ValueError, subprocess.SubprocessError):
+        raise _installation_error(root, f"{interpreter} does not run as a Python interpreter") from None
+    if not _SUPPORTED[0] <= (major, minor) < _SUPPORTED[1]:
+        text = f"{interpreter} is Python {major}.{minor}; indexguard guards Python 3.9 to 3.17, and no other may run pip"
+        raise _installation_error(root, text)
+    inherited = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([BOOTSTRAP, inherited] if inherited else [BOOTSTRAP])
+
+
+def _installation_error(root: str, text: str) -> Exception:
+    exceptions = importlib.import_module(f"{root}._internal.exceptions")
+    error: Exception = exceptions.InstallationError(
+        f"indexguard: pip-not-understood: {text}\n    hint: use the pip of an interpreter that the guard supports"
+    )
+    return error
+
+
+def wrap_venv(wrapped: Callable[..., Any], environment: Any, args: Any, kwargs: Any) -> Any:
+    """Hand the bootstrap to the throw-away venv that pip >= 26.2 installs build requirements in (wrapt's form)."""
+    made = wrapped(*args, **kwargs)
+    for folder in environment.lib_dirs:
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "indexguard-bootstrap.pth"), "w", encoding="utf-8") as file:
+            file.write(f"{BOOTSTRAP}\nimport _indexguard_bootstrap; _indexguard_bootstrap.install()\n")
+    return made
+
+
+class Reports:
+    """Where the pips for build requirements report their refusals to this one.
+
+    :param run: the id of this run.
+    """
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._path: str | None = None
+
+    def __enter__(self) -> Reports:
+        descriptor, self._path = tempfile.mkstemp(prefix="indexguard-")
+        os.close(descriptor)
+        self._before = os.environ.get(MARK)
+        os.environ[MARK] = f"{self._run}:{self._path}"
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._before is None:
+            del os.environ[MARK]
+        else:
+            os.environ[MARK] = self._before
+        if self._path is not None:
+            os.unlink(self._path)
+
+    def read(self) -> list[GuardError]:
+        """Return the refusals that children have reported; a line that is none is left out."""
+        if self._path is None:
+            return []
+        found = []
+        with open(self._path, encoding="utf-8") as file:
+            for line in file:
+                try:
+                    report = json.loads(line)
+                    facts = [(str(label), str(text)) for label, text in report["facts"]]
+                    found.append(GuardError(report["code"], report["refused"], facts, report["hint"]))
+                except (ValueError, KeyError, TypeError):
+                    continue
+        return found
+
+
+def parent_run() -> str | None:
+    """Return the id of the run that started this pip for build requirements, or None."""
+    mark = os.environ.get(MARK)
+    return None if mark is None else mark.partition(":")[0]
+
+
+def report_to_parent(error: GuardError) -> None:
+    """Tell the parent pip of a refusal, so that it can explain it last; does nothing without a parent."""
+    path = os.environ.get(MARK, "").partition(":")[2]
+    if not path:
+        return
+    line = json.dumps({"code": error.code, "refused": error.refused, "facts": error.facts, "hint": error.hint})
+    try:
+        # Only the parent's own file: never made here, never a link, never somebody else's.
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and os.path.basename(path).startswith("indexguard-"):
+            os.write(descriptor, f"{line}\n".encode())
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,218 @@
+"""The gate for everything that goes round the finder: direct references, lock files, editable projects, cached wheels.
+
+pip prepares each distribution through ``RequirementPreparer``, whichever way it came. A name that the policy claims is
+prepared only if the finder approved that very link, or a direct reference is allowed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ..decision import Finding, Verdict
+from ..errors import CODES, GuardError, escape
+from ..patterns import Name, find_version, normalise_name
+from ..policy.identity import redact
+from .run import Run
+from .search import Page
+
+Wrapper = Callable[[Any, Any, Any, Any], Any]
+
+
+def wrap_prepare(run: Run) -> Wrapper:
+    """Judge a requirement before anything of it is fetched, and the name in its metadata afterwards."""
+
+    def prepare(wrapped: Any, preparer: Any, args: Any, kwargs: Any) -> Any:
+        requirement = _requirement(*args, **kwargs)
+        link = requirement.link
+        if link is None or is_approved(run, requirement):
+            distribution = wrapped(*args, **kwargs)
+            _check_name(run, requirement, distribution)
+            return distribution
+        name = _name_of(requirement)
+        if name is not None:
+            _check_reference(run, requirement, name)
+        distribution = wrapped(*args, **kwargs)
+        if name is None:
+            # An unnamed VCS URL or archive: only now is its name known, and its build backend may have run.
+            _check_reference(run, requirement, _name_in(distribution), late=True)
+        _check_name(run, requirement, distribution)
+        return distribution
+
+    return prepare
+
+
+def wrap_resolve(run: Run) -> Wrapper:
+    """Note what the user requested, have refusals end the run while pip resolves, and record what was selected."""
+
+    def resolve(wrapped: Any, resolver: Any, args: Any, kwargs: Any) -> Any:
+        # Build requirements are the distribution's, although pip calls them user-supplied.
+        if not run.building and not run.build_child:
+            for requirement in _root_requirements(*args, **kwargs):
+                locked = getattr(requirement, "locked_link", None)  # pip 26.1
+                if locked is not None:
+                    run.locked.add(locked.url)
+                elif requirement.link is not None:
+                    run.requested.add(requirement.link.url)
+        run.resolving += 1
+        try:
+            resolved = wrapped(*args, **kwargs)
+        finally:
+            run.resolving -= 1
+        for requirement in resolved.requirements.values():
+            _record_selected(run, requirement)
+        return resolved
+
+    return resolve
+
+
+def is_approved(run: Run, requirement: Any) -> bool:
+    """Tell whether the finder approved the link of a requirement, or the link that its cached wheel was built from."""
+    name = _name_of(requirement)
+    if name is None:
+        return False
+    links = (
+        requirement.link,
+        getattr(requirement, "cached_wheel_source_link", None),  # pip >= 23.1
+        getattr(requirement, "source_link", None),  # pip >= 26.3
+    )
+    if any(link is not None and _find_approval(run, name, link) for link in links):
+        return True
+    if getattr(requirement, "original_link_is_in_wheel_cache", False):  # pip <= 23.0 keeps no source
+        version = find_version(requirement.link.filename, name)
+        return requirement.original_link is None and any(
+            str(candidate.version) == version for search in run.searches(name) for candidate in search.kept
+        )
+    return False
+
+
+def _find_approval(run: Run, name: Name, link: Any) -> tuple[Any, Page | None] | None:
+    for search in run.searches(name):
+        for candidate in search.kept:
+            if candidate.link is link or candidate.link.url == link.url:
+                return candidate, search.page_of(candidate.link)
+    return None
+
+
+def _check_reference(run: Run, requirement: Any, name: Name, *, late: bool = False) -> None:
+    """Judge a reference that no index gave.
+
+    :raises Exception: pip's own error, made from a ``GuardError``.
+    """
+    if not run.layers:
+        return
+    link = getattr(requirement, "cached_wheel_source_link", None) or requirement.link
+    place = run.locate(link.url)
+    is_local = place is not None and place.is_local
+    if link.url in run.locked:
+        verdict = run.authority(name).locked(place, local=is_local)
+    else:
+        verdict = run.authority(name).direct(requested=_is_requested(run, requirement, link), local=is_local)
+    shown = _shown(link)
+    run.record_verdict(Verdict(verdict.observed), "would-refuse", name=name, index_asked=shown)
+    refusal = verdict.refusal
+    if refusal is not None:
+        error = _explain(requirement, name, refusal, shown, late=late)
+        raise run.refuse(error, name=name, index_asked=shown, finding=refusal, files=1)
+
+
+def _is_requested(run: Run, requirement: Any, link: Any) -> bool:
+    """Tell whether the user typed a reference, or a local project that the user requested brings it."""
+    if link.url in run.requested:
+        return True
+    parent = requirement.comes_from
+    while parent is not None and not isinstance(parent, str):
+        parent_link = parent.original_link or parent.link
+        place = None if parent_link is None else run.locate(parent_link.url)
+        return bool(place is not None and place.is_local and parent_link.url in run.requested)
+    return False
+
+
+def _check_name(run: Run, requirement: Any, distribution: Any) -> None:
+    """Check that the distribution's own metadata names the project that was authorised.
+
+    :raises Exception: pip's own error, made from a ``GuardError`` (``name-mismatch``).
+    """
+    expected = _name_of(requirement)
+    found = _name_in(distribution)
+    if expected is None or found == expected or not (run.layers or run.built_in):
+        return
+    finding = _first_finding(run, expected)
+    error = GuardError(
+        "name-mismatch",
+        f"refused `{escape(expected)}`: {CODES['name-mismatch'].meaning}",
+        [("asked for", escape(expected)), ("metadata", escape(found)), ("file", _shown(requirement.link))],
+    )
+    if finding is None or finding.enforced:
+        raise run.refuse(error, name=expected, index_asked=_shown(requirement.link), finding=finding, files=1)
+    run.record_finding(finding, "refused", name=expected, index_asked=_shown(requirement.link), files=1)
+
+
+def _first_finding(run: Run, name: Name) -> Finding | None:
+    findings = [Finding("name-mismatch", layer, rule) for layer, rule in run.authority(name).rules]
+    findings.sort(key=lambda finding: not finding.enforced)
+    return findings[0] if findings else None
+
+
+def _explain(requirement: Any, name: Name, refusal: Finding, shown: str, *, late: bool) -> GuardError:
+    rule = refusal.rule
+    facts = []
+    if refusal.layer is not None:
+        key = "direct-urls.transitive (default: block)" if rule is None or rule.pattern.is_catch_all else rule.key
+        key = "local" if refusal.code == "local-path" else key
+        facts.append(("rule", f"{key}\n{refusal.layer.path}"))
+    facts.append(("reference", shown))
+    parent = requirement.comes_from
+    if parent is not None:
+        facts.append(("asked for by", escape(str(getattr(parent, "name", None) or parent))))
+    if late:
+        facts.append(("note", "its name was known only after it was fetched: code of its build has run"))
+    return GuardError(refusal.code, f"refused `{escape(name)}`: {CODES[refusal.code].meaning}", facts)
+
+
+def _record_selected(run: Run, requirement: Any) -> None:
+    link = requirement.link
+    name = _name_of(requirement)
+    if link is None or name is None or requirement.constraint:
+        return
+    source = getattr(requirement, "cached_wheel_source_link", None) or link
+    approval = _find_approval(run, name, source)
+    candidate, page = approval if approval is not None else (None, None)
+    version = str(candidate.version) if candidate is not None else find_version(link.filename, name)
+    digest = f" {source.hash_name}={source.hash}" if source.hash else ""
+    run.record(
+        "selected",
+        None,
+        name=name,
+        versions=[version] if version else [],
+        files=1,
+        index_asked=page.shown if page is not None else _shown(source),
+        index_answered=page.shown_answer if page is not None else None,
+        message=f"{escape(source.filename)}{digest}",
+    )
+
+
+def _shown(link: Any) -> str:
+    return redact(link.url)
+
+
+def _name_of(requirement: Any) -> Name | None:
+    """Return the name of a requirement, or of the wheel or sdist that an unnamed one refers to; None where unknown."""
+    if requirement.name:
+        return normalise_name(requirement.name)
+    link = requirement.link
+    if link is not None and link.is_wheel:
+        return normalise_name(link.filename.partition("-")[0])
+    return None
+
+
+def _name_in(distribution: Any) -> Name:
+    name = getattr(distribution, "canonical_name", None) or distribution.project_name  # pip <= 21.0: pkg_resources
+    return normalise_name(name)
+
+
+def _requirement(req: Any, *_args: Any, **_kwargs: Any) -> Any:
+    return req
+
+
+def _root_requirements(root_reqs: Any, *_args: Any, **_kwargs: Any) -> Any:
+    return root_reqs

@@ -1,0 +1,218 @@
+"""What one package finder met while it looked for one name: the pages it asked, what they offered, what was dropped."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+from ..decision import PASS, Authority, Finding, Verdict
+from ..errors import escape
+from ..patterns import Name, find_version
+from ..policy.identity import Location, redact
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
+_NOT_OFFERED = (404, 410)
+_NOT_OFFERED_TO_US = (*_NOT_OFFERED, 401, 403)
+
+
+@dataclass
+class Drop:
+    """Files of one index that the guard kept from pip, for one reason."""
+
+    finding: Finding
+    page: Page | None
+    """None for files that no page lists."""
+    versions: set[str] = field(default_factory=set)
+    files: int = 0
+
+
+@dataclass
+class Page:
+    """One index (or page of links), asked for one name."""
+
+    url: str
+    """As pip is configured with it, credentials included: never shown."""
+    asked: Location | None
+    """None where the URL is unknown."""
+    is_index: bool
+    """Otherwise a --find-links page."""
+    verdict: Verdict = PASS
+    probing: bool = False
+    """Asked for squatters only: nothing of it is used, and its failure changes nothing."""
+    exchanges: list[Any] = field(default_factory=list)
+    """Responses and exceptions of this page's requests, in order."""
+    links: list[Any] | None = None
+    """pip's links, of every project that the page lists; None where pip found no page to read."""
+    answered_url: str | None = None
+    answered: Location | None = None
+    failure: str | None = None
+    """Why the index is not to be relied on in this run."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a ``file:`` index or page."""
+        return self.asked is not None and self.asked.is_local
+
+    @property
+    def shown(self) -> str:
+        """The URL asked, fit to be shown."""
+        return redact(self.url)
+
+    @property
+    def shown_answer(self) -> str | None:
+        """The final URL of the page, fit to be shown; None where there was no page."""
+        return None if self.answered_url is None else redact(self.answered_url)
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether a request was sent, or a local page read."""
+        return bool(self.exchanges) or self.links is not None
+
+    def offered(self, name: Name) -> list[tuple[str, str, Any]]:
+        """Return (version, file name, link) of every file of this name on the page, fit for this platform or not."""
+        found = []
+        for link in self.links or ():
+            version = find_version(link.filename, name)
+            if version is not None:
+                found.append((version, link.filename, link))
+        return found
+
+    def take_links(self, links: list[Any]) -> None:
+        """Note the links of the page that came back, and its final URL (``Link.comes_from``, pip 20.3 to 26.3)."""
+        self.links = links
+        for link in links:
+            self.answer(link.comes_from)
+            return
+        if self.exchanges:
+            self.answer(getattr(self.exchanges[-1], "url", None))
+
+    def answer(self, url: object) -> None:
+        """Note the final URL of the page."""
+        # The annotation in old pips says a page object; it has always been text.
+        self.answered_url = url if isinstance(url, str) else getattr(url, "url", None)
+
+    def find_failure(self, *, alone: bool) -> str | None:
+        """Return why the index did not answer with a page; None for a page, and for "not here" (404, 410).
+
+        :param alone: whether no policy names the index: then 401 and 403 count as "not here" too.
+        """
+        last = self.exchanges[-1] if self.exchanges else None
+        if self.links is not None:
+            if self.is_local or any(_is_distribution(link.filename) for link in self.links):
+                return None
+            return None if is_simple_page(last) else "the answer is not a simple index page (a captive portal?)"
+        if last is None:
+            return None if self.is_local else "pip did not ask it (not https, and not a trusted host?)"
+        if isinstance(last, BaseException):
+            return clean(f"{type(last).__name__}: {last}")
+        if last.status_code in (_NOT_OFFERED_TO_US if alone else _NOT_OFFERED):
+            return None
+        if last.status_code < 400:
+            return clean(f"not a simple index page: content type {last.headers.get('Content-Type', 'missing')}")
+        return f"status {last.status_code}"
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, in words."""
+        if self.failure:
+            return f"failed: {self.failure}"
+        if not self.was_asked:
+            return "not asked"
+        if self.links is None:
+            status = getattr(self.exchanges[-1], "status_code", None) if self.exchanges else None
+            return f"has no such name (status {status})" if status else "has no such name"
+        return "answered"
+
+
+@dataclass
+class Search:
+    """One name, looked for by one finder."""
+
+    name: Name
+    authority: Authority
+    pages: list[Page] = field(default_factory=list)
+    by_answer: dict[str, Page] = field(default_factory=dict)
+    """The pages by final URL: how a candidate (``Link.comes_from``) finds its page."""
+    drops: list[Drop] = field(default_factory=list)
+    kept: list[Any] = field(default_factory=list)
+    """pip's candidates that remain."""
+    not_configured: Verdict = PASS
+    told: bool = False
+    """Whether events and warnings have been given: pip asks the finder more than once."""
+
+    def drop(self, finding: Finding, page: Page | None, version: str | None, files: int = 1) -> None:
+        """Note that files were kept from pip."""
+        for drop in self.drops:
+            if drop.page is page and drop.finding.code == finding.code and drop.finding.layer is finding.layer:
+                break
+        else:
+            drop = Drop(finding, page)
+            self.drops.append(drop)
+        drop.files += files
+        if version is not None:
+            drop.versions.add(version)
+
+    @property
+    def failed(self) -> list[Page]:
+        """The pages that failed and count."""
+        return [page for page in self.pages if page.failure is not None and not page.probing]
+
+    def page_of(self, link: Any) -> Page | None:
+        """Return the page that lists a link; None for a link that no page lists."""
+        source = link.comes_from
+        if source is not None and not isinstance(source, str):
+            source = getattr(source, "url", None)
+        return self.by_answer.get(source) if source is not None else None
+
+
+def clean(text: str) -> str:
+    """Return foreign text fit for one line of a message: no credentials, no control characters, at most 200 characters."""
+    return escape(_CREDENTIALS.sub("", " ".join(text.split())))[:200]
+
+
+def is_simple_page(response: Any) -> bool:
+    """Tell whether a page without a single distribution may be an index page of a project without files.
+
+    A captive portal or a login form answers 200 to everything. A JSON page that pip has read is one (PEP 691), so is one
+    that says its repository version (PEP 629); any other must be bare: no link, no form, no script, no text beside
+    its headings.
+    """
+    if response is None or "json" in response.headers.get("Content-Type", ""):
+        return True
+    reader = _PageReader()
+    reader.feed(response.text)
+    return reader.has_version or not reader.is_foreign
+
+
+class _PageReader(HTMLParser):
+    _FOREIGN = frozenset(("a", "form", "input", "script", "iframe", "img", "button", "object", "embed"))
+    _HEADINGS = frozenset(("title", "h1", "h2", "h3", "style"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_version = False
+        self.is_foreign = False
+        self._heading = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag == "meta" and values.get("name") == "pypi:repository-version":
+            self.has_version = True
+        if tag in self._FOREIGN or (tag == "meta" and (values.get("http-equiv") or "").lower() == "refresh"):
+            self.is_foreign = True
+        if tag in self._HEADINGS:
+            self._heading += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._HEADINGS:
+            self._heading -= 1
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and self._heading <= 0:
+            self.is_foreign = True
+
+
+def _is_distribution(filename: str) -> bool:
+    return filename.endswith((".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg"))
