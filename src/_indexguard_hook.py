@@ -27,8 +27,8 @@ _OLD_FINDERS = ("pip._internal.index", "pip.index")  # where PackageFinder was i
 _FIRST = "pip._internal"
 _WATCHED = (_FINDER, _MAIN_PARSER, _BASE_COMMAND, *_OLD_FINDERS, _FIRST)
 
-# Why the other half could not run, once that is known: the finder may be imported later than the module that showed it.
-_failures: "list[Exception]" = []
+# Why the other half could not run (code, reason): the finder may be imported later than the module that showed it.
+_failures: "list[tuple[str, str]]" = []
 
 
 def install() -> None:
@@ -137,14 +137,18 @@ def _after_import(watched: "str", module: "ModuleType") -> None:
     """Activate the guard on a pip module that has just been executed. Refuse in its place if that is not possible."""
     if watched == _FIRST or (watched in _OLD_FINDERS and not hasattr(module, "PackageFinder")):
         return
-    try:
-        if watched in _OLD_FINDERS:
-            raise RuntimeError("this pip is too old: the guard knows pip 20.3.4 and later")  # noqa: TRY301  # one way out
-        _load_guard().on_load(module)
-    except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded
-        _failures.append(error)
+    if watched in _OLD_FINDERS:
+        _failures.append(("pip-not-understood", "this pip is older than 20.3.4"))
+    elif watched == _FINDER and not hasattr(module, "PackageFinder"):
+        _failures.append(("pip-not-understood", "this pip has no class PackageFinder in " + module.__name__))
+    else:
+        try:
+            _load_guard().on_load(module)
+        except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded
+            reason = f"{type(error).__name__}: {error}"
+            _failures.append((getattr(error, "code", "guard-broken"), reason))
     if _failures:
-        _refuse(watched, module, _failures[0])
+        _refuse(watched, module, *_failures[0])
 
 
 def _load_guard() -> "Any":
@@ -191,26 +195,31 @@ def _is_same_file(one: "str | None", other: "str") -> "bool":
         return False
 
 
-def _refuse(watched: "str", module: "ModuleType", error: "Exception") -> None:
-    """Replace the one function of `module` that must not run unguarded by one that raises pip's InstallationError.
+def _refuse(watched: "str", module: "ModuleType", code: "str", reason: "str") -> None:
+    """Replace what must not run unguarded in `module` by a function that raises pip's InstallationError.
 
-    Raises ImportError if there is no such function to replace.
+    Raises ImportError if there is nothing to replace.
     """
     root = module.__name__[: len(module.__name__) - len(watched)] + "pip"
-    text = _explain(error)
+    text = _explain(code, reason)
 
     def refuse(*_args: "Any", **_kwargs: "Any") -> "Any":
         raise _installation_error(root, watched)(text)
 
+    if watched == _BASE_COMMAND:
+        return
     if watched == _MAIN_PARSER:
         # `pip --python OTHER` (pip 22.3 and later) hands over to another process before the finder is imported.
         if hasattr(module, "identify_python_interpreter"):
             module.__dict__["identify_python_interpreter"] = refuse
-    elif watched != _BASE_COMMAND:
-        finder = getattr(module, "PackageFinder", None)
-        if finder is None:
-            raise ImportError(text) from error
-        finder.__init__ = refuse
+        return
+    # Without PackageFinder, every class that is defined there: one of them must be what looks for packages now.
+    own = [it for it in vars(module).values() if isinstance(it, type) and it.__module__ == module.__name__]
+    finder = getattr(module, "PackageFinder", None)
+    for replaced in own if finder is None else [finder]:
+        setattr(replaced, "__init__", refuse)  # noqa: B010  # mypy forbids the plain assignment
+    if finder is None and not own:
+        raise ImportError(text)
 
 
 def _installation_error(root: "str", watched: "str") -> "type[Exception]":
@@ -219,12 +228,15 @@ def _installation_error(root: "str", watched: "str") -> "type[Exception]":
     return getattr(exceptions, "InstallationError", ImportError)
 
 
-def _explain(error: "Exception") -> "str":
+def _explain(code: "str", reason: "str") -> "str":
     python = sys.executable or "python"
+    if code == "pip-not-understood":
+        hint = f"use a pip from 20.3.4 to 26.3 (its wheel runs as it is: {python} pip-26.3-py3-none-any.whl/pip),\n"
+        hint += "        or a newer indexguard"
+    else:
+        hint = f'"{python} -m pip uninstall indexguard" still works, and so does all that fetches nothing;\n'
+        hint += "        then install indexguard again, from an index that you trust"
     return (
-        "indexguard is installed in {} but cannot run, so pip may not look for packages.\n"
-        "  code: {}\n"
-        "  reason: {}: {}\n"
-        '  hint: "{} -m pip uninstall indexguard" still works, and so does every other command that fetches nothing;\n'
-        "        then install indexguard again, from an index that you trust."
-    ).format(_here(), getattr(error, "code", "guard-broken"), type(error).__name__, error, python)
+        f"indexguard is installed in {_here()} but cannot run, so pip may not look for packages.\n"
+        f"  code: {code}\n  reason: {reason}\n  hint: {hint}"
+    )

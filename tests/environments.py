@@ -161,13 +161,18 @@ class Workshop:
         return built
 
     def tree(self, name: str) -> Path:
-        """Return a copy of the source tree in which nothing has been built."""
+        """Return a copy of the source tree in which nothing has been built; all copies of one run are the same."""
+        with self.once("source") as (source, new):
+            if new:
+                source.mkdir()
+                for file in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+                    shutil.copy2(PROJECT / file, source / file)
+                shutil.copytree(
+                    PROJECT / "src", source / "src", ignore=shutil.ignore_patterns("_vendor", "__pycache__")
+                )
         with self.once(name) as (root, new):
             if new:
-                root.mkdir()
-                for file in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
-                    shutil.copy2(PROJECT / file, root / file)
-                shutil.copytree(PROJECT / "src", root / "src", ignore=shutil.ignore_patterns("_vendor", "__pycache__"))
+                shutil.copytree(source, root)
         return root
 
 
