@@ -65,6 +65,8 @@ PASS = Verdict()
 """No layer objects."""
 
 
+LayerCheck = Callable[[Layer, Optional[Rule]], Optional[Finding]]
+"""What one layer, whose rule for the name is given, objects to."""
 FileCheck = Callable[[str, Optional[Location]], Verdict]
 """Judges one file of a page by its version and the identity of its URL (None where that is unknown)."""
 
@@ -225,13 +227,13 @@ class Authority:
             return Finding("entry-expired", layer, rule)
         return None
 
-    def _collect(self, check: Callable[[Layer, Optional[Rule]], Optional[Finding]]) -> Verdict:
+    def _collect(self, check: LayerCheck) -> Verdict:
         found = tuple(finding for layer, rule in self._views if (finding := check(layer, rule)) is not None)
         return Verdict(found) if found else PASS
 
 
 def sift_ambiguous(offers: Mapping[Location, Mapping[str, str | None]]) -> frozenset[str] | None:
-    """The rule that holds without any policy: a name that more than one remote index offers is refused.
+    """Apply the rule that holds without any policy: a name that more than one remote index offers is refused.
 
     It is PEP 708's rule (rejected April 2026), which needs no configuration.
 
@@ -240,7 +242,7 @@ def sift_ambiguous(offers: Mapping[Location, Mapping[str, str | None]]) -> froze
         sha256, which may be used all the same.
     """
     offering = [files for files in offers.values() if files]
-    if len(offering) < 2:
+    if len(offering) <= 1:
         return None
     first, *others = offering
     alike = frozenset(

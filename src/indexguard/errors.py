@@ -6,8 +6,8 @@ generated from ``CODES``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,6 @@ _ALL = (
 
 CODES = {code.name: code for code in _ALL}
 """Every code by its name, in the order of the README's table."""
-
-Fact = "tuple[str, str]"
 
 
 class GuardError(Exception):

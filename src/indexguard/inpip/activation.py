@@ -37,10 +37,11 @@ def activate(root: str) -> None:
     if root not in _failures:
         try:
             _runs[root] = _prepare(root)
-            return
         except GuardError as error:
             _failures[root] = error
             _record_failure(root, error)
+        else:
+            return
     raise telling.as_pip_error(root, _failures[root])
 
 
@@ -105,13 +106,14 @@ def _wrap(run: Run) -> None:
 
 def _wrap_method(owner: Any, method: str, wrapper: Any) -> None:
     # A FunctionWrapper passes attributes on: pip-tools calls `finder.find_all_candidates.cache_clear()` (pip < 25.1).
-    setattr(owner, method, FunctionWrapper(vars(owner)[method], wrapper))
+    wrapped = FunctionWrapper(vars(owner)[method], wrapper)  # type: ignore[no-untyped-call]  # wrapt has no types
+    setattr(owner, method, wrapped)
 
 
 def _wrap_install_requirements(run: Run) -> Any:
     """Mark the pip that installs build requirements, in this process or another, and repeat its refusals here."""
 
-    def install_requirements(wrapped: Any, environment: Any, args: Any, kwargs: Any) -> Any:
+    def install_requirements(wrapped: Any, _environment: Any, args: Any, kwargs: Any) -> Any:
         before = len(run.refusals)
         run.building += 1
         try:

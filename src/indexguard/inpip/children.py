@@ -37,7 +37,7 @@ def prepare_interpreter(root: str, interpreter: str) -> None:
     code = "import sys; print(*sys.version_info[:2])"
     try:
         # -I: neither a sitecustomize on PYTHONPATH nor the current folder may answer in its place.
-        answer = subprocess.run(  # noqa: S603  # the interpreter that the user asked pip to run
+        answer = subprocess.run(
             [interpreter, "-I", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60, check=True
         )
         major, minor = (int(part) for part in answer.stdout.split())
@@ -78,7 +78,7 @@ class Reports:
         self._run = run
         self._path: str | None = None
 
-    def __enter__(self) -> Reports:
+    def __enter__(self) -> Reports:  # noqa: PYI034  # typing.Self needs Python 3.11
         descriptor, self._path = tempfile.mkstemp(prefix="indexguard-")
         os.close(descriptor)
         self._before = os.environ.get(MARK)
@@ -100,13 +100,19 @@ class Reports:
         found = []
         with open(self._path, encoding="utf-8") as file:
             for line in file:
-                try:
-                    report = json.loads(line)
-                    facts = [(str(label), str(text)) for label, text in report["facts"]]
-                    found.append(GuardError(report["code"], report["refused"], facts, report["hint"]))
-                except (ValueError, KeyError, TypeError):
-                    continue
+                error = _parse_report(line)
+                if error is not None:
+                    found.append(error)
         return found
+
+
+def _parse_report(line: str) -> GuardError | None:
+    try:
+        report = json.loads(line)
+        facts = [(str(label), str(text)) for label, text in report["facts"]]
+        return GuardError(report["code"], report["refused"], facts, report["hint"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def parent_run() -> str | None:

@@ -8,9 +8,9 @@ own selection -> is nothing left that satisfies the requirement? Every function 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 from ..decision import Finding, Verdict, sift_ambiguous
 from ..patterns import is_in_range, normalise_name, parse_range
@@ -150,7 +150,7 @@ def _may_ask(finder: Any, search: Search, page: Page) -> Verdict:
     asked = page.asked
     if asked is None or asked.scheme not in ("https", "pypi") or verdict.refusal is not None:
         return verdict
-    session = finder._link_collector.session
+    session = finder._link_collector.session  # noqa: SLF001  # as pip's own commands do, in every version
     trusted = {host.lower() for host, _ in session.pip_trusted_origins}
     host = asked.host or _host_of(page.url)
     if host not in trusted:
@@ -211,8 +211,8 @@ def _sift(run: Run, finder: Any, search: Search, found: Sequence[Any]) -> list[A
     search.not_configured = search.authority.configured(_configured(run, finder))
     several = len({page.asked or page.url for page in search.pages if not page.is_local}) > 1
     if run.built_in and not several:  # with a single index nothing changes for the user
-        for page in search.pages:
-            page.failure = None
+        for only in search.pages:
+            only.failure = None
     failed = search.failed
     locked = getattr(finder, "_locked_links", {}).get(search.name)  # pip >= 26.2
     kept = []

@@ -21,7 +21,7 @@ Wrapper = Callable[[Any, Any, Any, Any], Any]
 def wrap_prepare(run: Run) -> Wrapper:
     """Judge a requirement before anything of it is fetched, and the name in its metadata afterwards."""
 
-    def prepare(wrapped: Any, preparer: Any, args: Any, kwargs: Any) -> Any:
+    def prepare(wrapped: Any, _preparer: Any, args: Any, kwargs: Any) -> Any:
         requirement = _requirement(*args, **kwargs)
         link = requirement.link
         if link is None or is_approved(run, requirement):
@@ -44,7 +44,7 @@ def wrap_prepare(run: Run) -> Wrapper:
 def wrap_resolve(run: Run) -> Wrapper:
     """Note what the user requested, have refusals end the run while pip resolves, and record what was selected."""
 
-    def resolve(wrapped: Any, resolver: Any, args: Any, kwargs: Any) -> Any:
+    def resolve(wrapped: Any, _resolver: Any, args: Any, kwargs: Any) -> Any:
         # Build requirements are the distribution's, although pip calls them user-supplied.
         if not run.building and not run.build_child:
             for requirement in _root_requirements(*args, **kwargs):

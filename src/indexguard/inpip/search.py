@@ -13,6 +13,7 @@ from ..patterns import Name, find_version
 from ..policy.identity import Location, redact
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
+_FIRST_ERROR = 400
 _NOT_OFFERED = (404, 410)
 _NOT_OFFERED_TO_US = (*_NOT_OFFERED, 401, 403)
 
@@ -109,7 +110,7 @@ class Page:
             return clean(f"{type(last).__name__}: {last}")
         if last.status_code in (_NOT_OFFERED_TO_US if alone else _NOT_OFFERED):
             return None
-        if last.status_code < 400:
+        if last.status_code < _FIRST_ERROR:
             return clean(f"not a simple index page: content type {last.headers.get('Content-Type', 'missing')}")
         return f"status {last.status_code}"
 

@@ -64,7 +64,9 @@ def warn_of_drops(run: Run, search: Search) -> None:
         if drop.finding.enforced and drop.files
     ]
     parts += [f"every other remote source, because {page.shown} {page.outcome} (index-failed)" for page in search.failed]
-    if not parts:
+    # Where nothing is left, the refusal says it all; what only looks, or may go on to another version, hears it here.
+    refused_next = not search.kept and run.resolving and not run.settings.backtrack
+    if not parts or refused_next:
         return
     rules = {_where(drop.finding) for drop in search.drops if drop.finding.enforced} or {_rule_of(run, search)}
     run.warn(f"indexguard: {search.name}: dropped {'; '.join(parts)}; kept {_kept(search)}; {'; '.join(sorted(rules))}")
@@ -73,7 +75,7 @@ def warn_of_drops(run: Run, search: Search) -> None:
 def explain(search: Search, cause: Finding) -> GuardError:
     """Return the explanation of a refusal: what, by which rule (file and key), from which index, what was kept."""
     facts = [("rule", _rule(search, cause))]
-    facts += [("asked", f"{page.shown} {_answer(page)}") for page in search.pages]
+    facts += _asked(search)
     facts += [
         ("refused", f"{_versions(drop.versions)} {_from(drop)} ({drop.finding.code})")
         for drop in search.drops
@@ -112,10 +114,15 @@ def find_explanations(run: Run) -> list[GuardError]:
     for search in run.searches():
         if search.kept:
             continue
-        causes = [drop.finding for drop in search.drops if drop.finding.enforced]
-        causes += [page.verdict.refusal for page in search.pages if page.verdict.refusal is not None]
-        if causes:
-            found.append(explain(search, causes[0]))
+        dropped = [drop.finding for drop in search.drops if drop.finding.enforced]
+        if dropped:
+            found.append(explain(search, dropped[0]))
+            continue
+        unasked = [page.verdict.refusal for page in search.pages if page.verdict.refusal is not None]
+        if unasked:
+            facts = [("rule", _rule(search, unasked[0])), *_asked(search)]
+            text = f"found no `{search.name}` where the policy lets pip look for it"
+            found.append(GuardError(unasked[0].code, text, facts, f"check the name; {CODES[unasked[0].code].remedy}"))
     return found
 
 
@@ -124,9 +131,13 @@ def _failures(search: Search) -> list[Finding]:
     return [Finding("index-failed", layer, rule) for layer, rule in rules] or [Finding("index-failed", None)]
 
 
+def _asked(search: Search) -> list[tuple[str, str]]:
+    return [("asked", f"{page.shown} {_answer(page)}") for page in search.pages]
+
+
 def _rule(search: Search, cause: Finding) -> str:
     if cause.layer is None:
-        return f"built in, as no policy file says more: {CODES[cause.code].meaning}"
+        return "built in: without a policy file, no name may come from more than one index"
     rule, path = cause.rule, cause.layer.path
     if rule is None:
         return f"none matches `{search.name}`\n{path}"

@@ -6,7 +6,7 @@ The parent puts this folder, and nothing else, at the front of PYTHONPATH. It st
 
 import sys
 
-import _indexguard_bootstrap
+import _indexguard_bootstrap  # type: ignore[import-not-found]  # lies beside it, on the child's path
 
 _indexguard_bootstrap.install()
 _indexguard_bootstrap.chain(sys.modules[__name__])
