@@ -1,0 +1,213 @@
+"""Project names, the patterns that match them, and version ranges: the one door to ``packaging``.
+
+Names compare after PEP 503 normalisation. A pattern is an exact name, a prefix ending in ``*``, or ``*`` alone.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import compress
+from typing import TYPE_CHECKING, NamedTuple, NewType, cast
+
+from ._vendor.packaging.specifiers import InvalidSpecifier, SpecifierSet
+from ._vendor.packaging.utils import canonicalize_name
+from ._vendor.packaging.version import InvalidVersion, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "BareNames",
+    "Name",
+    "Pattern",
+    "SpecifierSet",
+    "find_version",
+    "is_in_range",
+    "newest_first",
+    "normalise_name",
+    "normalise_names",
+    "parse_pattern",
+    "parse_range",
+    "split_entry",
+]
+
+Name = NewType("Name", str)
+"""A project name after PEP 503 normalisation."""
+
+_PROJECT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME_AND_RANGE = re.compile(r"\s*(?P<pattern>[^\s<>=!~(\[;@]*)\s*(?P<range>[<>=!~].*)?", re.DOTALL)
+_SEPARATORS = re.compile(r"[-_.]+")
+
+
+def normalise_name(name: str) -> Name:
+    """Return the PEP 503 form of a project name: lower case, runs of ``-_.`` as one ``-``."""
+    return Name(canonicalize_name(name))
+
+
+class BareNames(NamedTuple):
+    """Which entries of a list are bare project names."""
+
+    places: Sequence[int]
+    """Of the bare names, ascending."""
+    names: Sequence[Name]
+    """The normalised form of each of them."""
+    others: Sequence[int]
+    """The places of all other entries, ascending."""
+
+
+def normalise_names(entries: Sequence[object]) -> BareNames:
+    """Find the bare project names in a list and normalise them.
+
+    The same as ``normalise_name`` for each. All go through each step at once: a policy may hold 100,000 names.
+    """
+    try:
+        text = "\n".join(cast("Sequence[str]", entries))
+    except TypeError:
+        text = "\n".join([entry if isinstance(entry, str) else "" for entry in entries])
+    if not text.isascii() or text.count("\n") != len(entries) - 1:
+        # Someone's typing error, or an attempt at something: one at a time.
+        text = "\n".join([str(entry) if _is_bare_name(entry) else "" for entry in entries])
+    text = "\n" + text.lower().replace("_", "-").replace(".", "-") + "\n"
+    while "--" in text:
+        text = text.replace("--", "-")
+    lines = cast("list[Name]", text.split("\n")[1:-1])
+    # A dash at an end is none of a name's; without its other dashes a name is alphanumeric.
+    solid = text.replace("\n-", "\n*").replace("-\n", "*\n").replace("-", "").split("\n")[1:-1]
+    is_bare = list(map(str.isalnum, solid))
+    if all(is_bare):
+        return BareNames(range(len(lines)), lines, ())
+    places = list(compress(range(len(lines)), is_bare))
+    others = [place for place, bare in enumerate(is_bare) if not bare]
+    return BareNames(places, list(compress(lines, is_bare)), others)
+
+
+def _is_bare_name(entry: object) -> bool:
+    return isinstance(entry, str) and _PROJECT_NAME.fullmatch(entry) is not None
+
+
+class Pattern(NamedTuple):
+    """What a policy entry matches.
+
+    ``stem`` is normalised. An exact pattern matches its stem alone; any other matches every name that starts with it.
+    """
+
+    stem: str
+    exact: bool
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Exact beats prefix, a longer prefix beats a shorter one, ``*`` is last."""
+        return (self.exact, len(self.stem))
+
+    @property
+    def is_catch_all(self) -> bool:
+        """Whether this is ``*`` alone; a name is *claimed* when its rule is anything else."""
+        return not self.exact and not self.stem
+
+    def matches(self, name: Name) -> bool:
+        """Tell whether a normalised name matches."""
+        return name == self.stem if self.exact else name.startswith(self.stem)
+
+    def __str__(self) -> str:
+        return self.stem if self.exact else f"{self.stem}*"
+
+
+def parse_pattern(text: str) -> Pattern:
+    """Read an exact name, a prefix ending in ``*``, or ``*``.
+
+    :raises ValueError: anything else: a ``*`` elsewhere, a regular expression, a negation, an empty text.
+    """
+    if text == "*":
+        return Pattern("", exact=False)
+    if text.endswith("*") and _PREFIX.fullmatch(text[:-1]):
+        return Pattern(_SEPARATORS.sub("-", text[:-1]).lower(), exact=False)
+    if _PROJECT_NAME.fullmatch(text):
+        return Pattern(normalise_name(text), exact=True)
+    raise ValueError(f"{text!r} is not a project name, a prefix ending in `*`, or `*`")
+
+
+def split_entry(text: str) -> tuple[str, str]:
+    """Split ``"numpy>=2,<3"`` into its pattern and its version range (empty where there is none).
+
+    :raises ValueError: the text has another form, such as extras, a marker or a URL.
+    """
+    found = _NAME_AND_RANGE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a name or pattern, with or without a version range")
+    return found["pattern"], (found["range"] or "").strip()
+
+
+def parse_range(text: str) -> SpecifierSet:
+    """Read a version range (PEP 440).
+
+    :raises ValueError: the text is not a specifier set.
+    """
+    try:
+        return SpecifierSet(text)
+    except InvalidSpecifier:
+        raise ValueError(f"{text!r} is not a version range as PEP 440 defines it") from None
+
+
+def is_in_range(allowed: SpecifierSet, version: str) -> bool:
+    """Tell whether ``version`` lies in ``allowed``; pre-releases count, a version that PEP 440 cannot parse does not."""
+    parsed = _parse_version(version)
+    return parsed is not None and allowed.contains(parsed, prereleases=True)
+
+
+def newest_first(versions: set[str]) -> list[str]:
+    """Return version texts, the newest first; those that PEP 440 cannot parse come last."""
+    return sorted(
+        versions, key=lambda text: (_parse_version(text) is not None, _parse_version(text) or text), reverse=True
+    )
+
+
+@lru_cache(maxsize=8192)
+def _parse_version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
+_ARCHIVES = (
+    ".whl",
+    ".tar.gz",
+    ".zip",
+    ".tar.bz2",
+    ".tgz",
+    ".tar.xz",
+    ".tar.lz",
+    ".tar.lzma",
+    ".tbz",
+    ".txz",
+    ".tlz",
+    ".tar",
+    ".egg",
+)
+
+
+def find_version(filename: str, name: Name) -> str | None:
+    """Return the version that a file of project ``name`` claims by its file name; None for another project's file.
+
+    As tolerant as pip (20.3 to 26.3), which accepts any spelling of the name: what pip would take for a file of the
+    project counts as offered, compatible with this platform or not.
+    """
+    lowered = filename.lower()
+    for ending in _ARCHIVES:
+        if lowered.endswith(ending):
+            stem = filename[: -len(ending)]
+            break
+    else:
+        return None
+    if ending == ".whl":
+        distribution, _, rest = stem.partition("-")
+        return rest.partition("-")[0] if rest and normalise_name(distribution) == name else None
+    # The name itself may hold dashes: try each dash as the end of the name, as pip does.
+    position = stem.find("-")
+    while position >= 0:
+        if normalise_name(stem[:position]) == name:
+            return re.sub(r"-py\d(?:\.\d+)?.*$", "", stem[position + 1 :]) or None
+        position = stem.find("-", position + 1)
+    return None

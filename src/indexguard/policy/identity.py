@@ -1,0 +1,200 @@
+"""When are two URLs the same index? The identity of an index, and the traps in reading one.
+
+Scheme, lower-cased host, effective port and the path by segment count; credentials, query, fragment and a trailing
+slash do not. Parsers differ on some URLs and an attacker chooses the URL: what could be read in two ways is *unknown*.
+"""
+
+from __future__ import annotations
+
+import encodings.idna  # noqa: F401  # not left to the first `encode("idna")`: pip 26.3 refuses imports while it installs
+import ipaddress
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_UNSAFE = re.compile("[\x00-\x20\x7f-\x9f\\\\\\s\ud800-\udfff]")
+_ENCODED_SEPARATOR = re.compile(r"%(?:2f|5c)", re.IGNORECASE)
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_TO_ENCODE = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=:@/\[\]-]")
+"""What pip's copy of requests sends percent-encoded."""
+_PORT = re.compile(r":[0-9]*$")
+_HOST = re.compile(r"[a-z0-9_.-]{1,255}")
+_LOOPBACK = re.compile(r"localhost|\[::1\]|127(?:\.(?:0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])){3}")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_PLAIN_BEFORE_AT = re.compile(r"(?:[^/?#@:\\\s]*@[^/?#@:\\\s]*(?::[0-9]*)?|[^/?#@:\\\s]*)/[^:?#@\\]*")
+"""After the ``://``: an authority without a password, then a path; an ``@`` that follows is none of a password's."""
+
+
+class UnknownLocation(ValueError):  # noqa: N818  # the URL is unknown; nothing went wrong
+    """A URL that cannot be given one identity; the text says why."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """The identity of an index, page or file."""
+
+    scheme: str
+    """``https``, ``http``, ``file``, or ``pypi`` for the token of that name."""
+    host: str
+    """Lower case, IDNA; empty for a local file and for the token."""
+    port: int
+    """Effective port; 0 where there is none."""
+    segments: tuple[str, ...] = ()
+    """The path by segment, without dot segments and empty segments."""
+
+    def is_at_or_under(self, base: Location) -> bool:
+        """Tell whether ``base`` is this location or a prefix of it, by whole segments."""
+        return (self.scheme, self.host, self.port) == (base.scheme, base.host, base.port) and self.segments[
+            : len(base.segments)
+        ] == base.segments
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a ``file:`` URL with an empty host or ``localhost``."""
+        return self.scheme == "file" and not self.host
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this machine: ``localhost``, ``127.0.0.0/8`` or ``::1``."""
+        return _LOOPBACK.fullmatch(self.host) is not None
+
+    @property
+    def parent(self) -> Location:
+        """This location without its last segment."""
+        return replace(self, segments=self.segments[:-1])
+
+    def __str__(self) -> str:
+        if self.scheme == "pypi":
+            return "/".join(("pypi", *self.segments))
+        port = "" if self.port in (0, _DEFAULT_PORTS.get(self.scheme)) else f":{self.port}"
+        path = "".join(f"/{segment}" for segment in self.segments)
+        return f"{self.scheme}://{self.host}{port}{path}" + ("" if self.is_local else "/")
+
+
+PYPI = Location("pypi", "", 0)
+"""The token ``pypi``: the public index as the running pip knows it."""
+
+
+@lru_cache(maxsize=4096)
+def parse_location(url: str) -> Location:
+    """Read a URL into its identity; the text ``pypi`` is the token.
+
+    :raises UnknownLocation: the URL has no single reading: a backslash, white space or a control character, ``%2F``,
+        ``%5C`` or a bare ``%`` in its path, several ``@`` in its authority, a host or port that is none, a scheme other
+        than http, https and file.
+    """
+    if url == "pypi":
+        return PYPI
+    if _UNSAFE.search(url):
+        raise UnknownLocation("it holds a backslash, white space or a control character")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise UnknownLocation("its authority cannot be read") from None
+    scheme = parts.scheme.lower()
+    if parts.netloc.count("@") > 1:
+        raise UnknownLocation("it has more than one `@` before the host")
+    if _ENCODED_SEPARATOR.search(parts.path):
+        raise UnknownLocation("its path holds an encoded separator")
+    if _STRAY_PERCENT.search(parts.path):
+        raise UnknownLocation("its path holds a `%` that encodes nothing")
+    if scheme == "file":
+        host = parts.netloc.lower()
+        # `file:wheels` is relative to the current folder: not the place that `file:///wheels` is.
+        base = () if host or parts.path.startswith("/") else (".",)
+        return Location("file", "" if host == "localhost" else host, 0, base + _segments(parts.path))
+    if scheme not in _DEFAULT_PORTS:
+        raise UnknownLocation("its scheme is none of https, http and file")
+    if port == 0:
+        raise UnknownLocation("its port is 0")
+    return Location(scheme, _host(parts.netloc), port or _DEFAULT_PORTS[scheme], _segments(parts.path))
+
+
+def find_location(url: str) -> Location | None:
+    """Return the identity of ``url``, or None where it is unknown."""
+    try:
+        return parse_location(url)
+    except UnknownLocation:
+        return None
+
+
+def redact(url: str) -> str:
+    """Return ``url`` fit to be shown: without credentials, query and fragment, its control characters escaped.
+
+    Built for text that cannot be trusted to be a URL at all: an ``@`` that may end a password hides all that is before
+    it, even where a password holds ``/``, ``#`` or ``@`` as they are. A path keeps its ``@`` (a VCS reference) only
+    where the authority holds no password.
+    """
+    scheme, mark, rest = url.partition("://")
+    start = scheme + mark if mark and _SCHEME.fullmatch(scheme) else ""
+    before, at, after = rest.rpartition("@") if start else url.rpartition("@")
+    if at and not start:
+        # Without a scheme a colon is what tells credentials from `@` in a name.
+        url = f"***@{after}" if ":" in before else url
+    elif at and not re.search(r"[/?#\\]", before):
+        url = start + after
+    elif at and _PLAIN_BEFORE_AT.fullmatch(before):
+        authority, slash, path = rest.partition("/")
+        url = start + authority.rpartition("@")[2] + slash + path
+    elif at:
+        url = f"{start}***@{after}"
+    url = re.split("[?#]", url, maxsplit=1)[0]
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in url)
+
+
+def _host(netloc: str) -> str:
+    """Return the host of an authority in its one spelling."""
+    host = _PORT.sub("", netloc.rpartition("@")[2]).lower()
+    if host.startswith("["):
+        try:
+            return f"[{ipaddress.IPv6Address(host[1:-1])}]" if host.endswith("]") and "%" not in host else _no_host()
+        except ValueError:
+            _no_host()
+    if not host.isascii():
+        host = _to_ascii(host)
+    return host if _HOST.fullmatch(host) else _no_host()
+
+
+def _to_ascii(host: str) -> str:
+    """Return the IDNA form of a host, if every reader arrives at the same one.
+
+    IDNA 2003 (the standard library's) and IDNA 2008 (pip's) map some characters to different hosts. A host that maps to
+    itself has one reading.
+    """
+    try:
+        encoded = host.encode("idna")
+        same = encoded.decode("idna") == host
+    except UnicodeError:
+        _no_host()
+    if not same:
+        raise UnknownLocation("its host means different hosts to different readers (IDNA)")
+    return encoded.decode("ascii").lower()
+
+
+def _no_host() -> NoReturn:
+    raise UnknownLocation("its host is not a host name")
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    kept: list[str] = []
+    for segment in _TO_ENCODE.sub(_encode, _ESCAPE.sub(_decode_unreserved, path)).split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    return tuple(kept)
+
+
+def _decode_unreserved(escape: re.Match[str]) -> str:
+    byte = int(escape[1], 16)
+    return chr(byte) if byte in _UNRESERVED else escape[0].upper()
+
+
+def _encode(char: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in char[0].encode())
