@@ -16,7 +16,7 @@ from ..errors import GuardError
 from ..patterns import Name
 from ..policy.identity import PYPI, Location, find_location
 from ..policy.model import Layer
-from . import telling
+from . import children, telling
 from .search import Page, Search
 
 logger = logging.getLogger("indexguard")
@@ -155,4 +155,5 @@ class Run:
                 self.refusals.append(error)
         if not known:
             self.record("refused", error.code, message=error.refused, **fields)
+            children.report_to_parent(error)
         return telling.as_pip_error(self.root, error)
