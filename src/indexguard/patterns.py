@@ -38,6 +38,7 @@ Name = NewType("Name", str)
 _PROJECT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NAME_AND_RANGE = re.compile(r"\s*(?P<pattern>[^\s<>=!~(\[;@]*)\s*(?P<range>[<>=!~].*)?", re.DOTALL)
+_NORMAL_BYTES = bytes(ord("-") if byte in b"_." else ord(chr(byte).lower()) for byte in range(128)) + bytes(128)
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
@@ -62,6 +63,8 @@ def normalise_names(entries: Sequence[object]) -> BareNames:
 
     The same as ``normalise_name`` for each. All go through each step at once: a policy may hold 100,000 names.
     """
+    if not entries:
+        return BareNames((), (), ())
     try:
         text = "\n".join(cast("Sequence[str]", entries))
     except TypeError:
@@ -69,13 +72,13 @@ def normalise_names(entries: Sequence[object]) -> BareNames:
     if not text.isascii() or text.count("\n") != len(entries) - 1:
         # Someone's typing error, or an attempt at something: one at a time.
         text = "\n".join([str(entry) if _is_bare_name(entry) else "" for entry in entries])
-    text = "\n" + text.lower().replace("_", "-").replace(".", "-") + "\n"
-    while "--" in text:
-        text = text.replace("--", "-")
-    lines = cast("list[Name]", text.split("\n")[1:-1])
+    data = b"\n%b\n" % text.encode().translate(_NORMAL_BYTES)
+    while b"--" in data:
+        data = data.replace(b"--", b"-")
+    lines = cast("list[Name]", data.decode().split("\n")[1:-1])
     # A dash at an end is none of a name's; without its other dashes a name is alphanumeric.
-    solid = text.replace("\n-", "\n*").replace("-\n", "*\n").replace("-", "").split("\n")[1:-1]
-    is_bare = list(map(str.isalnum, solid))
+    solid = data.replace(b"\n-", b"\n*").replace(b"-\n", b"*\n").translate(None, b"-").split(b"\n")[1:-1]
+    is_bare = list(map(bytes.isalnum, solid))
     if all(is_bare):
         return BareNames(range(len(lines)), lines, ())
     places = list(compress(range(len(lines)), is_bare))

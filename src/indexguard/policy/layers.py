@@ -3,9 +3,6 @@
 Layers narrow, none loosens: every file found counts, and one that others may write stops pip.
 """
 
-# What is checked are answers of the operating system; a Path would only hide its functions.
-# ruff: noqa: PTH114, PTH116, PTH117, PTH118, PTH120
-
 from __future__ import annotations
 
 import hashlib

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from indexguard._vendor import tomli
 from indexguard.errors import Fault, PolicyError, escape
 from indexguard.patterns import (
-    BareNames,
     Name,
     Pattern,
     normalise_names,
@@ -289,7 +288,7 @@ class _Reader:
 
     def _packages(self, key: str, value: object, indexes: tuple[str, ...]) -> None:
         entries = self._list(key, value, "entries that is not empty")
-        bare = normalise_names(entries) if entries else BareNames((), (), ())
+        bare = normalise_names(entries)
         places: Sequence[int] = bare.others
         # Bare names, the many, go in at once; where one is a repetition, each is looked at to name both places.
         if not self._rules.add_names(bare.names, indexes, key, bare.places):
