@@ -94,20 +94,49 @@ def _wrap(run: Run) -> None:
         seams.RESOLVE_LEGACY: resolve,
     }
     for seam, wrapper in wrappers.items():
-        _wrap_method(seams.find_class(run.root, seam), seam.method, wrapper)
+        _wrap_method(run.root, seams.find_class(run.root, seam), seam.method, wrapper)
     for seam in seams.BUILD_SEAMS:
         owner = seams.find_class(run.root, seam)
         if owner is not None and seam.method in vars(owner):
-            _wrap_method(owner, seam.method, _wrap_install_requirements(run))
+            _wrap_method(run.root, owner, seam.method, _wrap_install_requirements(run))
     isolated = seams.find_class(run.root, seams.BUILD_SEAMS[2])
     if isolated is not None:
-        _wrap_method(isolated, "__init__", children.wrap_venv)
+        _wrap_method(run.root, isolated, "__init__", children.wrap_venv)
 
 
-def _wrap_method(owner: Any, method: str, wrapper: Any) -> None:
+def _wrap_method(root: str, owner: Any, method: str, wrapper: Any) -> None:
     # A FunctionWrapper passes attributes on: pip-tools calls `finder.find_all_candidates.cache_clear()` (pip < 25.1).
-    wrapped = FunctionWrapper(vars(owner)[method], wrapper)  # type: ignore[no-untyped-call]  # wrapt has no types
+    wrapped = FunctionWrapper(vars(owner)[method], _fail_closed(root, wrapper))  # type: ignore[no-untyped-call]  # wrapt has no types
     setattr(owner, method, wrapped)
+
+
+def _fail_closed(root: str, wrapper: Any) -> Any:
+    """Have a fault of the guard itself stop pip with a clear message; what pip raises passes unchanged."""
+    pip_error = importlib.import_module(f"{root}._internal.exceptions").PipError
+
+    def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        theirs: list[BaseException] = []
+
+        def call_pip(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return wrapped(*args, **kwargs)
+            except BaseException as error:
+                theirs.append(error)
+                raise
+
+        try:
+            return wrapper(call_pip, instance, args, kwargs)
+        except pip_error:
+            raise
+        except Exception as error:
+            if any(error is other for other in theirs):
+                raise
+            cause = f"{type(error).__name__}: {error}"
+            broken = GuardError("guard-broken", "indexguard failed, so pip may not go on", [("cause", cause)])
+            _record_failure(root, broken)
+            raise telling.as_pip_error(root, broken) from error
+
+    return call
 
 
 def _wrap_install_requirements(run: Run) -> Any:

@@ -146,7 +146,8 @@ class Search:
     def drop(self, finding: Finding, page: Page | None, version: str | None, files: int = 1) -> None:
         """Note that files were kept from pip."""
         for drop in self.drops:
-            if drop.page is page and drop.finding.code == finding.code and drop.finding.layer is finding.layer:
+            same_page = drop.page is page or (drop.page is not None and page is not None and drop.page.url == page.url)
+            if same_page and drop.finding.code == finding.code and drop.finding.layer is finding.layer:
                 break
         else:
             drop = Drop(finding, page)
