@@ -26,7 +26,7 @@ _REFUSED = Attempt(Ended(1, "", ""), None, None, (_event("shadowed"), _event("re
 
 def _outcome(*guarded: Attempt, unguarded: Attempt | None = _ATTACKED, log_is_writable: bool = True) -> Outcome:
     acts = tuple(Act("an act", unguarded, attempt) for attempt in guarded)
-    return Outcome("26.3", "", {}, Path("audit.jsonl"), log_is_writable, acts)
+    return Outcome("26.3", "", {}, Path("folder"), Path("audit.jsonl"), log_is_writable, acts)
 
 
 def test_the_right_file_and_a_refusal_are_held() -> None:

@@ -77,6 +77,8 @@ class Outcome:
     """The text of the policy file."""
     indexes: dict[str, str]
     """The URL of each index by its label."""
+    folder: Path
+    """Where it was played; gone afterwards."""
     log: Path | None
     """Where the audit log is; None if the guard could not say."""
     log_is_writable: bool
@@ -150,6 +152,7 @@ class _Stage:
     """The two indexes, the two environments and the policy."""
 
     def __init__(self, folder: Path, pip: Path, internal: LoopbackIndex, public: LoopbackIndex) -> None:
+        self._folder = folder
         self._pip = pip
         self._indexes = {INTERNAL: internal.url, PUBLIC: public.url}
         self._unguarded = Environment(folder / "unguarded", pip, guarded=False)
@@ -178,6 +181,7 @@ class _Stage:
             pip=find_pip_version(self._pip),
             policy=self._policy.read_text(encoding="utf-8"),
             indexes=self._indexes,
+            folder=self._folder,
             log=self._log,
             log_is_writable=self._log is not None and _is_writable(self._log),
             acts=acts,

@@ -81,13 +81,24 @@ def _tell_log(outcome: Outcome) -> list[str]:
         return ["", f"The audit log {outcome.log} cannot be written here."]
     events = [event for act in outcome.acts for event in act.guarded.events]
     shown = next((event for event in events if event.get("event") == "shadowed"), None)
+    if shown is None and outcome.is_held:
+        return ["", f"A policy of this machine does not know the demo's indexes; its refusals are in {outcome.log}."]
     if shown is None:
         return [
             "",
             f"The audit log {outcome.log} says nothing of a squatter; it has {len(events)} events of these runs.",
         ]
-    text = textwrap.wrap(json.dumps(shown), _WIDTH, break_long_words=False, break_on_hyphens=False)
-    return ["", f"One of the {len(events)} lines in the audit log {outcome.log}:", *_indented("\n".join(text))]
+    # Without root the log lies in the HOME, and the demo brings its own.
+    gone = " (which goes with the demo)" if outcome.folder in outcome.log.parents else ""
+    heading = f"One of the {len(events)} lines in the audit log {outcome.log}{gone}:"
+    return ["", heading, *_indented(_wrap(json.dumps(shown)))]
+
+
+def _wrap(line: str) -> str:
+    # Between fields, not between a key and its value.
+    tied = line.replace('": ', '":\xa0')
+    lines = textwrap.wrap(tied, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace("\xa0", " ")
 
 
 def _conclude(outcome: Outcome) -> list[str]:
