@@ -194,6 +194,6 @@ def _user() -> str:
 
 def _cwd() -> str:
     try:
-        return os.getcwd()  # noqa: PTH109  # a text, as logged
+        return os.getcwd()
     except OSError:  # the folder is gone
         return ""

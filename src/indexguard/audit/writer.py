@@ -19,6 +19,8 @@ from ..errors import escape
 FILE_NAME = "audit.jsonl"
 SYSTEM_FOLDER = Path("/var/log/indexguard")
 
+_NO_HOME = "this user has no home folder (HOME is not set)"
+
 # O_NOFOLLOW: nobody leads root's log elsewhere by a link. O_NONBLOCK: a FIFO without a reader fails instead of waiting.
 _FLAGS = (
     os.O_WRONLY
@@ -70,7 +72,7 @@ class AuditLog:
 
     def _append(self, line: bytes) -> None:
         if not self.path.is_absolute():
-            self.fail("this user has no home folder (HOME is not set)")
+            self.fail(_NO_HOME)
             return
         descriptor = self._open()
         try:
@@ -90,3 +92,22 @@ class AuditLog:
         except FileNotFoundError:
             self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             return os.open(self.path, _FLAGS, 0o640)
+
+
+def find_obstacle(path: Path) -> str | None:
+    """Return what would keep ``AuditLog`` from writing there, as far as one can tell without writing; None if nothing."""
+    if not path.is_absolute():
+        return _NO_HOME
+    try:
+        if path.is_symlink():
+            return "it is a link"
+        if path.exists():
+            if not path.is_file():
+                return "it is not a regular file"
+            return None if os.access(path, os.W_OK) else "it is not yours to write"
+        folder = next(parent for parent in path.parents if parent.exists())
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} is not yours to write"

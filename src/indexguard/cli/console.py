@@ -1,0 +1,68 @@
+"""Where the command line prints: data to standard output, talk to standard error, colour only on a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from ..errors import escape
+
+RED, GREEN, YELLOW, BOLD = "31", "32", "33", "1"
+
+
+class Console:
+    """Prints lines; every control character in them is escaped, whoever supplied it.
+
+    :param out: for what was asked for.
+    :param err: for everything else.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        self.out = out
+        self.err = err
+
+    @classmethod
+    def standard(cls) -> Console:
+        """Return the process's own streams, made unable to fail on a character that they cannot encode."""
+        for stream in (sys.stdout, sys.stderr):
+            reconfigure = getattr(stream, "reconfigure", None)
+            if reconfigure is not None:
+                reconfigure(errors="backslashreplace")
+        return cls(sys.stdout, sys.stderr)
+
+    def line(self, text: str = "", style: str | None = None) -> None:
+        """Print one line of the answer."""
+        _print(self.out, text, style)
+
+    def lines(self, text: str) -> None:
+        """Print a text of several lines."""
+        for line in text.split("\n"):
+            self.line(line)
+
+    def note(self, text: str, style: str | None = None) -> None:
+        """Print a text of one or several lines about the answer."""
+        for line in text.split("\n"):
+            _print(self.err, line, style)
+
+    def json(self, value: Any, *, indent: int | None = 2) -> None:
+        """Print a value for a machine; without ``indent`` it is one line."""
+        print(json.dumps(value, indent=indent, separators=None if indent else (",", ":")), file=self.out)
+
+
+def _print(stream: TextIO, text: str, style: str | None) -> None:
+    safe = escape(text)
+    print(f"\x1b[{style}m{safe}\x1b[0m" if style and _shows_colour(stream) else safe, file=stream)
+
+
+def _shows_colour(stream: TextIO) -> bool:
+    # no-color.org: any text that is not empty counts.
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> list[str]:
+    """Return rows as lines, each column as wide as its longest cell; the last one is not filled up."""
+    widths = [max(len(escape(row[place])) for row in rows) for place in range(len(rows[0]))] if rows else []
+    return [indent + "  ".join(f"{escape(cell):<{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]

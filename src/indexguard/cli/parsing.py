@@ -1,0 +1,91 @@
+"""The shape of a command: its words for ``--help``, its options, and what runs it.
+
+The help is the same text on every Python and every terminal, because the README shows it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import Callable
+
+from .console import Console
+
+EXIT_CODES = "Exit codes: 0 fine, 1 a finding or not guarded, 2 bad input or policy."
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand."""
+
+    name: str
+    summary: str
+    """One line for the list of commands."""
+    description: str
+    example: str
+    """A command line, with what it shows if need be."""
+    usage: str
+    """The options and arguments after the name; written out, because each Python breaks lines differently."""
+    add_options: Callable[[argparse._ArgumentGroup], None]
+    run: Callable[[argparse.Namespace, Console], int]
+    """Returns the exit code. May raise GuardError (2) and BadInputError (2)."""
+    exit_codes: str = EXIT_CODES
+
+
+class BadInputError(Exception):
+    """Something that the user typed cannot be used; the text says what and what was expected. Exit code 2."""
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Of a fixed width, on terminals of any."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=100, max_help_position=28)
+
+
+def make_parser(prog: str, commands: tuple[Command, ...], version: str) -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; the chosen command ends up in ``command``."""
+    parser = argparse.ArgumentParser(
+        prog,
+        usage=f"{prog} [-h] [--version] COMMAND ...",
+        description="A guard inside every pip run: which package name may come from which index.",
+        epilog=f"Example:\n  {prog} demo\n\n{EXIT_CODES}\nHelp on one command: {prog} COMMAND --help",
+        formatter_class=_Formatter,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    _be_plain(parser)
+    _add_common(parser.add_argument_group("options"), version=f"{prog} {version}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command_name")
+    for command in commands:
+        subparser = subparsers.add_parser(
+            command.name,
+            usage=f"{prog} {command.name} {command.usage}",
+            help=command.summary,
+            description=command.description,
+            epilog=f"Example:\n{_indented(command.example)}\n\n{command.exit_codes}",
+            formatter_class=_Formatter,
+            add_help=False,
+            allow_abbrev=False,
+        )
+        _be_plain(subparser)
+        group = subparser.add_argument_group("options")
+        _add_common(group)
+        command.add_options(group)
+        subparser.set_defaults(command=command)
+    return parser
+
+
+def _be_plain(parser: argparse.ArgumentParser) -> None:
+    # Python 3.14 colours help texts; earlier versions know no such attribute and do not mind it.
+    parser.color = False  # type: ignore[attr-defined, unused-ignore]
+
+
+def _add_common(group: argparse._ArgumentGroup, version: str | None = None) -> None:
+    group.add_argument("-h", "--help", action="help", help="show this text and exit")
+    if version is not None:
+        group.add_argument("--version", action="version", version=version, help="show the version and exit")
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.split("\n"))
