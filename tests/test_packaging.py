@@ -167,7 +167,13 @@ def test_sdist_has_the_recipe_and_no_copies(workshop: Workshop, sdist: Path) -> 
 def test_wheel_from_the_sdist_is_the_same(
     workshop: Workshop, sdist: Path, wheel: Path, build_python: str, tmp_path: Path
 ) -> None:
-    shutil.unpack_archive(sdist, tmp_path)
+    with tarfile.open(sdist) as archive:
+        for member in archive.getmembers():
+            content = archive.extractfile(member)
+            assert content is not None, f"{member.name} is no plain file"
+            file = tmp_path / member.name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content.read())
     (tree,) = tmp_path.iterdir()
     again = workshop.build("wheel-from-sdist", workshop.builder(build_python), tree, "wheel")
     assert described_wheel(again) == described_wheel(wheel)
