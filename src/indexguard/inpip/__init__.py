@@ -51,11 +51,25 @@ def _wrap_finder(module: ModuleType) -> None:
     @functools.wraps(original)
     def activate_first(self: Any, *args: Any, **kwargs: Any) -> None:
         # Not at import: `pip list` of old pips imports this module too, and an error can be told well only inside a run.
-        activation = importlib.import_module("indexguard.inpip.activation")
-        activation.activate(root_of(module.__name__))
+        root = root_of(module.__name__)
+        try:
+            activation = importlib.import_module("indexguard.inpip.activation")
+        except Exception as error:
+            raise _unable(root, error) from error
+        activation.activate(root)
         original(self, *args, **kwargs)
 
     finder_class.__init__ = activate_first
+
+
+def _unable(root: str, error: Exception) -> Exception:
+    """Return pip's ``InstallationError`` for a guard of which a part is missing or broken."""
+    made: Exception = importlib.import_module(f"{root}._internal.exceptions").InstallationError(
+        f"indexguard: guard-broken: indexguard is installed in {__path__[0]} but cannot run, so pip may not go on\n"
+        f"    cause: {type(error).__name__}: {error}\n"
+        f"    hint: `{sys.executable} -m pip uninstall indexguard` still works; then install it again"
+    )
+    return made
 
 
 def _wrap_command(module: ModuleType) -> None:

@@ -21,6 +21,7 @@ from ..policy.identity import Location, find_location
 from ..policy.layers import find_layers
 from . import children, finder, gate, seams, story, telling
 from .run import Run
+from .search import clean
 
 _runs: dict[str, Run] = {}
 _failures: dict[str, GuardError] = {}
@@ -39,9 +40,11 @@ def activate(root: str) -> None:
             _runs[root] = _prepare(root)
         except GuardError as error:
             _failures[root] = error
-            _record_failure(root, error)
+        except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded, and say so clearly
+            _failures[root] = _broken(error)
         else:
             return
+        _record_failure(root, _failures[root])
     raise telling.as_pip_error(root, _failures[root])
 
 
@@ -131,8 +134,7 @@ def _fail_closed(root: str, wrapper: Any) -> Any:
         except Exception as error:
             if any(error is other for other in theirs):
                 raise
-            cause = f"{type(error).__name__}: {error}"
-            broken = GuardError("guard-broken", "indexguard failed, so pip may not go on", [("cause", cause)])
+            broken = _broken(error)
             _record_failure(root, broken)
             raise telling.as_pip_error(root, broken) from error
 
@@ -162,6 +164,11 @@ def _wrap_install_requirements(run: Run) -> Any:
             run.building -= 1
 
     return install_requirements
+
+
+def _broken(error: Exception) -> GuardError:
+    cause = clean(f"{type(error).__name__}: {error}")
+    return GuardError("guard-broken", "indexguard failed, so pip may not go on", [("cause", cause)])
 
 
 def _record_failure(root: str, error: GuardError) -> None:
