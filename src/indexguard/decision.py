@@ -265,7 +265,8 @@ def _is_served(policy: Policy, rule: Rule, asked: Location) -> bool:
 def _may_hold(policy: Policy, rule: Rule | None, link: Location) -> bool:
     indexes: Iterable[Index] = () if rule is None else (policy.index(name) for name in rule.indexes)
     return any(
-        any(link.is_at_or_under(url) for url in index.urls) or any(place.covers(link) for place in index.files_from or ())
+        any(link.is_at_or_under(url) for url in index.urls)
+        or any(place.covers(link) for place in index.files_from or ())
         for index in indexes
     )
 

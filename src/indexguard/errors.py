@@ -154,9 +154,7 @@ class GuardError(Exception):
     :raises KeyError: ``code`` is not one of ``CODES``.
     """
 
-    def __init__(
-        self, code: str, refused: str, facts: Sequence[tuple[str, str]] = (), hint: str | None = None
-    ) -> None:
+    def __init__(self, code: str, refused: str, facts: Sequence[tuple[str, str]] = (), hint: str | None = None) -> None:
         super().__init__(code, refused)
         self.code = CODES[code].name
         self.refused = refused

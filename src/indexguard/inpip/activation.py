@@ -19,7 +19,7 @@ from ..audit.writer import log_path
 from ..errors import GuardError
 from ..policy.identity import Location, find_location
 from ..policy.layers import find_layers
-from . import children, finder, gate, seams, story, telling
+from . import children, finder, gate, pages, seams, story, telling
 from .run import Run
 from .search import clean
 
@@ -86,9 +86,9 @@ def _prepare(root: str) -> Run:
 def _wrap(run: Run) -> None:
     resolve, prepare = gate.wrap_resolve(run), gate.wrap_prepare(run)
     wrappers = {
-        seams.REQUEST: finder.wrap_request(run),
-        seams.PROCESS_PAGE: finder.wrap_process_project_url(run),
-        seams.EVALUATE_LINKS: finder.wrap_evaluate_links(run),
+        seams.REQUEST: pages.wrap_request(run),
+        seams.PROCESS_PAGE: pages.wrap_process_project_url(run),
+        seams.EVALUATE_LINKS: pages.wrap_evaluate_links(run),
         seams.FIND_ALL: finder.wrap_find_all_candidates(run),
         seams.FIND_BEST: finder.wrap_find_best_candidate(run),
         seams.PREPARE_LINKED: prepare,
@@ -184,4 +184,3 @@ def _pip_version(root: str) -> str:
 def _public_index(root: str) -> Location | None:
     index = importlib.import_module(f"{root}._internal.models.index").PyPI
     return find_location(index.simple_url)
-

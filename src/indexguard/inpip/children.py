@@ -44,7 +44,9 @@ def prepare_interpreter(root: str, interpreter: str) -> None:
     except (OSError, ValueError, subprocess.SubprocessError):
         raise _installation_error(root, f"{interpreter} does not run as a Python interpreter") from None
     if not _SUPPORTED[0] <= (major, minor) < _SUPPORTED[1]:
-        text = f"{interpreter} is Python {major}.{minor}; indexguard guards Python 3.9 to 3.17, and no other may run pip"
+        text = (
+            f"{interpreter} is Python {major}.{minor}; indexguard guards Python 3.9 to 3.17, and no other may run pip"
+        )
         raise _installation_error(root, text)
     inherited = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([BOOTSTRAP, inherited] if inherited else [BOOTSTRAP])
@@ -134,7 +136,11 @@ def report_to_parent(error: GuardError) -> None:
         return
     try:
         status = os.fstat(descriptor)
-        if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and os.path.basename(path).startswith("indexguard-"):
+        if (
+            stat.S_ISREG(status.st_mode)
+            and status.st_uid == os.geteuid()
+            and os.path.basename(path).startswith("indexguard-")
+        ):
             os.write(descriptor, f"{line}\n".encode())
     finally:
         os.close(descriptor)

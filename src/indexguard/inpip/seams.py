@@ -29,7 +29,9 @@ class Seam:
 
 
 FIND_ALL = Seam("index.package_finder", "PackageFinder", "find_all_candidates", ("project_name",))
-FIND_BEST = Seam("index.package_finder", "PackageFinder", "find_best_candidate", ("project_name", "specifier", "hashes"))
+FIND_BEST = Seam(
+    "index.package_finder", "PackageFinder", "find_best_candidate", ("project_name", "specifier", "hashes")
+)
 PROCESS_PAGE = Seam("index.package_finder", "PackageFinder", "process_project_url", ("project_url", "link_evaluator"))
 EVALUATE_LINKS = Seam("index.package_finder", "PackageFinder", "evaluate_links", ("link_evaluator", "links"))
 REQUEST = Seam("network.session", "PipSession", "request", ("method", "url"))

@@ -12,7 +12,11 @@ from ..policy.model import Index
 from .run import Run
 from .search import Drop, Page, Search
 
-_EVENTS: dict[str, EventKind] = {"shadowed-name": "shadowed", "redirected": "redirected", "claimed-elsewhere": "not-asked"}
+_EVENTS: dict[str, EventKind] = {
+    "shadowed-name": "shadowed",
+    "redirected": "redirected",
+    "claimed-elsewhere": "not-asked",
+}
 _MANY = 12
 """How many versions a message names."""
 
@@ -63,7 +67,9 @@ def warn_of_drops(run: Run, search: Search) -> None:
         for drop in search.drops
         if drop.finding.enforced and drop.files
     ]
-    parts += [f"every other remote source, because {page.shown} {page.outcome} (index-failed)" for page in search.failed]
+    parts += [
+        f"every other remote source, because {page.shown} {page.outcome} (index-failed)" for page in search.failed
+    ]
     # Where nothing is left, the refusal says it all; what only looks, or may go on to another version, hears it here.
     refused_next = not search.kept and run.resolving and not run.settings.backtrack
     if not parts or refused_next:
@@ -82,9 +88,7 @@ def explain(search: Search, cause: Finding) -> GuardError:
         if drop.finding.enforced and drop.files
     ]
     facts.append(("kept", _kept(search)))
-    return GuardError(
-        cause.code, f"refused `{search.name}`: {CODES[cause.code].meaning}", facts, _hint(search, cause)
-    )
+    return GuardError(cause.code, f"refused `{search.name}`: {CODES[cause.code].meaning}", facts, _hint(search, cause))
 
 
 def refusal_fields(search: Search, cause: Finding) -> dict[str, Any]:

@@ -1,0 +1,194 @@
+"""The filter, page by page: which indexes pip's finder asks for a name, which answers count, and which files remain.
+
+One name travels so: pip asks an index -> may it be asked? -> the page arrives -> may it be used? -> its files. What
+follows, with the whole list of files, is in ``finder``. Every wrapper is in wrapt's form: (wrapped, instance, args,
+kwargs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Callable
+
+from ..decision import Finding, Verdict
+from ..patterns import normalise_name
+from ..policy.identity import redact
+from .run import Run
+from .search import Page, Search
+
+Wrapper = Callable[[Any, Any, Any, Any], Any]
+
+
+def wrap_request(run: Run) -> Wrapper:
+    """Note what became of each request for a page: pip tells 404, 503 and a broken connection alike: no page."""
+
+    def request(wrapped: Any, session: Any, args: Any, kwargs: Any) -> Any:
+        page = run.page
+        if page is None:
+            return wrapped(*args, **kwargs)
+        try:
+            if page.probing:
+                with _once(session, _url_of(*args, **kwargs), run):
+                    response = wrapped(*args, **kwargs)
+            else:
+                response = wrapped(*args, **kwargs)
+        except Exception as error:
+            page.exchanges.append(error)
+            raise
+        page.exchanges.append(response)
+        return response
+
+    return request
+
+
+def wrap_process_project_url(run: Run) -> Wrapper:
+    """Ask an index for a name only where every layer allows it; a public one perhaps for squatters."""
+
+    def process_project_url(wrapped: Any, finder: Any, args: Any, kwargs: Any) -> Any:
+        project_url, link_evaluator = _page_arguments(*args, **kwargs)
+        search = run.search(finder, normalise_name(link_evaluator.project_name))
+        page = _open_page(run, finder, project_url, link_evaluator.project_name)
+        with run.lock:
+            search.pages.append(page)
+        if not page.is_local:
+            page.verdict = _may_ask(finder, search, page)
+            if page.verdict.refusal is not None:
+                if not page.verdict.probes:
+                    return []
+                page.probing = True
+        with run.fetching(page):
+            candidates = wrapped(*args, **kwargs)
+        page.failure = page.find_failure(alone=run.built_in)
+        return candidates
+
+    return process_project_url
+
+
+def wrap_evaluate_links(run: Run) -> Wrapper:
+    """Judge a page by its final URL before pip looks at its files, then its files one by one."""
+
+    def evaluate_links(wrapped: Any, finder: Any, args: Any, kwargs: Any) -> Any:
+        page = run.page
+        if page is None:  # files that no page lists; judged with the whole list
+            return wrapped(*args, **kwargs)
+        link_evaluator, links = _links_arguments(*args, **kwargs)
+        links = list(links)
+        page.take_links(links)
+        search = run.search(finder, normalise_name(link_evaluator.project_name))
+        if page.answered_url is not None:
+            page.answered = run.locate(page.answered_url)
+            with run.lock:
+                search.by_answer[page.answered_url] = page
+        if page.probing:
+            _note_squatters(search, page)
+            return []
+        if page.is_local:
+            return wrapped(link_evaluator, links)
+        verdict = search.authority.page(page.answered)
+        for finding in verdict.findings:
+            _drop_page(search, page, finding)
+        if verdict.refusal is not None:
+            return []
+        return _sift_files(run, search, page, wrapped(link_evaluator, links))
+
+    return evaluate_links
+
+
+def _open_page(run: Run, finder: Any, project_url: Any, project_name: str) -> Page:
+    scope = finder.search_scope
+    # pip joins index URL and name itself: asking it for the same list tells which index this page belongs to.
+    indexes = dict(zip(scope.get_index_urls_locations(project_name), scope.index_urls))
+    index = indexes.get(project_url.url)
+    url = project_url.url if index is None else index
+    return Page(url, run.locate(url), is_index=index is not None)
+
+
+def _may_ask(finder: Any, search: Search, page: Page) -> Verdict:
+    verdict = search.authority.ask(page.asked)
+    asked = page.asked
+    if asked is None or asked.scheme not in ("https", "pypi") or verdict.refusal is not None:
+        return verdict
+    session = finder._link_collector.session  # noqa: SLF001  # as pip's own commands do, in every version
+    trusted = {host.lower() for host, _ in session.pip_trusted_origins}
+    host = asked.host or _host_of(page.url)
+    if host not in trusted:
+        return verdict
+    unverified = tuple(Finding("unverified-index", layer, rule) for layer, rule in search.authority.rules)
+    return Verdict((*unverified, *verdict.findings))
+
+
+def _host_of(url: str) -> str:
+    return redact(url).partition("://")[2].partition("/")[0].partition(":")[0].lower()
+
+
+def _note_squatters(search: Search, page: Page) -> None:
+    offered = page.offered(search.name)
+    if not offered:
+        return
+    for finding in page.verdict.findings:
+        if finding.probe:
+            shadowed = Finding("shadowed-name", finding.layer, finding.rule)
+            for version, _, _ in offered:
+                search.drop(shadowed, page, version)
+
+
+def _drop_page(search: Search, page: Page, finding: Finding) -> None:
+    offered = page.offered(search.name)
+    search.drop(finding, page, None, 0)
+    for version, _, _ in offered:
+        search.drop(finding, page, version)
+
+
+def _sift_files(run: Run, search: Search, page: Page, candidates: Sequence[Any]) -> list[Any]:
+    # A layer in audit mode has every index asked: what it would have kept from pip is noted here.
+    for finding in page.verdict.observed:
+        _note_observed(search, page, finding)
+    if page.asked is not None and candidates:
+        for finding in search.authority.unclaimed(page.asked).findings:
+            _drop_page(search, page, finding)
+    check = None if page.answered is None else search.authority.file_check(page.answered)
+    if check is None:
+        return list(candidates)
+    kept = []
+    for candidate in candidates:
+        verdict = check(str(candidate.version), run.locate(candidate.link.url))
+        for finding in verdict.findings:
+            search.drop(finding, page, str(candidate.version))
+        if verdict.refusal is None:
+            kept.append(candidate)
+    return kept
+
+
+def _note_observed(search: Search, page: Page, finding: Finding) -> None:
+    shadowed = finding.probe and bool(page.offered(search.name))
+    _drop_page(search, page, Finding("shadowed-name", finding.layer, finding.rule) if shadowed else finding)
+
+
+@contextmanager
+def _once(session: Any, url: str, run: Run) -> Iterator[None]:
+    """Have one request sent without retries and without a prompt for a password: a probe must cost little."""
+    adapter = session.get_adapter(url)
+    auth = session.auth
+    with run.lock:
+        retries, prompting = adapter.max_retries, getattr(auth, "prompting", False)
+        adapter.max_retries = retries.new(total=0, connect=0, read=0, redirect=None, status=0)
+        auth.prompting = False
+    try:
+        yield
+    finally:
+        with run.lock:
+            adapter.max_retries, auth.prompting = retries, prompting
+
+
+def _url_of(method: str, url: str, *_args: Any, **_kwargs: Any) -> str:
+    del method
+    return url
+
+
+def _page_arguments(project_url: Any, link_evaluator: Any) -> tuple[Any, Any]:
+    return project_url, link_evaluator
+
+
+def _links_arguments(link_evaluator: Any, links: Any) -> tuple[Any, Any]:
+    return link_evaluator, links
