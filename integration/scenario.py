@@ -6,6 +6,7 @@ Every key is read by name and every other key is an error. A text may hold place
 ``{NAME.login}``              the same with its ``user:password@``
 ``{NAME.files}``              the URL under which NAME keeps its files, with a trailing slash
 ``{NAME.origin}``             its scheme, host and port
+``{NAME.host}``               its host and port
 ``{sha256:FILENAME@NAME}``    the digest of a file that NAME lists
 ``{cwd}``                     the folder in which pip runs
 """
@@ -50,6 +51,8 @@ class FileSpec:
 
 @dataclass(frozen=True)
 class IndexSpec:
+    """One index, not yet running."""
+
     name: str
     files: tuple[FileSpec, ...] = ()
     json: bool = False
@@ -70,6 +73,8 @@ class ProjectSpec:
 
 @dataclass(frozen=True)
 class PolicySpec:
+    """Which policy files there are."""
+
     text: str | None = None
     """Named by INDEXGUARD_POLICY; None: the variable is unset."""
     user: str | None = None
@@ -88,7 +93,7 @@ class Expected:
     says: tuple[str, ...] = ()
     """Parts of the output, blanks and line ends as one space."""
     lacks: tuple[str, ...] = ()
-    """What the output must not hold."""
+    """What neither the output nor an event may hold."""
     code: str | None = None
     """Guarded only: the code of the explanation that stands last."""
     events: tuple[Mapping[str, Any], ...] = ()
@@ -96,9 +101,9 @@ class Expected:
     no_events: tuple[Mapping[str, Any], ...] = ()
     """Guarded only: none of these may match."""
     asked: tuple[str, ...] = ()
-    """``INDEX:NAME``: this index was asked for this name."""
+    """``INDEX:NAME``: this index was asked for the page of this name; ``INDEX:FILENAME``: for this file."""
     not_asked: tuple[str, ...] = ()
-    """``INDEX:NAME``, or ``INDEX:*`` for any."""
+    """The same, or ``INDEX:*`` for anything at all."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class Scenario:
+    """One scenario file."""
+
     name: str
     description: str
     attack: bool
@@ -275,7 +282,7 @@ def _check(scenario: Scenario) -> None:
     told = " ".join(
         (*scenario.command, *scenario.environment, *scenario.environment.values(), *scenario.files.values())
     )
-    if not scenario.configured and not any(word in told.lower() for word in ("index-url", "index_url", "no-index")):
+    if not scenario.configured and not any(word in told.lower() for word in ("index-url", "index_url", "no-index", "no_index")):
         raise ScenarioError(f"{scenario.name}: pip would ask its default index")
     if scenario.attack:
         _check_attack(scenario)

@@ -38,7 +38,7 @@ class Outcome:
     installed: Mapping[str, str]
     events: tuple[Mapping[str, Any], ...]
     asked: frozenset[str]
-    """``INDEX:NAME``"""
+    """``INDEX:NAME`` for pages, ``INDEX:FILENAME`` for files."""
 
     @property
     def output(self) -> str:
@@ -86,6 +86,7 @@ class Stage:
             "login": index_of_name.login_url,
             "files": index_of_name.files_url,
             "origin": index_of_name.origin,
+            "host": index_of_name.origin.partition("://")[2],
         }
         return values[part]
 
@@ -206,7 +207,11 @@ class Stage:
             stderr=done.stderr,
             installed=self._installed(environment),
             events=tuple(self._events(log, seen)),
-            asked=frozenset(f"{name}:{asked}" for name, index in self.indexes.items() for asked in index.asked_names()),
+            asked=frozenset(
+                f"{name}:{asked}"
+                for name, index in self.indexes.items()
+                for asked in index.asked_names() | index.fetched_files()
+            ),
         )
 
     def _pip(self, environment: Environment, words: list[str]) -> subprocess.CompletedProcess[str]:
@@ -317,7 +322,8 @@ def mismatches(expected: Expected, outcome: Outcome) -> list[str]:
         found.append(f"installed {dict(outcome.installed)}, expected {dict(expected.installed)}")
     text = _one_line(outcome.output)
     found += [f"the output lacks {part!r}" for part in expected.says if _one_line(part) not in text]
-    found += [f"the output holds {part!r}" for part in expected.lacks if _one_line(part) in text]
+    told = text + "".join(map(json.dumps, outcome.events))
+    found += [f"the output or an event holds {part!r}" for part in expected.lacks if _one_line(part) in told]
     if "Traceback (most recent call last)" in outcome.output:
         found.append("the output holds a traceback")
     found += [f"{pair} was not asked" for pair in expected.asked if not _asked(pair, outcome)]
