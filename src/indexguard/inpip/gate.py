@@ -17,6 +17,9 @@ from .search import Page
 
 Wrapper = Callable[[Any, Any, Any, Any], Any]
 
+_UNNAMED = Name("")
+"""Stands for a name that is not yet known: no pattern but `*` matches it."""
+
 
 def wrap_prepare(run: Run) -> Wrapper:
     """Judge a requirement before anything of it is fetched, and the name in its metadata afterwards."""
@@ -29,8 +32,8 @@ def wrap_prepare(run: Run) -> Wrapper:
             _check_name(run, requirement, distribution)
             return distribution
         name = _name_of(requirement)
-        if name is not None:
-            _check_reference(run, requirement, name)
+        # Without a name, what rules by URL or place alone can say comes before anything is fetched or run.
+        _check_reference(run, requirement, name or _UNNAMED)
         distribution = wrapped(*args, **kwargs)
         if name is None:
             # An unnamed VCS URL or archive: only now is its name known, and its build backend may have run.
@@ -166,7 +169,7 @@ def _explain(requirement: Any, name: Name, refusal: Finding, shown: str, *, late
         facts.append(("asked for by", escape(str(getattr(parent, "name", None) or parent))))
     if late:
         facts.append(("note", "its name was known only after it was fetched: code of its build has run"))
-    return GuardError(refusal.code, f"refused `{escape(name)}`: {CODES[refusal.code].meaning}", facts)
+    return GuardError(refusal.code, f"refused `{escape(name) or shown}`: {CODES[refusal.code].meaning}", facts)
 
 
 def _record_selected(run: Run, requirement: Any) -> None:
