@@ -14,9 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from indexguard._vendor import platformdirs
-from indexguard.errors import Fault, PolicyError
-
+from .._vendor import platformdirs
+from ..errors import Fault, PolicyError
 from .model import Layer
 from .reader import MAX_BYTES, read_policy
 
@@ -181,17 +180,23 @@ def _read(path: str, trust: _Trust | None, *, required: bool) -> _Content | None
         raise PolicyError(path, [Fault("", f"{VARIABLE} holds a path that cannot be one")], "policy-missing") from None
     except OSError as error:
         raise _unreadable(path, f"it cannot be opened: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            info = os.fstat(descriptor)
-            if not stat.S_ISREG(info.st_mode):
-                raise _unreadable(path, "it is not a regular file")
-            faults = _find_distrust(path, info, trust)
-            if faults:
-                raise PolicyError(path, faults, "policy-unreadable")
-            return _Content(file.read(MAX_BYTES + 1), (info.st_dev, info.st_ino))
-        except OSError as error:
-            raise _unreadable(path, f"it cannot be read: {error.strerror}") from None
+    try:
+        return _read_descriptor(descriptor, path, trust)
+    except OSError as error:
+        raise _unreadable(path, f"it cannot be read: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
+
+
+def _read_descriptor(descriptor: int, path: str, trust: _Trust | None) -> _Content:
+    info = os.fstat(descriptor)
+    if not stat.S_ISREG(info.st_mode):
+        raise _unreadable(path, "it is not a regular file")
+    faults = _find_distrust(path, info, trust)
+    if faults:
+        raise PolicyError(path, faults, "policy-unreadable")
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        return _Content(file.read(MAX_BYTES + 1), (info.st_dev, info.st_ino))
 
 
 def _unreadable(path: str, reason: str) -> PolicyError:

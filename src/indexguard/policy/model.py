@@ -6,16 +6,15 @@ from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Union
 
-from indexguard.errors import Fault, PolicyError
-from indexguard.patterns import Name, Pattern
-
+from ..errors import Fault, PolicyError
+from ..patterns import Name, Pattern
 from .identity import PYPI, Location
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from indexguard.patterns import SpecifierSet
+    from ..patterns import SpecifierSet
 
 
 class Rule(NamedTuple):

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from indexguard._vendor import tomli
-from indexguard.errors import Fault, PolicyError, escape
-from indexguard.patterns import (
+from .._vendor import tomli
+from ..errors import Fault, PolicyError, escape
+from ..patterns import (
     Name,
     Pattern,
     normalise_names,
@@ -21,14 +21,13 @@ from indexguard.patterns import (
     parse_range,
     split_entry,
 )
-
 from .identity import PYPI, Location, UnknownLocation, parse_location, redact
 from .model import FilesFrom, Index, Policy, Rule, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from indexguard.patterns import SpecifierSet
+    from ..patterns import SpecifierSet
 
 MAX_BYTES = 16 * 1024 * 1024
 """The largest policy file that is read."""
@@ -117,19 +116,22 @@ class _Reader:
         """Return the policy; it means something only if no fault was found."""
         self._check_keys("", tree, _FILE)
         self._version(tree)
+        mode = self._choice("mode", tree, ("enforce", "audit"))
+        local = self._choice("local", tree, ("allow", "block"))
+        when_nothing_left = self._choice("when-nothing-left", tree, ("refuse", "backtrack"))
         shadow = self._table("shadow", tree.get("shadow", {}), _SHADOW)
         defaults = self._table("defaults", tree.get("defaults", {}), _DEFAULTS)
         default_files = self._files_from("defaults.files-from", defaults)
         indexes = self._indexes(tree, default_files)
         self._merges(tree)
         return Policy(
-            mode=self._choice("mode", tree, ("enforce", "audit")),
+            mode=mode,
             indexes=indexes,
             rules=self._rules,
             probe=self._choice("shadow.probe", shadow, ("always", "never")),
             shadow_action=self._choice("shadow.action", shadow, ("drop", "abort")),
-            local=self._choice("local", tree, ("allow", "block")),
-            when_nothing_left=self._choice("when-nothing-left", tree, ("refuse", "backtrack")),
+            local=local,
+            when_nothing_left=when_nothing_left,
             path=path,
         )
 
@@ -244,8 +246,7 @@ class _Reader:
         try:
             location = parse_location(text)
         except UnknownLocation as reason:
-            close = "pypi" if text.strip().lower() == "pypi" else None
-            self._unexpected(key, text, f'a URL with one meaning, or "pypi": {reason}', close)
+            self._unexpected(key, text, f'a URL with one meaning, or "pypi": {reason}', _find_url(text))
             return None
         if location.scheme == "http" and not location.is_loopback and not insecure:
             self._unexpected(
@@ -340,7 +341,8 @@ class _Reader:
         try:
             return parse_pattern(text)
         except ValueError:
-            self._unexpected(key, found, "a project name, a prefix ending in `*`, or `*`" + _explain_pattern(found))
+            expected = "a project name, a prefix ending in `*`, or `*`" + _explain_pattern(found)
+            self._unexpected(key, found, expected, _find_prefix(text))
             return None
 
     def _range(self, key: str, text: str) -> SpecifierSet | None:
@@ -430,7 +432,9 @@ class _Reader:
             elif name in known:
                 self._fault(f"{key}[{place}]", f"found {_show(name)} twice")
             known.append(name)
-        if len(value) < 2:  # noqa: PLR2004  # several means two
+        if len(value) == 1:
+            self._fault(key, f"found one name, expected {expected}")
+        elif not value:
             self._unexpected(key, value, expected)
         return tuple(name for name in self._index_names if name in known)
 
@@ -474,6 +478,28 @@ def _find_range(text: str) -> str | None:
     return f"=={bare}"
 
 
+def _find_url(text: str) -> str | None:
+    """Return what a text that is no URL was probably meant to be."""
+    if text.strip().lower() == "pypi":
+        return "pypi"
+    if "://" in text or "@" in text or "." not in text.partition("/")[0]:
+        return None
+    url = f"https://{text}"
+    try:
+        parse_location(url)
+    except UnknownLocation:
+        return None
+    return redact(url)
+
+
+def _find_prefix(text: str) -> str | None:
+    """Return the prefix that ``acme-`` was probably meant to be."""
+    try:
+        return f"{text}*" if text.endswith(("-", "_", ".")) and parse_pattern(f"{text}*") else None
+    except ValueError:
+        return None
+
+
 def _find_exact(text: str) -> Pattern | None:
     try:
         pattern = parse_pattern(text)
@@ -491,6 +517,8 @@ def _explain_pattern(text: str) -> str:
         return "; `*` may only be the last character"
     if "[" in text or ";" in text:
         return "; extras and markers do not count"
+    if re.search("[<>=~]", text):
+        return "; versions stand in `version`"
     return ""
 
 
