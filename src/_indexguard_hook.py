@@ -27,7 +27,7 @@ _OLD_FINDERS = ("pip._internal.index", "pip.index")  # where PackageFinder was i
 _FIRST = "pip._internal"
 _WATCHED = (_FINDER, _MAIN_PARSER, _BASE_COMMAND, *_OLD_FINDERS, _FIRST)
 
-# Why the other half could not run (code, reason): the finder may be imported later than the module that showed it.
+# Why the other half could not run (code, cause): the finder may be imported later than the module that showed it.
 _failures: "list[tuple[str, str]]" = []
 
 
@@ -145,8 +145,8 @@ def _after_import(watched: "str", module: "ModuleType") -> None:
         try:
             _load_guard().on_load(module)
         except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded
-            reason = f"{type(error).__name__}: {error}"
-            _failures.append((getattr(error, "code", "guard-broken"), reason))
+            cause = f"{type(error).__name__}: {error}"
+            _failures.append((getattr(error, "code", "guard-broken"), cause))
     if _failures:
         _refuse(watched, module, *_failures[0])
 
@@ -195,13 +195,13 @@ def _is_same_file(one: "str | None", other: "str") -> "bool":
         return False
 
 
-def _refuse(watched: "str", module: "ModuleType", code: "str", reason: "str") -> None:
+def _refuse(watched: "str", module: "ModuleType", code: "str", cause: "str") -> None:
     """Replace what must not run unguarded in `module` by a function that raises pip's InstallationError.
 
     Raises ImportError if there is nothing to replace.
     """
     root = module.__name__[: len(module.__name__) - len(watched)] + "pip"
-    text = _explain(code, reason)
+    text = _explain(code, cause)
 
     def refuse(*_args: "Any", **_kwargs: "Any") -> "Any":
         raise _installation_error(root, watched)(text)
@@ -228,15 +228,16 @@ def _installation_error(root: "str", watched: "str") -> "type[Exception]":
     return getattr(exceptions, "InstallationError", ImportError)
 
 
-def _explain(code: "str", reason: "str") -> "str":
+def _explain(code: "str", cause: "str") -> "str":
     python = sys.executable or "python"
     if code == "pip-not-understood":
-        hint = f"use a pip from 20.3.4 to 26.3 (its wheel runs as it is: {python} pip-26.3-py3-none-any.whl/pip),\n"
-        hint += "        or a newer indexguard"
+        hint = f"use a pip from 20.3.4 to 26.3 (its wheel runs as it is: {python} pip-26.3-py3-none-any.whl/pip)"
+        hint += " or a newer indexguard"
     else:
-        hint = f'"{python} -m pip uninstall indexguard" still works, and so does all that fetches nothing;\n'
-        hint += "        then install indexguard again, from an index that you trust"
+        hint = f"`{python} -m pip uninstall indexguard` still works; then install it again"
+    # The form of all our messages in a pip that has no form of its own for them (before 22.0).
     return (
-        f"indexguard is installed in {_here()} but cannot run, so pip may not look for packages.\n"
-        f"  code: {code}\n  reason: {reason}\n  hint: {hint}"
+        f"indexguard: {code}: indexguard is installed in {_here()} but cannot run, so pip may not go on\n"
+        f"    cause: {cause}\n"
+        f"    hint: {hint}"
     )

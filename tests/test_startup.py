@@ -34,13 +34,15 @@ def give_other_half(environment: Environment, text: str) -> None:
     (folder / "__init__.py").write_text(text, encoding="utf-8")
 
 
-def assert_closed(environment: Environment, reason: str) -> None:
-    """Fetching is refused with that reason, without a traceback; all that repairs and all but pip goes on."""
+def assert_closed(environment: Environment, code: str, cause: str) -> None:
+    """Fetching is refused with that code and cause, without a traceback; all that repairs and all but pip goes on."""
     for command in (("download", "--no-index", "acme"), ("install", "--no-index", "acme"), ("wheel", "acme")):
         done = environment.pip(*command)
         assert done.returncode == 1, done.stderr
-        assert f"ERROR: indexguard is installed in {environment.site} but cannot run" in done.stderr
-        assert reason in done.stderr
+        folders = (environment.site, environment.site / "indexguard" / "inpip")
+        texts = [f"ERROR: indexguard: {code}: indexguard is installed in {folder} but cannot run" for folder in folders]
+        assert any(text in done.stderr for text in texts)
+        assert f"cause: {cause}" in done.stderr
         assert "Traceback" not in done.stderr
         assert "acme" not in done.stderr, "pip looked for the package before it was refused"
     assert environment.check("-c", "pass") == ""
@@ -223,7 +225,7 @@ def test_pip_run_from_its_wheel(guarded_copy_of: Callable[[str], Environment], v
     give_other_half(environment, "def on_load(module): raise RuntimeError('boom ' + module.__spec__.loader.archive)")
     done = environment.run(pip, "download", "--no-index", "acme")
     assert done.returncode == 1
-    assert f"reason: RuntimeError: boom {bundled.strip()}" in done.stderr
+    assert f"cause: RuntimeError: boom {bundled.strip()}" in done.stderr
     assert "Traceback" not in done.stderr
     done = environment.run(pip, "--version")
     assert (done.returncode, done.stderr) == (0, "")
@@ -233,7 +235,7 @@ def test_pip_run_from_its_wheel(guarded_copy_of: Callable[[str], Environment], v
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "cause"),
     [
         ("raise RuntimeError('boom')", "RuntimeError: boom"),
         ("this is no Python", "SyntaxError: "),
@@ -243,21 +245,21 @@ def test_pip_run_from_its_wheel(guarded_copy_of: Callable[[str], Environment], v
         ("def on_load(module): module.__name__.endswith('finder') or 1 / 0", "ZeroDivisionError: division by zero"),
     ],
 )
-def test_closed_when_the_other_half_is_broken(guarded_copy: Environment, text: str, reason: str) -> None:
+def test_closed_when_the_other_half_is_broken(guarded_copy: Environment, text: str, cause: str) -> None:
     give_other_half(guarded_copy, text)
-    assert_closed(guarded_copy, f"code: guard-broken\n  reason: {reason}")
+    assert_closed(guarded_copy, "guard-broken", cause)
 
 
 def test_closed_when_the_other_half_is_gone(guarded_copy: Environment) -> None:
     shutil.rmtree(guarded_copy.site / "indexguard")
-    assert_closed(guarded_copy, "reason: FileNotFoundError: ")
+    assert_closed(guarded_copy, "guard-broken", "FileNotFoundError: ")
 
 
 @pytest.mark.parametrize("part", ["_vendor/wrapt", "_vendor/packaging/utils.py", "decision.py"])
 def test_closed_when_what_the_other_half_needs_is_gone(guarded_copy: Environment, part: str) -> None:
     path = guarded_copy.site / "indexguard" / part
     path.rename(path.with_name("aside"))
-    assert_closed(guarded_copy, "guard-broken")
+    assert_closed(guarded_copy, "guard-broken", "ModuleNotFoundError: No module named 'indexguard.")
 
 
 def test_closed_keeps_the_code_of_a_refusal(guarded_copy: Environment) -> None:
@@ -265,7 +267,7 @@ def test_closed_keeps_the_code_of_a_refusal(guarded_copy: Environment) -> None:
         guarded_copy,
         "class Refusal(Exception): code = 'pip-not-understood'\ndef on_load(module): raise Refusal('too new')",
     )
-    assert_closed(guarded_copy, "code: pip-not-understood\n  reason: Refusal: too new")
+    assert_closed(guarded_copy, "pip-not-understood", "Refusal: too new")
 
 
 def test_closed_before_another_python_takes_over(guarded_copy: Environment, plain: Environment) -> None:
@@ -275,7 +277,7 @@ def test_closed_before_another_python_takes_over(guarded_copy: Environment, plai
     give_other_half(guarded_copy, "raise RuntimeError('boom')")
     done = guarded_copy.pip("--python", plain.python, "download", "--no-index", "acme")
     assert done.returncode == 1
-    assert "reason: RuntimeError: boom" in done.stderr
+    assert "cause: RuntimeError: boom" in done.stderr
     assert "acme" not in done.stderr
 
 
@@ -333,7 +335,7 @@ def fetch_with_changed_pip(environment: Environment, old: str, new: str) -> str:
 
 def test_pip_without_the_class_is_refused(guarded_copy: Environment) -> None:
     stderr = fetch_with_changed_pip(guarded_copy, "PackageFinder", "DistributionFinder")
-    assert "code: pip-not-understood" in stderr
+    assert "ERROR: indexguard: pip-not-understood: " in stderr
     assert "this pip has no class PackageFinder in pip._internal.index.package_finder" in stderr
     assert "Traceback" not in stderr
 
@@ -363,5 +365,5 @@ import pip.{module.replace("/", ".")} as index
 index.PackageFinder()
 """
     done = guarded.run("-c", program)
-    assert "InstallationError: indexguard is installed in" in done.stderr
-    assert "reason: this pip is older than 20.3.4" in done.stderr
+    assert "InstallationError: indexguard: pip-not-understood: indexguard is installed in" in done.stderr
+    assert "cause: this pip is older than 20.3.4" in done.stderr
