@@ -1,0 +1,127 @@
+"""The log as its reader sees it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from indexguard.audit.event import RunContext
+from indexguard.audit.recorder import Recorder
+from indexguard.decision import Finding
+from indexguard.patterns import parse_pattern
+from indexguard.policy.model import Layer, Policy, Rule
+from shell import Shell
+
+FINDING = Finding(
+    "shadowed-name",
+    Layer("machine", "/etc/indexguard/policy.toml", "0" * 64, Policy()),
+    Rule(parse_pattern("acme-*"), ("corp",), "indexes.corp.namespaces[0]"),
+)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A log of three events."""
+    path = tmp_path / "audit.jsonl"
+    recorder = Recorder(RunContext.of_process("26.3", argv=["pip", "install", "acme-core"]), path)
+    recorder.record(
+        "shadowed",
+        "shadowed-name",
+        name="acme-core",
+        versions=[f"{n}.0" for n in range(9, 0, -1)],
+        files=18,
+        index_asked="https://mirror.example/simple/",
+        index_answered="https://elsewhere.example/acme-core/",
+        finding=FINDING,
+    )
+    recorder.record("selected", None, name="acme-core", versions=["1.0"], files=1, index_asked="https://a.example/simple/",
+        index_answered="https://a.example/simple/acme-core/")  # fmt: skip
+    recorder.record("refused", "unmatched-name", name="other", message="not asked")
+    assert recorder.problem is None
+    return path
+
+
+def test_one_line_per_event(shell: Shell, log: Path) -> None:
+    answer = shell("log", "--file", str(log))
+    assert (answer.code, answer.err) == (0, "")
+    assert [line.split("  ", 1)[1] for line in answer.out.splitlines()] == [
+        (
+            "shadowed  shadowed-name  acme-core  9.0, 8.0, 7.0, 6.0, 5.0 and 4 more  (18 files)"
+            "  from https://mirror.example/simple/ answered by https://elsewhere.example/acme-core/"
+            "  by /etc/indexguard/policy.toml indexes.corp.namespaces[0]"
+        ),
+        "selected  acme-core  1.0  (1 file)  from https://a.example/simple/",
+        "refused  unmatched-name  other  - not asked",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "events"),
+    [
+        (["--last", "1"], ["refused"]),
+        (["--code", "shadowed-name"], ["shadowed"]),
+        (["--name", "ACME_core"], ["shadowed", "selected"]),
+        (["--name", "acme-core", "--last", "1"], ["selected"]),
+        (["--since", "2h"], ["shadowed", "selected", "refused"]),
+        (["--since", "2000-01-01"], ["shadowed", "selected", "refused"]),
+        (["--since", "2999-01-01T08:00Z"], []),
+        (["--name", "nobody"], []),
+    ],
+)
+def test_filters(shell: Shell, log: Path, options: list[str], events: list[str]) -> None:
+    answer = shell("log", "--json", "--file", str(log), *options)
+    assert answer.code == 0
+    assert [json.loads(line)["event"] for line in answer.out.splitlines()] == events
+
+
+def test_since_compares_moments_not_texts(shell: Shell, log: Path) -> None:
+    zone = timezone(timedelta(hours=-8))
+    earlier = (datetime.now(zone) - timedelta(minutes=5)).isoformat(timespec="seconds")
+    later = (datetime.now(zone) + timedelta(minutes=5)).isoformat(timespec="seconds")
+    assert len(shell("log", "--file", str(log), f"--since={earlier}").out.splitlines()) == 3
+    assert shell("log", "--file", str(log), f"--since={later}").out == ""
+
+
+@pytest.mark.parametrize("when", ["yesterday", "2x", "2026-13-01", "", "999999w", "1e3h"])
+def test_since_that_is_no_time(shell: Shell, log: Path, when: str) -> None:
+    answer = shell("log", "--file", str(log), "--since", when)
+    assert answer.code == 2
+    assert "expected a time ago" in answer.err
+
+
+def test_torn_and_foreign_lines_are_counted(shell: Shell, log: Path) -> None:
+    whole = log.read_bytes()
+    log.write_bytes(
+        b'{"schema": 1, "time": "2026-01-01T0\n' + b"\xff\xfe\x00\n\n" + b'["schema"]\n' + b'{"schema": 2, "time": "", "event": ""}\n'
+        + b"[" * 5000 + b"\n" + b'{"schema": true, "time": "", "event": ""}\n' + whole + whole[:40]
+    )  # fmt: skip
+    answer = shell("log", "--file", str(log))
+    assert answer.code == 0
+    assert len(answer.out.splitlines()) == 3
+    assert answer.err == f"{log}: 7 lines left out, not a whole event of this version of the log\n"
+
+
+def test_event_with_odd_fields_is_shown(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    event = {"schema": 1, "time": "now", "event": "refused", "name": 5, "versions": "x", "rule": [], "files": "many",
+             "message": "\x1b[2Jgone\nand more", "code": None}  # fmt: skip
+    path.write_text(json.dumps(event) + "\n")
+    answer = shell("log", "--file", str(path))
+    assert answer.code == 0
+    assert answer.out == "now  refused  (many files)  - \\x1b[2Jgone\\nand more\n"
+
+
+def test_no_log_yet(shell: Shell) -> None:
+    shell.monkeypatch.setattr("indexguard.cli.log.log_path", lambda: Path("/nowhere/audit.jsonl"))
+    answer = shell("log")
+    assert (answer.code, answer.out) == (0, "")
+    assert answer.err == "nothing was recorded: there is no audit log /nowhere/audit.jsonl\n"
+
+
+@pytest.mark.parametrize("file", ["/nowhere/audit.jsonl", "/"])
+def test_log_that_cannot_be_read(shell: Shell, file: str) -> None:
+    answer = shell("log", "--file", file)
+    assert (answer.code, answer.out) == (2, "")

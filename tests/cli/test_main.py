@@ -1,0 +1,136 @@
+"""The command as a whole: help, exit codes, no traceback."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import indexguard.cli
+from indexguard.cli import COMMANDS
+from indexguard.cli.console import RED, Console
+from indexguard.cli.parsing import make_parser
+from shell import Shell
+
+SOURCE = Path(indexguard.cli.__file__).parents[2]
+
+
+def test_version(shell: Shell) -> None:
+    answer = shell("--version")
+    assert (answer.code, answer.out) == (0, f"indexguard {indexguard.__version__}\n")
+
+
+def test_nothing_to_do_is_bad_input(shell: Shell) -> None:
+    answer = shell()
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("usage: indexguard")
+
+
+@pytest.mark.parametrize("argv", [["nonsense"], ["check", "--nonsense"], ["log", "--last", "-1"], ["log", "--js"]])
+def test_bad_argument(shell: Shell, argv: list[str]) -> None:
+    answer = shell(*argv)
+    assert answer.code == 2
+    assert "error:" in answer.err
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_is_complete(shell: Shell, command: indexguard.cli.parsing.Command) -> None:
+    answer = shell(command.name, "--help")
+    assert answer.code == 0
+    assert f"Example:\n  indexguard {command.name}" in answer.out
+    assert "Exit codes: 0 " in answer.out
+    assert "\x1b" not in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 110
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_usage_names_every_option(command: indexguard.cli.parsing.Command) -> None:
+    group = argparse.ArgumentParser(add_help=False).add_argument_group()
+    command.add_options(group)
+    actions = group._group_actions  # noqa: SLF001  # argparse tells them nowhere else
+    options = {option for action in actions for option in action.option_strings}
+    assert options | {"-h"} == set(re.findall(r"(?<![\w-])--?[a-z-]+", command.usage))
+    positional = {action.metavar for action in actions if not action.option_strings}
+    assert all(f"[{metavar}]" in command.usage for metavar in positional)
+
+
+def test_example_can_be_parsed() -> None:
+    parser = make_parser("indexguard", COMMANDS, "1")
+    for command in COMMANDS:
+        assert parser.parse_args(command.example.split()[1:]).command is command
+
+
+def test_interrupt_is_quiet(shell: Shell) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    shell.monkeypatch.setattr("indexguard.cli.check.find_layers", interrupt)
+    answer = shell("check")
+    assert (answer.code, answer.out, answer.err) == (130, "", "")
+
+
+def test_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    log.write_text('{"schema": 1, "time": "2026-01-01T00:00:00.000Z", "event": "selected"}\n' * 100_000)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "indexguard", "log", "--file", str(log), "--last", "100000"],
+        env={"PYTHONPATH": str(SOURCE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdout.readline()
+    child.stdout.close()
+    assert child.stderr.read() == b""
+    child.stderr.close()
+    assert child.wait(timeout=60) == 141
+
+
+def test_ascii_terminal_shows_everything(tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    log.write_text(
+        '{"schema": 1, "time": "2026-01-01T00:00:00.000Z", "event": "refused", "name": "\u00e9\u202e"}\n', "utf-8"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "indexguard", "log", "--file", str(log)],
+        env={"PYTHONPATH": str(SOURCE), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["2026-01-01T00:00:00.000Z", "refused", "\\xe9\\u202e"]
+    assert done.stderr == ""
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Tell the lie."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environ", "coloured"),
+    [
+        (Terminal(), {}, True),
+        (Terminal(), {"NO_COLOR": "1"}, False),
+        (Terminal(), {"NO_COLOR": ""}, True),
+        (Terminal(), {"TERM": "dumb"}, False),
+        (io.StringIO(), {}, False),
+    ],
+)
+def test_colour(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, environ: dict[str, str], coloured: bool) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    Console(stream, stream).line("evil \x1b[2J", RED)
+    assert stream.getvalue() == ("\x1b[31mevil \\x1b[2J\x1b[0m\n" if coloured else "evil \\x1b[2J\n")
