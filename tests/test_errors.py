@@ -1,0 +1,73 @@
+"""The codes, and what is said with them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexguard.errors import CODES, Fault, GuardError, PolicyError, escape
+
+
+def test_codes_are_what_pip_accepts() -> None:
+    assert len(CODES) >= 23
+    for name, code in CODES.items():
+        assert code.name == name
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)  # DiagnosticPipError asserts it
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=list(CODES))
+def test_words_stand_in_the_middle_of_a_sentence(code: object) -> None:
+    words = CODES[str(getattr(code, "name", ""))]
+    for text in (words.meaning, words.remedy):
+        assert text.isascii()
+        assert text.isprintable()
+        assert not text.endswith(".")
+    assert not re.match(r"[A-Z][a-z]", words.meaning)
+
+
+def test_an_unknown_code_is_a_mistake_of_ours() -> None:
+    with pytest.raises(KeyError):
+        GuardError("no-such-code", "x")
+
+
+def test_an_error_is_data_first() -> None:
+    error = GuardError("shadowed-name", "refused `acme`", [("rule", "acme-*"), ("from", "one\ntwo"), ("kept", "")])
+    assert (error.code, error.refused, error.hint) == ("shadowed-name", "refused `acme`", CODES["shadowed-name"].remedy)
+    assert error.fact_lines() == ["rule  acme-*", "from  one", "      two", "kept  "]
+    assert str(error).splitlines() == [
+        "indexguard: shadowed-name: refused `acme`",
+        "    rule  acme-*",
+        "    from  one",
+        "          two",
+        "    kept  ",
+        f"    hint: {CODES['shadowed-name'].remedy}",
+    ]
+
+
+def test_a_hint_of_the_branch_that_found_the_cause() -> None:
+    assert str(GuardError("direct-url", "refused x", hint="do this")).endswith("\n    hint: do this")
+
+
+def test_all_faults_of_a_policy_are_one_error() -> None:
+    faults = [Fault("indexes.corp.ur", "unknown key", "url"), Fault("", "not TOML")]
+    error = PolicyError("policy.toml", faults)
+    assert isinstance(error, GuardError)
+    assert (error.path, error.faults, error.code) == ("policy.toml", tuple(faults), "policy-invalid")
+    assert str(error).splitlines()[:3] == [
+        "indexguard: policy-invalid: 2 faults in policy file policy.toml",
+        "    fault  indexes.corp.ur: unknown key (did you mean `url`?)",
+        "    fault  not TOML",
+    ]
+    assert "1 fault in" in str(PolicyError("policy.toml", faults[:1], "policy-missing"))
+
+
+@given(st.text())
+def test_escaped_text_moves_no_cursor(text: str) -> None:
+    shown = escape(text)
+    assert shown.isprintable()
+    assert escape(shown) == shown
+    if text.isprintable():
+        assert shown == text

@@ -1,0 +1,191 @@
+"""Names, patterns, version ranges, and the versions that file names claim."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from indexguard.patterns import (
+    Name,
+    Pattern,
+    find_version,
+    is_in_range,
+    newest_first,
+    normalise_name,
+    normalise_names,
+    parse_pattern,
+    parse_range,
+    split_entry,
+)
+
+
+@pytest.mark.parametrize("name", ["Acme_Core", "acme.core", "ACME-CORE", "acme-_.core", "acme--core"])
+def test_names_compare_normalised(name: str) -> None:
+    assert normalise_name(name) == "acme-core"
+    assert parse_pattern(name) == Pattern("acme-core", exact=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "stem", "exact"),
+    [
+        ("*", "", False),
+        ("acme*", "acme", False),
+        ("Types_*", "types-", False),
+        ("zope.*", "zope-", False),
+        ("a-_.*", "a-", False),
+        ("9", "9", True),
+        ("a.b", "a-b", True),
+    ],
+)
+def test_patterns(text: str, stem: str, *, exact: bool) -> None:
+    pattern = parse_pattern(text)
+    assert pattern == Pattern(stem, exact)
+    assert parse_pattern(str(pattern)) == pattern
+    assert pattern.is_catch_all is (text == "*")
+
+
+NO_STAR = ["", " ", "-a", "a-", "a ", "!a", "^a", "a|b", "[ab]", "a?", "a\n", "a>=1", "a[x]", "a/b", "a@b", "a;b"]
+NOT_ASCII = ["\u00e9", "\u212a"]
+MISPLACED_STAR = ["**", "a*b", "*a", "a**", "-*", "_*", "a*\n"]
+
+
+@pytest.mark.parametrize("text", [*NO_STAR, *NOT_ASCII, *MISPLACED_STAR])
+def test_everything_else_is_no_pattern(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a project name"):
+        parse_pattern(text)
+
+
+def test_a_namespace_does_not_cover_its_neighbour() -> None:
+    unit = (parse_pattern("acme"), parse_pattern("acme-*"))
+    matched = [name for name in ("acme", "acme-x", "acmecorp", "acm") if any(p.matches(Name(name)) for p in unit)]
+    assert matched == ["acme", "acme-x"]
+
+
+def test_rank() -> None:
+    texts = ["*", "a*", "abc*", "abc-*", "a", "abcde"]
+    assert sorted(texts[::-1], key=lambda text: parse_pattern(text).rank) == texts
+
+
+ENTRIES = st.lists(st.text("aB1-_.*>\n \u212a", max_size=6) | st.integers() | st.text(max_size=4), max_size=8)
+
+
+@given(ENTRIES)
+@example([])
+@example(["", "a"])
+@example(["a\nb", "c"])
+@example(["a", 1, "B-", "-c", "D.e"])
+def test_names_in_bulk_are_the_names_one_by_one(entries: list[object]) -> None:
+    places, names = [], []
+    for place, entry in enumerate(entries):
+        try:
+            pattern = parse_pattern(entry) if isinstance(entry, str) else None
+        except ValueError:
+            continue
+        if pattern is not None and pattern.exact:
+            places.append(place)
+            names.append(pattern.stem)
+
+    bare = normalise_names(entries)
+
+    assert (list(bare.places), list(bare.names)) == (places, names)
+    assert sorted([*bare.places, *bare.others]) == list(range(len(entries)))
+
+
+@given(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,8}[A-Za-z0-9])?", fullmatch=True))
+def test_a_normalised_name_is_its_own(name: str) -> None:
+    assert normalise_name(normalise_name(name)) == normalise_name(name) == parse_pattern(name).stem
+
+
+# Versions
+
+
+@pytest.mark.parametrize(
+    ("entry", "parts"),
+    [
+        ("numpy", ("numpy", "")),
+        ("numpy>=2,<3", ("numpy", ">=2,<3")),
+        (" numpy == 2.* ", ("numpy", "== 2.*")),
+        ("types-*!=1", ("types-*", "!=1")),
+        ("x~=1.2", ("x", "~=1.2")),
+        ("x===1.0", ("x", "===1.0")),
+    ],
+)
+def test_split_entry(entry: str, parts: tuple[str, str]) -> None:
+    assert split_entry(entry) == parts
+
+
+@pytest.mark.parametrize(
+    "entry", ["x[extra]", "x[extra]>=1", "x; python_version>'3'", "x @ https://a.example/", "x (>=1)", "x y"]
+)
+def test_what_a_requirement_may_hold_beside(entry: str) -> None:
+    with pytest.raises(ValueError, match="is not a name or pattern"):
+        split_entry(entry)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "version", "inside"),
+    [
+        ("==2.0", "2.0", True),
+        ("==2.0", "2.0+local", True),
+        ("==2.0", "2.0.0", True),
+        ("==2.0", "2.0.1", False),
+        (">=2", "2.1rc1", True),
+        (">=2", "2.0rc1", False),
+        (">=2,<3", "3.0.dev1", False),
+        (">=2", "1!0.1", True),
+        (">=2", "2004d-final", False),
+        (">=0", "not a version", False),
+        ("!=1", "latest", False),
+        ("==2.*", "2.9.post1", True),
+    ],
+)
+def test_ranges(allowed: str, version: str, *, inside: bool) -> None:
+    assert is_in_range(parse_range(allowed), version) is inside
+
+
+@pytest.mark.parametrize("text", ["2.0", "=2", "=>2", ">=two", "^2", ">=2 <3", "~=1", "latest"])
+def test_what_is_no_range(text: str) -> None:
+    with pytest.raises(ValueError, match="PEP 440"):
+        parse_range(text)
+
+
+def test_newest_first() -> None:
+    assert newest_first({"1.10", "1.9", "2.0rc1", "weird", "1.9.post1"}) == [
+        "2.0rc1",
+        "1.10",
+        "1.9.post1",
+        "1.9",
+        "weird",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("filename", "version"),
+    [
+        ("acme_core-1.0-py3-none-any.whl", "1.0"),
+        ("Acme.Core-1.0-1-py3-none-any.whl", "1.0"),
+        ("acme_core-1.0+local.1-py3-none-any.whl", "1.0+local.1"),
+        ("acme-core-1.0.tar.gz", "1.0"),
+        ("ACME_core-2.0.ZIP", "2.0"),
+        ("acme-core-1.0-py2.7.egg", "1.0"),
+        ("acme-core-1.0.tar.bz2", "1.0"),
+        ("acme--core-1.0.tar.gz", "1.0"),
+        ("acme-1.0.tar.gz", None),
+        ("acme-core.tar.gz", None),
+        ("acme-core-.tar.gz", None),
+        ("acme_core_extra-1.0-py3-none-any.whl", None),
+        ("acme_core.whl", None),
+        ("acme-core-1.0.txt", None),
+        ("acme-core-1.0.tar.gz.asc", None),
+        ("", None),
+    ],
+)
+def test_the_version_that_a_file_name_claims(filename: str, version: str | None) -> None:
+    assert find_version(filename, Name("acme-core")) == version
+
+
+@given(st.text("acme-core1._wheltrgz", max_size=30), st.sampled_from(["acme", "acme-core", "1"]))
+def test_any_file_name_has_a_version_or_none(filename: str, name: str) -> None:
+    version = find_version(filename, Name(name))
+    assert version is None or version in filename
