@@ -93,8 +93,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--only", metavar="ROW,ROW", type=_rows, default=list(ROWS), help=f"rows to measure: {', '.join(ROWS)}"
     )
-    parser.add_argument("--runs", metavar="N", type=_positive, help="paired runs of every row (default: as fits the row)")
-    parser.add_argument("--pip", choices=pips.ALL_PIPS, default=pips.ALL_PIPS[-1], metavar="V", help="default: %(default)s")
+    parser.add_argument(
+        "--runs", metavar="N", type=_positive, help="paired runs of every row (default: as fits the row)"
+    )
+    parser.add_argument(
+        "--pip", choices=pips.ALL_PIPS, default=pips.ALL_PIPS[-1], metavar="V", help="default: %(default)s"
+    )
     parser.add_argument("--python", metavar="X.Y", help="default: the newest here that runs this pip")
     parser.add_argument("--wheel", metavar="PATH", type=Path, help="the built wheel (default: built from this tree)")
     parser.add_argument("--no-valgrind", dest="valgrind", action="store_false", help="count no instructions")

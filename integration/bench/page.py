@@ -18,6 +18,8 @@ from integration.dists import Dist
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from typing_extensions import Self
+
     from integration.bench.setting import Setting
     from integration.pips import Environment
 
@@ -86,7 +88,7 @@ class _Child:
             text=True,
         )
 
-    def __enter__(self) -> _Child:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -19,7 +19,7 @@ _WHAT = "policy of 100,000 names and 1,000 prefixes"
 
 def measure_policy(setting: Setting) -> list[Result]:
     """Compare the reader with the TOML parser alone, and time a decision for a name of every kind."""
-    command = [setting.guarded.python, _CHILD, str(setting.rounds or 11)]
+    command: list[str | Path] = [setting.guarded.python, _CHILD, str(setting.rounds or 11)]
     folder = setting.scratch("policy")
     environ = setting.environ()
     done = subprocess.run(command, env=environ, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)

@@ -34,7 +34,9 @@ def make_policy() -> tuple[str, list[str]]:
         separator = chance.choice("--__.")
         spelled = separator.join(word() for _ in range(chance.randint(1, 3)))
         # Some are spelled as their authors like them.
-        names.setdefault(spelled.replace("_", "-").replace(".", "-"), spelled.title() if len(names) % 10 == 0 else spelled)
+        names.setdefault(
+            spelled.replace("_", "-").replace(".", "-"), spelled.title() if len(names) % 10 == 0 else spelled
+        )
     prefixes = [f"team{number}-*" for number in range(PREFIXES)]
     lines = "".join(f'    "{name}",\n' for name in (*names.values(), *prefixes))
     corp = f'[indexes.corp]\nurl = "{_URL}"\npackages = [\n{lines}]\n'

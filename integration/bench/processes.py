@@ -34,7 +34,9 @@ def run_timed(command: Sequence[str | Path], environ: Mapping[str, str], folder:
         process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for it again
         if process.returncode != 0:
             output.seek(0)
-            raise RuntimeError(f"{_shown(command)}: status {process.returncode}\n{output.read().decode(errors='replace')}")
+            raise RuntimeError(
+                f"{_shown(command)}: status {process.returncode}\n{output.read().decode(errors='replace')}"
+            )
     return Cost(wall, usage.ru_utime + usage.ru_stime)
 
 
@@ -50,9 +52,9 @@ def count_instructions(command: Sequence[str | Path], environ: Mapping[str, str]
 
     :raises RuntimeError: the command failed, or valgrind counted nothing.
     """
-    options = ["--tool=callgrind", f"--callgrind-out-file={os.devnull}"]
+    options = [find_valgrind() or "valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}"]
     done = subprocess.run(
-        ["valgrind", *options, *command],
+        [*options, *command],
         env={**environ, "PYTHONHASHSEED": "0"},
         cwd=folder,
         capture_output=True,
@@ -72,7 +74,7 @@ def import_times(
 
     :raises RuntimeError: the command failed.
     """
-    command = [interpreter, "-X", "importtime", *arguments]
+    command: list[str | Path] = [interpreter, "-X", "importtime", *arguments]
     done = subprocess.run(command, env=environ, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{_shown(command)}: status {done.returncode}\n{done.stderr}")

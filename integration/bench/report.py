@@ -82,15 +82,18 @@ class Report:
         """Return an aligned table; below it the notes and the summary."""
         rows = [HEADINGS, *(result.cells for result in self.results)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-        ]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         notes = [f"  {result.what}, {result.measure}: {result.note}" for result in self.results if result.note]
         return "\n".join([f"{self.date}, {self.subject}", "", *lines, "", *notes, "", self.summary, ""])
 
     def as_markdown(self) -> str:
         """Return a dated table fit for a README; a missed target is in bold."""
-        lines = [f"Measured {self.date[:10]}: {self.subject}.", "", _markdown_row(HEADINGS), "|---" * len(HEADINGS) + "|"]
+        lines = [
+            f"Measured {self.date[:10]}: {self.subject}.",
+            "",
+            _markdown_row(HEADINGS),
+            "|---" * len(HEADINGS) + "|",
+        ]
         for result in self.results:
             *cells, verdict = result.cells
             lines.append(_markdown_row([*cells, f"**{verdict}**" if verdict == "MISSED" else verdict]))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    from typing_extensions import Self
+
     from integration.dists import Dist
 
 _JSON = "application/vnd.pypi.simple.v1+json"
@@ -47,7 +49,7 @@ class StaticIndex:
         """How many requests came so far."""
         return self._server.requests
 
-    def __enter__(self) -> StaticIndex:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

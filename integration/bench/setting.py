@@ -87,7 +87,7 @@ def build_wheel(folder: Path) -> Path:
     """
     newest = pips.ALL_PIPS[-1]
     builder = pips.plain_environment(newest, pips.pythons_for(newest).found[-1])
-    command = [builder.python, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, _ROOT]
+    command: list[str | Path] = [builder.python, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, _ROOT]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = sorted(folder.glob("indexguard-*.whl"))
     if done.returncode != 0 or not found:

@@ -125,9 +125,7 @@ def _count(command: Sequence[str | Path], environ: Mapping[str, str], folder: Pa
     return [float(count_instructions(command, environ, folder)) for _ in range(times)]
 
 
-def _instruction_row(
-    what: str, base: list[float] | None, other: list[float] | None, target: float | None
-) -> Result:
+def _instruction_row(what: str, base: list[float] | None, other: list[float] | None, target: float | None) -> Result:
     if base is None or other is None:
         reason = "valgrind is missing" if find_valgrind() is None else "switched off by --no-valgrind"
         return Result(what, "instructions", None, target, note=f"not counted: {reason}")
@@ -138,5 +136,3 @@ def _instruction_row(
 
 def _minor(setting: Setting) -> int:
     return int(setting.guarded.python_version.partition(".")[2])
-
-
