@@ -26,10 +26,13 @@ def _play(environment: Environment, scratch: Path) -> subprocess.CompletedProces
 
 
 def test_the_attack_works_without_the_guard_and_not_with_it(guarded: Environment, tmp_path: Path) -> None:
-    done = _play(guarded, tmp_path / "scratch")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    done = guarded.run(guarded.root / "bin" / "indexguard", "demo", TMPDIR=str(scratch))
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
+    assert list(scratch.iterdir()) == []
     assert done.stdout.isascii()
     story = done.stdout
     for told in (
