@@ -54,6 +54,13 @@ class Verdict:
         """The findings of layers in audit mode."""
         return tuple(finding for finding in self.findings if not finding.enforced)
 
+    def without(self, other: Verdict) -> Verdict:
+        """Return this verdict without the findings of layers that have objected in ``other``."""
+        objected = [finding.layer for finding in other.findings]
+        if not objected or not self.findings:
+            return self
+        return Verdict(tuple(finding for finding in self.findings if finding.layer not in objected))
+
     @property
     def probes(self) -> bool:
         """Whether a refused index is to be asked for squatters: never-ask is stricter, and wins."""

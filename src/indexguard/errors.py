@@ -136,7 +136,7 @@ _ALL = (
     Code(
         "guard-broken",
         "indexguard is installed here but cannot run",
-        "install it again with the pip of another environment (--python or --target)",
+        "run `pip uninstall indexguard`, which still works, then install it again from an index that you trust",
     ),
 )
 

@@ -10,6 +10,27 @@ import functools
 import importlib
 import sys
 
+_FETCHING_NOTHING = frozenset(
+    (
+        "cache",
+        "check",
+        "completion",
+        "config",
+        "debug",
+        "freeze",
+        "hash",
+        "help",
+        "inspect",
+        "list",
+        "show",
+        "uninstall",
+    )
+)
+_NOT_UNDERSTOOD = """\
+ERROR: indexguard: pip-not-understood: this pip keeps its package finder where the guard does not know it
+    hint: use a pip from 20.3.4 to 26.3, or a newer indexguard
+"""
+
 TYPE_CHECKING = False  # typing costs more than this module
 if TYPE_CHECKING:
     from types import ModuleType
@@ -65,11 +86,15 @@ def _wrap_finder(module: ModuleType) -> None:
 def _unable(root: str, error: Exception) -> Exception:
     """Return pip's ``InstallationError`` for a guard of which a part is missing or broken."""
     made: Exception = importlib.import_module(f"{root}._internal.exceptions").InstallationError(
-        f"indexguard: guard-broken: indexguard is installed in {__path__[0]} but cannot run, so pip may not go on\n"
+        f"indexguard: guard-broken: indexguard is installed in {_site()} but cannot run, so pip may not go on\n"
         f"    cause: {type(error).__name__}: {error}\n"
         f"    hint: `{sys.executable} -m pip uninstall indexguard` still works; then install it again"
     )
     return made
+
+
+def _site() -> str:
+    return __path__[0].replace("\\", "/").rpartition("/indexguard/")[0]
 
 
 def _wrap_command(module: ModuleType) -> None:
@@ -80,6 +105,9 @@ def _wrap_command(module: ModuleType) -> None:
 
     @functools.wraps(original)
     def main(self: Any, *args: Any, **kwargs: Any) -> int:
+        if self.name not in _FETCHING_NOTHING and not _has_finder(root_of(module.__name__)):
+            sys.stderr.write(_NOT_UNDERSTOOD)
+            return 1
         status = -1  # pip left through an exception
         try:
             status = original(self, *args, **kwargs)
@@ -91,6 +119,15 @@ def _wrap_command(module: ModuleType) -> None:
 
     setattr(main, LIVE, True)
     command_class.main = main
+
+
+def _has_finder(root: str) -> bool:
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(f"{root}.{FINDER.partition('.')[2]}") is not None
+    except ImportError:
+        return False
 
 
 def _wrap_python_option(module: ModuleType) -> None:

@@ -6,7 +6,6 @@ names that several indexes offer. Every wrapper is in wrapt's form: (wrapped, in
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Callable
 
@@ -18,8 +17,6 @@ from .run import Run
 from .search import Page, Search
 
 Wrapper = Callable[[Any, Any, Any, Any], Any]
-
-_SHA256 = re.compile(r"[#&]sha256=([0-9a-fA-F]{64})")
 
 
 def wrap_find_all_candidates(run: Run) -> Wrapper:
@@ -66,6 +63,8 @@ def _sift(run: Run, finder: Any, search: Search, found: Sequence[Any]) -> list[A
     if run.built_in and not several:  # with a single index nothing changes for the user
         for only in search.pages:
             only.failure = None
+    enforced = any(layer.enforces for layer, _ in search.authority.rules)
+    search.failures_count = enforced or (run.built_in and several)
     failed = search.failed
     locked = getattr(finder, "_locked_links", {}).get(search.name)  # pip >= 26.2
     kept = []
@@ -88,12 +87,13 @@ def _complete_pages(run: Run, finder: Any, search: Search) -> None:
     """Note the indexes that pip was configured with and did not even ask (not https, and not a trusted host)."""
     if getattr(finder, "_locked_links", {}).get(search.name) is not None:
         return
-    met = {page.url for page in search.pages}
-    for url in finder.search_scope.index_urls:
+    met = {page.page_url for page in search.pages}
+    scope = finder.search_scope
+    for page_url, url in zip(scope.get_index_urls_locations(search.name), scope.index_urls):
         asked = run.locate(url)
-        if url in met or (asked is not None and asked.is_local):
+        if page_url in met or (asked is not None and asked.is_local):
             continue
-        page = Page(url, asked, is_index=True, verdict=search.authority.ask(asked))
+        page = Page(url, page_url, asked, is_index=True, verdict=search.authority.ask(asked))
         if page.verdict.refusal is None:
             page.failure = page.find_failure(alone=run.built_in)
         search.pages.append(page)
@@ -127,7 +127,10 @@ def _sift_ambiguous(run: Run, finder: Any, search: Search, found: Sequence[Any])
     for page, files in offered:
         if files:
             answered = offers.setdefault(_identity(run, finder, page), {})
-            answered.update((filename, _sha256(link)) for _, filename, link in files)
+            for _, filename, link in files:
+                digest = _sha256(link)
+                # A name that a page lists with two digests, or once without, is like no other.
+                answered[filename] = digest if answered.get(filename, digest) == digest else None
     alike = sift_ambiguous(offers)
     if alike is None:
         return list(found)
@@ -137,7 +140,10 @@ def _sift_ambiguous(run: Run, finder: Any, search: Search, found: Sequence[Any])
                 if filename not in alike:
                     search.drop(Finding("ambiguous-name", None), page, version)
     return [
-        candidate for candidate in found if candidate.link.filename in alike or _is_local_file(run, search, candidate)
+        candidate
+        for candidate in found
+        if _is_local_file(run, search, candidate)
+        or (candidate.link.filename in alike and _sha256(candidate.link) is not None)
     ]
 
 
@@ -152,18 +158,15 @@ def _identity(run: Run, finder: Any, page: Page) -> Location:
     answered = page.answered
     if answered is None:
         return Location("unknown", page.shown, 0)
-    for place in _configured(run, finder):
-        if answered.is_at_or_under(place):
-            return place
+    places = [place for place in _configured(run, finder) if answered.is_at_or_under(place)]
+    if places:
+        return max(places, key=lambda place: len(place.segments))
     return answered.parent if page.is_index else answered
 
 
 def _sha256(link: Any) -> str | None:
-    hashes = getattr(link, "_hashes", None)  # pip >= 22.2
-    if hashes and "sha256" in hashes:
-        return str(hashes["sha256"]).lower()
-    found = _SHA256.search(link.url)
-    return found[1].lower() if found else None
+    """Return the sha256 that pip will check the file against; None where it checks another hash, or none."""
+    return link.hash.lower() if link.hash_name == "sha256" and link.hash else None
 
 
 def _find_cause(run: Run, search: Search, specifier: Any, *, nothing_left: bool) -> Finding | None:

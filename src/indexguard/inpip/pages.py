@@ -85,7 +85,7 @@ def wrap_evaluate_links(run: Run) -> Wrapper:
             return []
         if page.is_local:
             return wrapped(link_evaluator, links)
-        verdict = search.authority.page(page.answered)
+        verdict = search.authority.page(page.answered).without(page.verdict)
         for finding in verdict.findings:
             _drop_page(search, page, finding)
         if verdict.refusal is not None:
@@ -101,7 +101,7 @@ def _open_page(run: Run, finder: Any, project_url: Any, project_name: str) -> Pa
     indexes = dict(zip(scope.get_index_urls_locations(project_name), scope.index_urls))
     index = indexes.get(project_url.url)
     url = project_url.url if index is None else index
-    return Page(url, run.locate(url), is_index=index is not None)
+    return Page(url, project_url.url, run.locate(url), is_index=index is not None)
 
 
 def _may_ask(finder: Any, search: Search, page: Page) -> Verdict:
@@ -152,7 +152,7 @@ def _sift_files(run: Run, search: Search, page: Page, candidates: Sequence[Any])
         return list(candidates)
     kept = []
     for candidate in candidates:
-        verdict = check(str(candidate.version), run.locate(candidate.link.url))
+        verdict = check(str(candidate.version), run.locate(candidate.link.url)).without(page.verdict)
         for finding in verdict.findings:
             search.drop(finding, page, str(candidate.version))
         if verdict.refusal is None:

@@ -35,6 +35,8 @@ class Page:
 
     url: str
     """As pip is configured with it, credentials included: never shown."""
+    page_url: str
+    """The page itself: for an index, its URL joined with the name as pip joins them."""
     asked: Location | None
     """None where the URL is unknown."""
     is_index: bool
@@ -75,7 +77,9 @@ class Page:
         """Return (version, file name, link) of every file of this name on the page, fit for this platform or not."""
         found = []
         for link in self.links or ():
-            version = find_version(link.filename, name)
+            # pip believes an egg fragment before the file name (20.3 to 26.3); to read it costs, so only where there is one.
+            egg = link.egg_fragment if "egg=" in link.url else None
+            version = find_version(f"{egg}.zip" if egg else link.filename, name)
             if version is not None:
                 found.append((version, link.filename, link))
         return found
@@ -140,6 +144,8 @@ class Search:
     kept: list[Any] = field(default_factory=list)
     """pip's candidates that remain."""
     not_configured: Verdict = PASS
+    failures_count: bool = False
+    """Whether an index that failed refuses the name: a layer enforces, or the built-in rule has several indexes."""
     told: bool = False
     """Whether events and warnings have been given: pip asks the finder more than once."""
 
@@ -158,7 +164,9 @@ class Search:
 
     @property
     def failed(self) -> list[Page]:
-        """The pages that failed and count."""
+        """The pages that failed, where failures count."""
+        if not self.failures_count:
+            return []
         return [page for page in self.pages if page.failure is not None and not page.probing]
 
     def page_of(self, link: Any) -> Page | None:

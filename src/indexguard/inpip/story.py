@@ -10,7 +10,7 @@ from ..errors import CODES, GuardError
 from ..patterns import newest_first
 from ..policy.model import Index
 from .run import Run
-from .search import Drop, Page, Search
+from .search import Drop, Page, Search, clean
 
 _EVENTS: dict[str, EventKind] = {
     "shadowed-name": "shadowed",
@@ -19,6 +19,8 @@ _EVENTS: dict[str, EventKind] = {
 }
 _MANY = 12
 """How many versions a message names."""
+_LONG = 60
+"""How many characters of each."""
 
 
 def record_search(run: Run, search: Search) -> None:
@@ -34,7 +36,7 @@ def record_search(run: Run, search: Search) -> None:
                 event = _EVENTS.get(finding.code, "refused")
                 run.record_finding(finding, event, name=search.name, index_asked=page.shown, message=page.outcome)
         if page.failure is not None and not page.probing:
-            for failed in _failures(search):
+            for failed in _failures(run, search):
                 run.record_finding(
                     failed, "refused", name=search.name, index_asked=page.shown, kept=kept, message=page.outcome
                 )
@@ -130,9 +132,9 @@ def find_explanations(run: Run) -> list[GuardError]:
     return found
 
 
-def _failures(search: Search) -> list[Finding]:
-    rules = search.authority.rules
-    return [Finding("index-failed", layer, rule) for layer, rule in rules] or [Finding("index-failed", None)]
+def _failures(run: Run, search: Search) -> list[Finding]:
+    built_in = [Finding("index-failed", None)] if run.built_in and search.failures_count else []
+    return built_in + [Finding("index-failed", layer, rule) for layer, rule in search.authority.rules]
 
 
 def _asked(search: Search) -> list[tuple[str, str]]:
@@ -204,7 +206,8 @@ def _versions(versions: set[str]) -> str:
     if not newest:
         return "files"
     rest = f" and {len(newest) - _MANY} more" if len(newest) > _MANY else ""
-    return ", ".join(newest[:_MANY]) + rest
+    # Versions come from file names, and those from whoever wrote the page.
+    return ", ".join(clean(version)[:_LONG] for version in newest[:_MANY]) + rest
 
 
 def _hint(search: Search, cause: Finding) -> str | None:
