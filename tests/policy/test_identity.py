@@ -85,6 +85,7 @@ UNKNOWN = {
     "https://a\u200db.example/simple/": "IDNA",
     "https://packages\u3002example/simple/": "IDNA",
     "https://\uff50ackages.example/simple/": "IDNA",
+    "https://\u00fc..example/simple/": "host name",
     "https://packages\u2100example.example/simple/": "host|cannot be read",
     "ftp://packages.example/simple/": "scheme",
     "git+https://packages.example/simple/": "scheme",

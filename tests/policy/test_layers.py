@@ -199,6 +199,20 @@ def test_a_file_that_may_not_be_read_is_refused(machine: Machine) -> None:
     assert "Permission denied" in str(error)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a file that opens and cannot be read")
+def test_a_file_that_cannot_be_read_is_refused(machine: Machine) -> None:
+    error = read_refusal(machine, "/proc/self/mem")
+    assert error.code == "policy-unreadable"
+    assert "cannot be read: Input/output error" in str(error)
+
+
+def test_a_file_that_is_replaced_meanwhile_is_refused(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.write("machine")
+    other = str(machine.write("user"))
+    monkeypatch.setattr(os.path, "realpath", lambda _: other)
+    assert "replaced while it was read" in str(read_refusal(machine))
+
+
 # Files that others may write
 
 

@@ -135,16 +135,6 @@ def test_many_names_are_read_as_each_would_be() -> None:
         assert rule.key == f"indexes.pypi.packages[{entries.index(name)}]"
 
 
-def test_lints_compare_with_today() -> None:
-    policy = read_policy(
-        b'version = 1\n[indexes.pypi]\nurl = "pypi"\npackages = ["*", {name = "x", expires = 2020-01-01}]',
-        "policy.toml",
-    )
-    assert [str(lint) for lint in lint_policy(policy)] == [
-        "indexes.pypi.packages[1]: expired after 2020-01-01: `x` is refused"
-    ]
-
-
 # Whatever a file holds, the answer is a policy or its faults.
 
 TOP_KEYS = ["version", "mode", "indexes", "merge", "shadow", "local", "when-nothing-left", "defaults", "deny"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Union
 
-from ..errors import Fault, PolicyError
+from ..errors import Fault, PolicyError, escape
 from ..patterns import Name, Pattern
 from .identity import PYPI, Location
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from ..patterns import SpecifierSet
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Rule(NamedTuple):
@@ -247,3 +250,9 @@ class Layer:
     def enforces(self) -> bool:
         """Whether the layer refuses; otherwise it only logs."""
         return self.policy.mode == "enforce"
+
+
+def join_key(key: str, name: str) -> str:
+    """Return the path of key ``name`` in the table at ``key``, quoted where TOML would quote it."""
+    part = name if _BARE_KEY.fullmatch(name) else f'"{escape(name)}"'
+    return f"{key}.{part}" if key else part

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from .._vendor import tomli
 from ..errors import Fault, PolicyError, escape
 from ..patterns import (
-    Name,
     Pattern,
     normalise_names,
     parse_pattern,
@@ -22,18 +21,20 @@ from ..patterns import (
     split_entry,
 )
 from .identity import PYPI, Location, UnknownLocation, parse_location, redact
-from .model import FilesFrom, Index, Policy, Rule, Rules
+from .lints import Lint, lint_policy
+from .model import FilesFrom, Index, Policy, Rule, Rules, join_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from ..patterns import SpecifierSet
 
+__all__ = ["MAX_BYTES", "Lint", "lint_policy", "read_policy"]
+
 MAX_BYTES = 16 * 1024 * 1024
 """The largest policy file that is read."""
 
 _NOT_YET = "not yet supported in this version"
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _HAS_CREDENTIALS = re.compile(r"[^/]*//[^/?#]*@")
 _PLAIN_HOST = re.compile(r"[^/:@?#\\]+|\[[0-9A-Fa-f:.]+\]")
 _NAMESPACE_ENDING = re.compile(r"[-_.]*\*?$")
@@ -146,11 +147,11 @@ class _Reader:
     def _check_keys(self, key: str, table: Mapping[str, Any], keys: _Keys) -> None:
         for name in table:
             if name in keys.later:
-                self._fault(_join(key, name), _NOT_YET)
+                self._fault(join_key(key, name), _NOT_YET)
             elif name not in keys.known:
                 close = _find_closest(name, (*keys.known, *keys.later))
                 known = "" if close else f"; expected one of {', '.join(keys.known)}"
-                self._fault(_join(key, name), f"unknown key{known}", close)
+                self._fault(join_key(key, name), f"unknown key{known}", close)
 
     def _table(self, key: str, value: object, keys: _Keys) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -204,7 +205,7 @@ class _Reader:
         return tuple(self._index(name, table, default_files) for name, table in tables.items())
 
     def _index(self, name: str, value: object, default_files: tuple[FilesFrom, ...] | None) -> Index:
-        key = _join("indexes", name)
+        key = join_key("indexes", name)
         if not name or not name.isprintable():
             self._fault(key, "an index needs a name that can be printed")
         table = self._table(key, value, _INDEX)
@@ -439,12 +440,6 @@ class _Reader:
         return tuple(name for name in self._index_names if name in known)
 
 
-def _join(key: str, name: str) -> str:
-    """Return the path of a key, quoted where TOML would quote it."""
-    part = name if _BARE_KEY.fullmatch(name) else f'"{escape(name)}"'
-    return f"{key}.{part}" if key else part
-
-
 def _show(value: object) -> str:
     """Return a value as a policy file would write it, fit for a terminal: short, without credentials."""
     if isinstance(value, str):
@@ -520,88 +515,3 @@ def _explain_pattern(text: str) -> str:
     if re.search("[<>=~]", text):
         return "; versions stand in `version`"
     return ""
-
-
-# Lints
-
-
-@dataclass(frozen=True)
-class Lint:
-    """Something that is allowed and that its writer may not have meant."""
-
-    key: str
-    """Where it stands in the file; empty for the file as a whole."""
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.message}" if self.key else self.message
-
-
-_BACKENDS = ("setuptools", "wheel", "hatchling", "flit-core", "poetry-core", "pdm-backend")
-_SOON = timedelta(days=30)
-
-
-def lint_policy(policy: Policy, today: date | None = None) -> list[Lint]:
-    """Return what a careful reader would ask about a policy that has no faults.
-
-    :param today: the day, UTC, that entries are compared with; by default the current one.
-    """
-    if not policy.indexes:
-        return []
-    rules = list(policy.rules)
-    return [
-        *_lint_unmatched(policy),
-        *_lint_prefixes(rules),
-        *_lint_indexes(policy, rules),
-        *_lint_expiry(rules, today or datetime.now(timezone.utc).date()),
-    ]
-
-
-def _lint_unmatched(policy: Policy) -> list[Lint]:
-    if policy.rules.with_pattern(Pattern("", exact=False)):
-        return []
-    lints = [Lint("", "no entry is `*`: every name that no entry matches is refused, build requirements included")]
-    backends = [name for name in _BACKENDS if policy.rules.find(Name(name)) is None]
-    if backends:
-        lints.append(Lint("", f"no entry matches {', '.join(backends)}: what needs them to build cannot be installed"))
-    return lints
-
-
-def _lint_prefixes(rules: list[Rule]) -> list[Lint]:
-    return [
-        Lint(rule.key, f"`{rule.pattern}` also matches `{rule.pattern.stem}x`; `{rule.pattern.stem}-*` does not")
-        for rule in rules
-        if not rule.pattern.exact and rule.pattern.stem and not rule.pattern.stem.endswith("-")
-    ]
-
-
-def _lint_indexes(policy: Policy, rules: list[Rule]) -> list[Lint]:
-    claiming = {name for rule in rules if not rule.pattern.is_catch_all for name in rule.indexes}
-    lints = []
-    for index in policy.indexes:
-        key = _join("indexes", index.name)
-        if index.has_credentials:
-            lints.append(
-                Lint(f"{key}.url", "holds credentials, which do not count here; keep them where pip keeps them")
-            )
-        remote = not all(url.is_local for url in index.urls)
-        if index.name in claiming and remote and not index.public and index.files_from is None:
-            message = (
-                "has claims and no `files-from`: if it is a proxy that mixes public files into its pages, they pass"
-            )
-            lints.append(Lint(key, message))
-    if not any(index.public for index in policy.indexes):
-        lints.append(Lint("indexes", 'no index is `url = "pypi"` or `public`: a pip that is given no index is refused'))
-    return lints
-
-
-def _lint_expiry(rules: list[Rule], today: date) -> list[Lint]:
-    lints = []
-    for rule in rules:
-        if rule.expires is None or rule.expires - today > _SOON:
-            continue
-        if rule.is_expired(today):
-            lints.append(Lint(rule.key, f"expired after {rule.expires}: `{rule.pattern}` is refused"))
-        else:
-            lints.append(Lint(rule.key, f"expires after {rule.expires}: from then on `{rule.pattern}` is refused"))
-    return lints

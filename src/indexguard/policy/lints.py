@@ -1,0 +1,90 @@
+"""What is allowed in a policy file and that its writer may not have meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+
+from ..patterns import Name, Pattern
+from .model import Policy, Rule, join_key
+
+_BACKENDS = ("setuptools", "wheel", "hatchling", "flit-core", "poetry-core", "pdm-backend")
+_SOON = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Lint:
+    """Something that is allowed and that its writer may not have meant."""
+
+    key: str
+    """Where it stands in the file; empty for the file as a whole."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}" if self.key else self.message
+
+
+def lint_policy(policy: Policy, today: date | None = None) -> list[Lint]:
+    """Return what a careful reader would ask about a policy that has no faults.
+
+    :param today: the day, UTC, that entries are compared with; by default the current one.
+    """
+    if not policy.indexes:
+        return []
+    rules = list(policy.rules)
+    return [
+        *_lint_unmatched(policy),
+        *_lint_prefixes(rules),
+        *_lint_indexes(policy, rules),
+        *_lint_expiry(rules, today or datetime.now(timezone.utc).date()),
+    ]
+
+
+def _lint_unmatched(policy: Policy) -> list[Lint]:
+    if policy.rules.with_pattern(Pattern("", exact=False)):
+        return []
+    lints = [Lint("", "no entry is `*`: every name that no entry matches is refused, build requirements included")]
+    backends = [name for name in _BACKENDS if policy.rules.find(Name(name)) is None]
+    if backends:
+        lints.append(Lint("", f"no entry matches {', '.join(backends)}: what needs them to build cannot be installed"))
+    return lints
+
+
+def _lint_prefixes(rules: list[Rule]) -> list[Lint]:
+    return [
+        Lint(rule.key, f"`{rule.pattern}` also matches `{rule.pattern.stem}x`; `{rule.pattern.stem}-*` does not")
+        for rule in rules
+        if not rule.pattern.exact and rule.pattern.stem and not rule.pattern.stem.endswith("-")
+    ]
+
+
+def _lint_indexes(policy: Policy, rules: list[Rule]) -> list[Lint]:
+    claiming = {name for rule in rules if not rule.pattern.is_catch_all for name in rule.indexes}
+    lints = []
+    for index in policy.indexes:
+        key = join_key("indexes", index.name)
+        if index.has_credentials:
+            lints.append(
+                Lint(f"{key}.url", "holds credentials, which do not count here; keep them where pip keeps them")
+            )
+        remote = not all(url.is_local for url in index.urls)
+        if index.name in claiming and remote and not index.public and index.files_from is None:
+            message = (
+                "has claims and no `files-from`: if it is a proxy that mixes public files into its pages, they pass"
+            )
+            lints.append(Lint(key, message))
+    if not any(index.public for index in policy.indexes):
+        lints.append(Lint("indexes", 'no index is `url = "pypi"` or `public`: a pip that is given no index is refused'))
+    return lints
+
+
+def _lint_expiry(rules: list[Rule], today: date) -> list[Lint]:
+    lints = []
+    for rule in rules:
+        if rule.expires is None or rule.expires - today > _SOON:
+            continue
+        if rule.is_expired(today):
+            lints.append(Lint(rule.key, f"expired after {rule.expires}: `{rule.pattern}` is refused"))
+        else:
+            lints.append(Lint(rule.key, f"expires after {rule.expires}: from then on `{rule.pattern}` is refused"))
+    return lints
