@@ -1,0 +1,56 @@
+"""The README's story and its demo command, run for real."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from integration import pips
+from readme_text import ROOT, command, marked, readme, tree_files
+
+NAMES = {
+    "<policy>": "/etc/indexguard/policy.toml",
+    "<corp>": "https://packages.corp.example/simple/",
+    "<public>": "https://mirror.example/simple/",
+}
+"""What the placeholders of the golden files are called in the story."""
+
+
+def test_refusal_of_the_story_is_the_golden_one() -> None:
+    # Which in turn is what pip prints (test_golden.py).
+    told = (ROOT / "integration" / "golden" / f"pip-{pips.ALL_PIPS[-1]}.txt").read_text(encoding="utf-8")
+    for name, shown in NAMES.items():
+        assert name in told
+        told = told.replace(name, shown)
+    assert marked("refusal") == told.strip("\n")
+
+
+def test_pips_are_those_of_the_scenarios() -> None:
+    assert marked("pips") == ", ".join(pips.ALL_PIPS)
+    assert f"pip {pips.ALL_PIPS[0]} to {pips.ALL_PIPS[-1]} on Python 3.9" in readme()
+    assert f"scenarios on {len(pips.CI_PIPS)} pips" in readme()
+    assert f"all {len(pips.ALL_PIPS)} pips" in readme()
+
+
+def test_demo_command_works_in_a_fresh_copy(tmp_path: Path) -> None:
+    for name in tree_files():
+        copy = tmp_path / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, copy)
+    # The machine's own configuration of pip stays: build requirements come from its registry.
+    environ = {name: value for name, value in os.environ.items() if name not in ("INDEXGUARD_POLICY", "PYTHONPATH")}
+    done = subprocess.run(
+        ["/usr/bin/env", "bash", "-euo", "pipefail", "-c", command("demo")],
+        cwd=tmp_path,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    printed = iter(done.stdout.splitlines())
+    for line in marked("demo").splitlines():
+        assert line in printed, f"not printed, or in another order: {line!r}\n{done.stdout}"
