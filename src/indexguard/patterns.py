@@ -77,10 +77,10 @@ def normalise_names(entries: Sequence[object]) -> BareNames:
         data = data.replace(b"--", b"-")
     lines = cast("list[Name]", data.decode().split("\n")[1:-1])
     # A dash at an end is none of a name's; without its other dashes a name is alphanumeric.
-    solid = data.replace(b"\n-", b"\n*").replace(b"-\n", b"*\n").translate(None, b"-").split(b"\n")[1:-1]
-    is_bare = list(map(bytes.isalnum, solid))
-    if all(is_bare):
+    solid = data.replace(b"\n-", b"\n*").replace(b"-\n", b"*\n").translate(None, b"-")
+    if b"\n\n" not in solid and solid.translate(None, b"\n").isalnum():
         return BareNames(range(len(lines)), lines, ())
+    is_bare = list(map(bytes.isalnum, solid.split(b"\n")[1:-1]))
     places = list(compress(range(len(lines)), is_bare))
     others = [place for place, bare in enumerate(is_bare) if not bare]
     return BareNames(places, list(compress(lines, is_bare)), others)

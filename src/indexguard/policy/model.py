@@ -80,12 +80,15 @@ class Rules:
         ``key`` is that of the list: a rule's own key is ``key[place]``. ``places`` says where each name stands in the
         list, if it holds other entries too.
         """
-        numbered = dict(zip(names, range(self._count, self._count + len(names))))
+        numbered: dict[str, Slot] = dict(zip(names, range(self._count, self._count + len(names))))
         if len(numbered) != len(names) or not self._exact.keys().isdisjoint(numbered):
             return False
         self._starts.append(self._count)
         self._lists.append((indexes, key, range(len(names)) if places is None else places))
-        self._exact.update(numbered)
+        if self._exact:
+            self._exact.update(numbered)
+        else:
+            self._exact = numbered
         self._count += len(names)
         return True
 
