@@ -6,7 +6,7 @@ enforces objects. A layer in audit mode makes the same findings, which are then 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Callable, Optional
@@ -194,21 +194,32 @@ class Authority:
         """May a local file that pip's finder met (``--find-links``, a ``file:`` index) be used?"""
         return self.direct(requested=True, local=True)
 
-    def locked(self, link: Location | None, *, local: bool) -> Verdict:
+    def locked(self, link: Location | None, version: str) -> Verdict:
         """May a file that a lock file names by URL be used?
 
         It passes if it lies at or under the ``url``, or within ``files-from``, of an index that may serve the name;
         otherwise it is a requested direct URL.
+
+        :param link: the identity of the URL; None where it is unknown.
+        :param version: of the file.
         """
+        if link is not None and link.is_local:
+            return self.local_file()
 
         def check(layer: Layer, rule: Rule | None) -> Finding | None:
-            if local:
-                return Finding("local-path", layer, rule) if layer.policy.local == "block" else None
-            if not _claims(rule) or (link is not None and _may_hold(layer.policy, rule, link)):
+            if rule is None or not _claims(rule):
                 return None
-            return Finding("locked-link", layer, rule)
+            if rule.is_expired(self._today):
+                return Finding("entry-expired", layer, rule)
+            if link is None or not _may_hold(layer.policy, rule, link):
+                return Finding("locked-link", layer, rule)
+            return _check_version(layer, rule, version)
 
         return self._collect(check)
+
+    def version(self, version: str) -> Verdict:
+        """May this version, as the distribution's own metadata tells it, be used?"""
+        return self._collect(lambda layer, rule: None if rule is None else _check_version(layer, rule, version))
 
     def unclaimed(self, asked: Location) -> Verdict:
         """Is this perhaps a forgotten internal name: only ``*`` matches it, and an index that is not public offers it?"""
@@ -269,18 +280,24 @@ def _is_served(policy: Policy, rule: Rule, asked: Location) -> bool:
     return index is not None and index.name in rule.indexes
 
 
-def _may_hold(policy: Policy, rule: Rule | None, link: Location) -> bool:
-    indexes: Iterable[Index] = () if rule is None else (policy.index(name) for name in rule.indexes)
+def _may_hold(policy: Policy, rule: Rule, link: Location) -> bool:
     return any(
         any(link.is_at_or_under(url) for url in index.urls)
         or any(place.covers(link) for place in index.files_from or ())
-        for index in indexes
+        for index in map(policy.index, rule.indexes)
     )
 
 
+def _check_version(layer: Layer, rule: Rule, version: str) -> Finding | None:
+    if rule.versions is None or is_in_range(rule.versions, version):
+        return None
+    return Finding("version-not-allowed", layer, rule)
+
+
 def _check_file(layer: Layer, rule: Rule, owner: Index, version: str, location: Location | None) -> Finding | None:
-    if rule.versions is not None and not is_in_range(rule.versions, version):
-        return Finding("version-not-allowed", layer, rule)
+    narrowed = _check_version(layer, rule, version)
+    if narrowed is not None:
+        return narrowed
     if owner.files_from is not None and not (
         location is not None and any(place.covers(location) for place in owner.files_from)
     ):

@@ -17,7 +17,7 @@ from ..audit.event import RunContext
 from ..audit.recorder import Recorder
 from ..audit.writer import log_path
 from ..errors import GuardError
-from ..policy.identity import Location, find_location
+from ..policy.identity import find_location
 from ..policy.layers import find_layers
 from . import children, finder, gate, pages, seams, story, telling
 from .run import Run
@@ -60,7 +60,7 @@ def _prepare(root: str) -> Run:
     version = _pip_version(root)
     seams.check_pip(root, version)
     found = find_layers()
-    pypi = _public_index(root)
+    pypi = find_location(_public_index(root).simple_url)
     layers = found.layers
     if pypi is not None:
         layers = tuple(replace(layer, policy=layer.policy.resolve_pypi(pypi)) for layer in layers)
@@ -72,6 +72,7 @@ def _prepare(root: str) -> Run:
         layers,
         built_in=found.builtin_rule_applies,
         pypi=pypi,
+        pypi_files=getattr(_public_index(root), "file_storage_domain", None),
         today=datetime.now(timezone.utc).date(),
         recorder=Recorder(context, log_path()),
         build_child=children.parent_run() is not None,
@@ -181,6 +182,5 @@ def _pip_version(root: str) -> str:
     return str(getattr(importlib.import_module(root), "__version__", "unknown"))
 
 
-def _public_index(root: str) -> Location | None:
-    index = importlib.import_module(f"{root}._internal.models.index").PyPI
-    return find_location(index.simple_url)
+def _public_index(root: str) -> Any:
+    return importlib.import_module(f"{root}._internal.models.index").PyPI

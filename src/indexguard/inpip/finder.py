@@ -6,10 +6,13 @@ names that several indexes offer. Every wrapper is in wrapt's form: (wrapped, in
 
 from __future__ import annotations
 
+import filecmp
+import importlib.util
+import os
 from collections.abc import Sequence
 from typing import Any, Callable
 
-from ..decision import Finding, Verdict, sift_ambiguous
+from ..decision import PASS, Finding, Verdict, sift_ambiguous
 from ..patterns import is_in_range, normalise_name, parse_range
 from ..policy.identity import Location
 from . import story
@@ -70,7 +73,8 @@ def _sift(run: Run, finder: Any, search: Search, found: Sequence[Any]) -> list[A
     kept = []
     for candidate in found:
         page = search.page_of(candidate.link)
-        if page is not None and not page.is_local:
+        # Local is a property of the file: one that a remote page names is judged as a file, too.
+        if page is not None and not page.is_local and candidate.link.url[:5].lower() != "file:":
             if not failed:
                 kept.append(candidate)
         elif failed and not _is_local_file(run, search, candidate):
@@ -95,7 +99,7 @@ def _complete_pages(run: Run, finder: Any, search: Search) -> None:
             continue
         page = Page(url, page_url, asked, is_index=True, verdict=search.authority.ask(asked))
         if page.verdict.refusal is None:
-            page.failure = page.find_failure(alone=run.built_in)
+            page.failure = page.find_failure(search.name, alone=run.built_in)
         search.pages.append(page)
 
 
@@ -108,9 +112,9 @@ def _may_use_file(run: Run, search: Search, candidate: Any, *, is_locked: bool) 
     location = run.locate(candidate.link.url)
     is_local = location is not None and location.is_local
     if is_locked:
-        verdict = search.authority.locked(location, local=is_local)
+        verdict = search.authority.locked(run.locate_locked(candidate.link.url), str(candidate.version))
     elif is_local:
-        verdict = search.authority.local_file()
+        verdict = PASS if _is_bundled(candidate.link) else search.authority.local_file()
     else:
         # A remote file that a --find-links option or a local page names is a requested direct URL.
         direct = search.authority.direct(requested=True, local=False)
@@ -119,6 +123,15 @@ def _may_use_file(run: Run, search: Search, candidate: Any, *, is_locked: bool) 
     for finding in verdict.findings:
         search.drop(finding, page, str(candidate.version))
     return verdict.refusal is None
+
+
+def _is_bundled(link: Any) -> bool:
+    """Tell whether a local file is one of the wheels bundled in ``ensurepip``, which are always allowed."""
+    spec = importlib.util.find_spec("ensurepip")
+    if spec is None or spec.origin is None:
+        return False
+    bundled = os.path.join(os.path.dirname(spec.origin), "_bundled", link.filename)
+    return os.path.isfile(bundled) and filecmp.cmp(bundled, link.file_path, shallow=False)
 
 
 def _sift_ambiguous(run: Run, finder: Any, search: Search, found: Sequence[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from ..errors import CODES, GuardError, escape
 from ..patterns import Name, find_version, normalise_name
 from ..policy.identity import redact
 from .run import Run
-from .search import Page
+from .search import Page, clean
 
 Wrapper = Callable[[Any, Any, Any, Any], Any]
 
@@ -27,9 +27,12 @@ def wrap_prepare(run: Run) -> Wrapper:
     def prepare(wrapped: Any, _preparer: Any, args: Any, kwargs: Any) -> Any:
         requirement = _requirement(*args, **kwargs)
         link = requirement.link
-        if link is None or is_approved(run, requirement):
+        if link is None:
+            return wrapped(*args, **kwargs)
+        if is_approved(run, requirement):
             distribution = wrapped(*args, **kwargs)
             _check_name(run, requirement, distribution)
+            _check_version(run, requirement, distribution)
             return distribution
         name = _name_of(requirement)
         # Without a name, what rules by URL or place alone can say comes before anything is fetched or run.
@@ -103,11 +106,11 @@ def _check_reference(run: Run, requirement: Any, name: Name, *, late: bool = Fal
     """
     if not run.layers:
         return
-    link = getattr(requirement, "cached_wheel_source_link", None) or requirement.link
+    link = _source_of(requirement)
     place = run.locate(link.url)
     is_local = place is not None and place.is_local
     if link.url in run.locked:
-        verdict = run.authority(name).locked(place, local=is_local)
+        verdict = run.authority(name).locked(run.locate_locked(link.url), find_version(link.filename, name) or "")
     else:
         verdict = run.authority(name).direct(requested=_is_requested(run, requirement, link), local=is_local)
     shown = _shown(link)
@@ -150,6 +153,32 @@ def _check_name(run: Run, requirement: Any, distribution: Any) -> None:
     run.record_finding(finding, "refused", name=expected, index_asked=_shown(requirement.link), files=1)
 
 
+def _check_version(run: Run, requirement: Any, distribution: Any) -> None:
+    """Check the version that the metadata tells: the legacy resolver does not compare it with the file's name.
+
+    :raises Exception: pip's own error, made from a ``GuardError`` (``version-not-allowed``).
+    """
+    name = _name_of(requirement)
+    approval = None if name is None else _find_approval(run, name, _source_of(requirement))
+    version = str(distribution.version)
+    if name is None or approval is None or approval[1] is None or approval[1].is_local:
+        return  # a version range is for the files of indexes
+    if str(approval[0].version) == version:
+        return
+    shown = _shown(requirement.link)
+    verdict = run.authority(name).version(version)
+    run.record_verdict(Verdict(verdict.observed), "would-refuse", name=name, versions=[version], index_asked=shown)
+    refusal = verdict.refusal
+    if refusal is not None and refusal.layer is not None and refusal.rule is not None:
+        facts = [
+            ("rule", f"{refusal.rule.key} allows {refusal.rule.versions}\n{refusal.layer.path}"),
+            ("metadata", clean(version)),
+            ("file", shown),
+        ]
+        error = GuardError(refusal.code, f"refused `{name}`: {CODES[refusal.code].meaning}", facts)
+        raise run.refuse(error, name=name, versions=[version], index_asked=shown, finding=refusal, files=1)
+
+
 def _first_finding(run: Run, name: Name) -> Finding | None:
     findings = [Finding("name-mismatch", layer, rule) for layer, rule in run.authority(name).rules]
     findings.sort(key=lambda finding: not finding.enforced)
@@ -177,7 +206,7 @@ def _record_selected(run: Run, requirement: Any) -> None:
     name = _name_of(requirement)
     if link is None or name is None or requirement.constraint:
         return
-    source = getattr(requirement, "cached_wheel_source_link", None) or link
+    source = _source_of(requirement)
     approval = _find_approval(run, name, source)
     candidate, page = approval if approval is not None else (None, None)
     version = str(candidate.version) if candidate is not None else find_version(link.filename, name)
@@ -192,6 +221,14 @@ def _record_selected(run: Run, requirement: Any) -> None:
         index_answered=page.shown_answer if page is not None else None,
         message=f"{escape(source.filename)}{digest}",
     )
+
+
+def _source_of(requirement: Any) -> Any:
+    """Return the link that a requirement comes from; pip replaces it by that of a wheel built from it before."""
+    source = getattr(requirement, "cached_wheel_source_link", None)  # pip >= 23.1
+    if source is None and getattr(requirement, "original_link_is_in_wheel_cache", False):  # pip <= 23.0
+        source = requirement.original_link
+    return source or requirement.link
 
 
 def _shown(link: Any) -> str:

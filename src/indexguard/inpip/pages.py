@@ -15,9 +15,11 @@ from ..decision import Finding, Verdict
 from ..patterns import normalise_name
 from ..policy.identity import redact
 from .run import Run
-from .search import Page, Search
+from .search import Page, Search, is_distribution
 
 Wrapper = Callable[[Any, Any, Any, Any], Any]
+
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 def wrap_request(run: Run) -> Wrapper:
@@ -49,6 +51,8 @@ def wrap_process_project_url(run: Run) -> Wrapper:
         project_url, link_evaluator = _page_arguments(*args, **kwargs)
         search = run.search(finder, normalise_name(link_evaluator.project_name))
         page = _open_page(run, finder, project_url, link_evaluator.project_name)
+        if not page.is_index and is_distribution(project_url.filename):
+            return []  # pip >= 21.1 tries a file that --find-links names as a page, too
         with run.lock:
             search.pages.append(page)
         if not page.is_local:
@@ -57,9 +61,16 @@ def wrap_process_project_url(run: Run) -> Wrapper:
                 if not page.verdict.probes:
                     return []
                 page.probing = True
-        with run.fetching(page):
-            candidates = wrapped(*args, **kwargs)
-        page.failure = page.find_failure(alone=run.built_in)
+        try:
+            with run.fetching(page):
+                candidates = wrapped(*args, **kwargs)
+        except _MALFORMED as error:  # a page that breaks pip's own parser (JSON of another shape)
+            if not run.layers:
+                raise
+            page.exchanges.append(error)
+            page.links = None
+            candidates = []
+        page.failure = page.find_failure(search.name, alone=run.built_in)
         return candidates
 
     return process_project_url
@@ -78,18 +89,18 @@ def wrap_evaluate_links(run: Run) -> Wrapper:
         search = run.search(finder, normalise_name(link_evaluator.project_name))
         if page.answered_url is not None:
             page.answered = run.locate(page.answered_url)
-            with run.lock:
-                search.by_answer[page.answered_url] = page
         if page.probing:
             _note_squatters(search, page)
             return []
         if page.is_local:
+            search.use(page)
             return wrapped(link_evaluator, links)
         verdict = search.authority.page(page.answered).without(page.verdict)
         for finding in verdict.findings:
             _drop_page(search, page, finding)
         if verdict.refusal is not None:
             return []
+        search.use(page)
         return _sift_files(run, search, page, wrapped(link_evaluator, links))
 
     return evaluate_links

@@ -33,6 +33,7 @@ class Run:
     :param layers: the policy layers, with the public index's own address replaced by the token ``pypi``.
     :param built_in: whether the rule that holds without a policy is in force.
     :param pypi: the public index as the running pip knows it.
+    :param pypi_files: the host of its files, likewise.
     :param today: the date in UTC.
     :param build_child: whether the parent pip started this one for build requirements: then nothing is requested.
     """
@@ -44,6 +45,7 @@ class Run:
         *,
         built_in: bool,
         pypi: Location | None,
+        pypi_files: str | None,
         today: date,
         recorder: Recorder,
         build_child: bool,
@@ -64,6 +66,7 @@ class Run:
         self.lock = threading.RLock()
         self._today = today
         self._pypi = pypi
+        self._pypi_files = pypi_files
         self._local = threading.local()
         self._searches: dict[Name, list[Search]] = {}
         self._warned: set[str] = set()
@@ -73,6 +76,13 @@ class Run:
         location = find_location(url)
         if location is not None and self._pypi is not None and location.is_at_or_under(self._pypi):
             return Location(PYPI.scheme, PYPI.host, PYPI.port, location.segments[len(self._pypi.segments) :])
+        return location
+
+    def locate_locked(self, url: str) -> Location | None:
+        """Return the identity of a URL that a lock file names: on the public index's file host, the token's too."""
+        location = self.locate(url)
+        if location is not None and location.scheme == "https" and location.host == self._pypi_files:
+            return Location(PYPI.scheme, PYPI.host, PYPI.port, location.segments)
         return location
 
     def authority(self, name: Name) -> Authority:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..decision import PASS, Authority, Finding, Verdict
 from ..errors import escape
-from ..patterns import Name, find_version
+from ..patterns import Name, find_version, normalise_name
 from ..policy.identity import Location, redact
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
@@ -98,14 +98,18 @@ class Page:
         # The annotation in old pips says a page object; it has always been text.
         self.answered_url = url if isinstance(url, str) else getattr(url, "url", None)
 
-    def find_failure(self, *, alone: bool) -> str | None:
+    def find_failure(self, name: Name, *, alone: bool) -> str | None:
         """Return why the index did not answer with a page; None for a page, and for "not here" (404, 410).
 
+        :param name: the name that was asked for.
         :param alone: whether no policy names the index: then 401 and 403 count as "not here" too.
         """
         last = self.exchanges[-1] if self.exchanges else None
         if self.links is not None:
-            if self.is_local or any(_is_distribution(link.filename) for link in self.links):
+            if self.is_local or any(
+                is_distribution(link.filename) or normalise_name(link.filename).startswith(f"{name}-")
+                for link in self.links
+            ):
                 return None
             return None if is_simple_page(last) else "the answer is not a simple index page (a captive portal?)"
         if last is None:
@@ -148,6 +152,11 @@ class Search:
     """Whether an index that failed refuses the name: a layer enforces, or the built-in rule has several indexes."""
     told: bool = False
     """Whether events and warnings have been given: pip asks the finder more than once."""
+
+    def use(self, page: Page) -> None:
+        """Have the candidates of a page found by its final URL; a page that was only probed has none."""
+        if page.answered_url is not None:
+            self.by_answer[page.answered_url] = page
 
     def drop(self, finding: Finding, page: Page | None, version: str | None, files: int = 1) -> None:
         """Note that files were kept from pip."""
@@ -224,5 +233,6 @@ class _PageReader(HTMLParser):
             self.is_foreign = True
 
 
-def _is_distribution(filename: str) -> bool:
+def is_distribution(filename: str) -> bool:
+    """Tell whether a file name is that of a wheel, sdist or egg."""
     return filename.endswith((".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg"))
