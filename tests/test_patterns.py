@@ -74,6 +74,7 @@ ENTRIES = st.lists(st.text("aB1-_.*>\n \u212a", max_size=6) | st.integers() | st
 @example([])
 @example(["", "a"])
 @example(["a\nb", "c"])
+@example(["a--b", "c._-.d"])
 @example(["a", 1, "B-", "-c", "D.e"])
 def test_names_in_bulk_are_the_names_one_by_one(entries: list[object]) -> None:
     places, names = [], []
