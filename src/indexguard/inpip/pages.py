@@ -7,6 +7,7 @@ kwargs).
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Callable
@@ -18,8 +19,6 @@ from .run import Run
 from .search import Page, Search, is_distribution
 
 Wrapper = Callable[[Any, Any, Any, Any], Any]
-
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 def wrap_request(run: Run) -> Wrapper:
@@ -46,6 +45,7 @@ def wrap_request(run: Run) -> Wrapper:
 
 def wrap_process_project_url(run: Run) -> Wrapper:
     """Ask an index for a name only where every layer allows it; a public one perhaps for squatters."""
+    pip_error = importlib.import_module(f"{run.root}._internal.exceptions").PipError
 
     def process_project_url(wrapped: Any, finder: Any, args: Any, kwargs: Any) -> Any:
         project_url, link_evaluator = _page_arguments(*args, **kwargs)
@@ -64,8 +64,9 @@ def wrap_process_project_url(run: Run) -> Wrapper:
         try:
             with run.fetching(page):
                 candidates = wrapped(*args, **kwargs)
-        except _MALFORMED as error:  # a page that breaks pip's own parser (JSON of another shape)
-            if not run.layers:
+        except Exception as error:
+            # A page can break pip's own parser (JSON of another shape, a broken declaration). A probe changes nothing.
+            if not page.probing and (not run.layers or isinstance(error, pip_error)):
                 raise
             page.exchanges.append(error)
             page.links = None
