@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     listings = _list_names(internal)
     if not arguments.yes:
         _ask_claims(internal, claims, listings, console)
-    _claim_listed(internal, claims, listings)
+    _claim_listed(internal, claims, listings, arguments)
     _note_unclaimed(internal, claims, listings, console)
     tables = [_table(index, claims[index.name]) for index in internal]
     tables.append(_rest_table(rest))
@@ -257,7 +257,12 @@ def _ask_claims(
                 claims[index.name] = wanted
 
 
-def _claim_listed(internal: Sequence[Configured], claims: dict[str, Claims], listings: Mapping[int, Listing]) -> None:
+def _claim_listed(
+    internal: Sequence[Configured],
+    claims: dict[str, Claims],
+    listings: Mapping[int, Listing],
+    arguments: argparse.Namespace,
+) -> None:
     """Claim the listed names of each index for which nothing else was claimed.
 
     :raises BadInputError: an index tells no names, or two list the same one.
@@ -283,7 +288,7 @@ def _claim_listed(internal: Sequence[Configured], claims: dict[str, Claims], lis
         else:
             silent.append((index, _reason(listing)))
     if silent:
-        raise BadInputError(_explain_silence(silent, several=len(internal) > 1))
+        raise BadInputError(_explain_silence(silent, arguments, several=len(internal) > 1))
 
 
 def _reason(listing: Listing) -> str:
@@ -294,15 +299,23 @@ def _reason(listing: Listing) -> str:
     return "every name that it lists is claimed for another index" if listing.names else "it lists no names"
 
 
-def _explain_silence(silent: Sequence[tuple[Configured, str]], *, several: bool) -> str:
-    claims = [f"--claim {f'{index.name}=' if several else ''}YOUR-PREFIX" for index, _ in silent]
+def _explain_silence(silent: Sequence[tuple[Configured, str]], arguments: argparse.Namespace, *, several: bool) -> str:
+    """Say why nothing is written, and the command that would write it: the same one with what is missing."""
+    command = ["indexguard", "init", "--yes"]
+    for option, value in (("--rest", arguments.rest), ("--output", arguments.output)):
+        command += [option, value] if value is not None else []
+    command += ["--force"] if arguments.force else []
+    for claim in arguments.claim:
+        command += ["--claim", claim]
+    for index, _ in silent:
+        command += ["--claim", f"{index.name}=YOUR-PREFIX" if several else "YOUR-PREFIX"]
     lines = [f"    {index.place}: {reason}" for index, reason in silent]
     return "\n".join(
         [
             "which names are internal cannot be told from the indexes, and a policy that guesses would be wrong:",
             *lines,
             "    say it, once for each name or prefix (acme stands for acme and acme-*):",
-            f"        indexguard init --yes {' '.join(claims)}",
+            f"        {' '.join(map(shlex.quote, command))}",
         ]
     )
 
@@ -317,7 +330,7 @@ def _note_unclaimed(
         if left and len(names) <= MAX_LISTED:
             shown = ", ".join(left[:10]) + (f" and {len(left) - 10} more" if len(left) > 10 else "")  # noqa: PLR2004
             console.note(
-                f"{index.place} also lists names that you did not claim, and that it may not serve: {shown}", YELLOW
+                f"{index.place} also lists names that you did not claim; it will not be asked for {shown}", YELLOW
             )
 
 
@@ -423,9 +436,9 @@ def _write(path: Path, content: bytes, *, force: bool) -> None:
                 os.link(scratch, path)  # unlike a rename it never replaces a file that has come meanwhile
         finally:
             Path(scratch).unlink(missing_ok=True)
-    except FileExistsError:
-        raise BadInputError(f"{path} is there already; with --force it is overwritten") from None
     except OSError as error:
+        if isinstance(error, FileExistsError) and path.exists():
+            raise BadInputError(f"{path} is there already; with --force it is overwritten") from None
         raise BadInputError(f"cannot write {escape(str(path))}: {error.strerror}") from None
 
 

@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..errors import escape
+
 _WIDTH = 100
 
 
@@ -52,7 +54,7 @@ def _comment(sentences: Sequence[str]) -> list[str]:
         line
         for sentence in sentences
         for line in textwrap.wrap(
-            sentence,
+            escape(sentence),
             _WIDTH,
             initial_indent="# ",
             subsequent_indent="# ",

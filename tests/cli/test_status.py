@@ -1,0 +1,138 @@
+"""Whether pip is guarded: a real interpreter with and without the guard, and with one that is broken."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from integration.pips import Environment, plain_environment, pythons_for
+
+import indexguard.cli
+from environments import clean_environ
+from indexguard.audit.writer import find_obstacle
+from shell import Shell
+
+SOURCE = Path(indexguard.cli.__file__).parents[2]
+HOOK = "import _indexguard_hook; _indexguard_hook.install()\n"
+
+
+@dataclass
+class Guarded:
+    """An environment of its own, and a home without a policy."""
+
+    environment: Environment
+    home: Path
+
+    @property
+    def pth(self) -> Path:
+        """The file that brings the guard in."""
+        return self.environment.site_packages / "indexguard-test.pth"
+
+    def status(self, *argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run `indexguard status` there."""
+        return subprocess.run(
+            [str(self.environment.python), "-m", "indexguard", "status", *argv],
+            env=clean_environ(self.home, **{"PYTHONPATH": str(SOURCE), **environ}),
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(params=["20.3.4", "26.3"])
+def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> Guarded:
+    """An environment into which a path line brings the guard."""
+    found = pythons_for(request.param).found
+    if not found:
+        pytest.skip(f"no Python here runs pip {request.param}")
+    try:
+        environment = plain_environment(request.param, found[0]).copy_to(tmp_path / "venv")
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    home = tmp_path / "home"
+    home.mkdir()
+    guarded = Guarded(environment, home)
+    guarded.pth.write_text(f"{SOURCE}\n{HOOK}")
+    return guarded
+
+
+def test_guarded(guarded: Guarded) -> None:
+    done = guarded.status("--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (report["guarded"], report["pip"], report["stopped"]) == (True, guarded.environment.pip, None)
+    assert Path(report["guard"]).is_relative_to(SOURCE / "indexguard")
+    assert report["indexes"] == ["pypi"]
+    text = guarded.status().stdout
+    assert text.startswith(f"guarded: pip {guarded.environment.pip} of ")
+    assert "not covered: python -S" in text
+
+
+def test_not_guarded(guarded: Guarded) -> None:
+    guarded.pth.write_text(f"{SOURCE}\n")
+    done = guarded.status()
+    assert done.returncode == 1
+    assert done.stdout.startswith("not guarded: pip ")
+    assert json.loads(guarded.status("--json").stdout)["guarded"] is False
+
+
+def test_broken_guard_is_not_guarded(guarded: Guarded, tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "_indexguard_hook.py").write_bytes((SOURCE / "_indexguard_hook.py").read_bytes())
+    guarded.pth.write_text(f"{tmp_path}/broken\n{HOOK}")
+    done = guarded.status(PYTHONPATH=f"{tmp_path}/broken:{SOURCE}")
+    assert done.returncode == 1
+    assert "not guarded" in done.stdout
+    assert "guard-broken" in done.stdout
+
+
+def test_policy_that_stops_pip(guarded: Guarded) -> None:
+    policy = guarded.home / "policy.toml"
+    policy.write_text("version = 7")
+    policy.chmod(0o644)
+    done = guarded.status(INDEXGUARD_POLICY=str(policy))
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout.startswith("guarded, and stopped: pip ")
+    assert "policy-invalid" in done.stdout
+    report = json.loads(guarded.status("--json", INDEXGUARD_POLICY=str(policy)).stdout)
+    assert (report["guarded"], report["policy_fault"]["code"]) == (True, "policy-invalid")
+
+
+def test_layers_are_listed(shell: Shell) -> None:
+    machine = shell.policy('version = 1\n[indexes.pypi]\nurl = "pypi"\npackages = ["*"]\n', "machine")
+    answer = shell("status")
+    assert answer.code == 1  # the interpreter of the tests is not guarded
+    assert "  machine      enforce, sha256 " in answer.out
+    assert str(machine) in answer.out
+    assert "built-in rule: not in force" in answer.out
+    report = shell("status", "--json").json
+    assert [(layer["layer"], layer["file"], layer["mode"]) for layer in report["layers"]] == [
+        ("machine", str(machine), "enforce")
+    ]
+    assert [place["state"] for place in report["places"]] == ["loaded", "absent", "absent", "unset"]
+
+
+def test_built_in_rule(shell: Shell) -> None:
+    assert "built-in rule: in force" in shell("status").out
+    assert shell("status", "--json").json["built_in_rule"] is True
+
+
+def test_log_that_cannot_be_written(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    shell.monkeypatch.setattr("indexguard.cli.status.log_path", lambda: tmp_path / "file" / "audit.jsonl")
+    assert "cannot be written: " in shell("status").out
+
+
+def test_obstacles(tmp_path: Path) -> None:
+    assert find_obstacle(tmp_path / "new" / "audit.jsonl") is None
+    (tmp_path / "audit.jsonl").touch()
+    assert find_obstacle(tmp_path / "audit.jsonl") is None
+    (tmp_path / "link").symlink_to(tmp_path / "audit.jsonl")
+    assert find_obstacle(tmp_path / "link") == "it is a link"
+    assert find_obstacle(tmp_path) == "it is not a regular file"
+    assert find_obstacle(tmp_path / "audit.jsonl" / "x") == f"{tmp_path}/audit.jsonl is not a folder"
+    assert "HOME" in str(find_obstacle(Path("~/x")))
