@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from integration import pips
-from integration.scenario import Scenario, find_scenarios
+from integration.scenario import FOLDER, Scenario, find_scenarios
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,6 +64,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the legacy resolver too on these pips "
         f"(default: {','.join(pips.CI_LEGACY_PIPS)}; with --all-pips or --pips: the same pips)",
     )
+    group.addoption(
+        "--scenarios", metavar="FOLDER", type=Path, default=FOLDER, help="read the scenarios of this folder"
+    )
     group.addoption("--unguarded-only", action="store_true", help="run only the unguarded half of each scenario")
     group.addoption("--guarded-wheel", metavar="PATH", type=Path, help="the built wheel (default: built from the tree)")
 
@@ -106,7 +109,7 @@ def cases(config: pytest.Config, scenarios: Iterable[Scenario]) -> list[Case]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
-        every = cases(metafunc.config, find_scenarios())
+        every = cases(metafunc.config, find_scenarios(metafunc.config.getoption("--scenarios")))
         metafunc.parametrize("case", every, ids=[case.id for case in every])
 
 
@@ -174,7 +177,7 @@ def certificate(session_folder: Path) -> Path:
     with pips.locked(session_folder / "certificate.lock"):
         if not path.exists():
             options = (
-                "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+                "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
             )
             command = ["openssl", *options.split(), "-keyout", "key.pem", "-out", "crt.pem"]
             subprocess.run(command, cwd=session_folder, check=True, capture_output=True)

@@ -47,7 +47,7 @@ class Dist:
     late_build_requires: tuple[str, ...] = ()
     """What ``get_requires_for_build_wheel`` returns."""
     metadata_name: str | None = None
-    """The Name in METADATA, where it lies about the file name."""
+    """The Name in METADATA, where it is not the one of the file name."""
     tag: str = "py3-none-any"
 
     @property
@@ -63,7 +63,7 @@ class Dist:
     @property
     def dist_info(self) -> str:
         """The folder of the metadata."""
-        return f"{re.sub(r'[-_.]+', '_', self.metadata_name or self.name)}-{self.version}.dist-info"
+        return f"{self.escaped}-{self.version}.dist-info"
 
     @property
     def filename(self) -> str:

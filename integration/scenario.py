@@ -282,7 +282,9 @@ def _check(scenario: Scenario) -> None:
     told = " ".join(
         (*scenario.command, *scenario.environment, *scenario.environment.values(), *scenario.files.values())
     )
-    if not scenario.configured and not any(word in told.lower() for word in ("index-url", "index_url", "no-index", "no_index")):
+    if not scenario.configured and not any(
+        word in told.lower() for word in ("index-url", "index_url", "no-index", "no_index")
+    ):
         raise ScenarioError(f"{scenario.name}: pip would ask its default index")
     if scenario.attack:
         _check_attack(scenario)

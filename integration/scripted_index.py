@@ -135,7 +135,8 @@ class ScriptedIndex:
     @property
     def origin(self) -> str:
         """Scheme, host and port."""
-        return f"{'https' if self.transport == 'bad-tls' else 'http'}://127.0.0.1:{self.port}"
+        # TLS by name: pip 24.2 to 25.0 on Python 3.13 breaks off with a traceback at an https URL with an IP address.
+        return f"https://localhost:{self.port}" if self.transport == "bad-tls" else f"http://127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:

@@ -1,0 +1,239 @@
+"""The harness itself, where it decides something: what a scenario may say, who runs what, what counts as a mismatch."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from integration import pips
+from integration.dists import Dist, origin_of_text, origin_of_wheel, write_file, write_project
+from integration.scenario import Expected, ScenarioError, find_scenarios, read_scenario
+from integration.scripted_index import Listed, ScriptedIndex
+from integration.stage import Outcome, mismatches
+
+BENIGN = """
+description = "One index."
+attack = false
+command = ["install", "acme-core"]
+configured = ["corp"]
+
+[indexes.corp]
+files = ["acme-core 1.0"]
+
+[unguarded]
+exit = 0
+installed = { acme-core = "corp 1.0" }
+
+[guarded]
+exit = 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("attack = false", "atack = false", "attack: is required"),
+        ("attack = false", 'attack = "no"', "attack: expected bool"),
+        ("attack = false", "attack = false\nspeed = 3", "unknown key speed"),
+        ("attack = false", 'attack = false\nneeds = ["docker"]', "unknown tool 'docker'"),
+        ("attack = false", 'attack = false\nresolvers = ["old"]', "unknown resolver 'old'"),
+        ("attack = false", 'attack = false\npip = "~=21.2"', "not a version range"),
+        ('configured = ["corp"]', 'configured = ["crop"]', "there is no index 'crop'"),
+        ('configured = ["corp"]', "", "pip would ask its default index"),
+        ('files = ["acme-core 1.0"]', 'files = ["acme-core"]', "expected a name and a version"),
+        ('files = ["acme-core 1.0"]', 'answer = "418 teapot"', "unknown answer"),
+        ('files = ["acme-core 1.0"]', 'transport = "ftp"', "expected one of"),
+        ('files = ["acme-core 1.0"]', 'file = ["acme-core 1.0"]', "unknown key file"),
+        ("exit = 0\ninstalled", "exit = true\ninstalled", "exit: expected int"),
+        ("exit = 0\ninstalled", "exit = 0\nevents = []\ninstalled", "unknown key events"),
+        ("attack = false", "attack = true", "the attack would succeed unseen"),
+        ('attack = false\ncommand = ["install", "acme-core"]', "attack = true\ncommand = []", "command: is required"),
+    ],
+)
+def test_a_faulty_scenario_is_refused(old: str, new: str, message: str) -> None:
+    text = BENIGN.replace(old, new, 1).replace(
+        "[guarded]\nexit = 0", '[guarded]\nexit = 0\ninstalled = { acme-core = "corp 1.0" }'
+    )
+    assert old in BENIGN
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_scenario("faulty", text)
+
+
+def test_an_attack_must_succeed_unguarded() -> None:
+    text = BENIGN.replace("attack = false", "attack = true").replace("exit = 0\ninstalled", "exit = 1\ninstalled")
+    with pytest.raises(ScenarioError, match="must succeed unguarded"):
+        read_scenario("harmless", text)
+
+
+def test_the_folder_of_scenarios_is_not_empty(tmp_path: Path) -> None:
+    assert any(scenario.attack for scenario in find_scenarios())
+    with pytest.raises(ScenarioError, match="no scenario in"):
+        find_scenarios(tmp_path)
+
+
+def test_a_difference_applies_to_its_pips_and_resolver_only() -> None:
+    with pytest.raises(ScenarioError, match="why: is required"):
+        read_scenario("differs", BENIGN + "[[differs]]\nguarded = { exit = 1 }")
+    differs = (
+        '[[differs]]\nwhy = "x"\npip = "<22.0"\nresolver = "legacy"\nguarded = { exit = 1, code = "redirected" }\n'
+    )
+    scenario = read_scenario("differs", BENIGN + differs)
+    assert scenario.expected("21.3.1", "legacy")[1].code == "redirected"
+    assert scenario.expected("21.3.1", "new")[1] == scenario.guarded
+    assert scenario.expected("22.0", "legacy")[1] == scenario.guarded
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted", "answer"),
+    [
+        ("22.0.4", "", True),
+        ("22.0", ">=22", True),
+        ("21.3.1", ">=22", False),
+        ("9.0", "<10", True),
+        ("22.0.4", ">=21.1,<22", False),
+        ("24.0", "!=24.0", False),
+        ("24.0", "==24", True),
+    ],
+)
+def test_ranges_of_pips(version: str, wanted: str, *, answer: bool) -> None:
+    assert pips.in_range(version, wanted) is answer
+
+
+def test_missing_interpreters_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    pips.find_interpreter.cache_clear()
+    try:
+        pythons = pips.pythons_for("20.3.4")
+    finally:
+        pips.find_interpreter.cache_clear()
+    assert pythons.found == ()
+    assert [reason.split(":")[1].split("(")[0] for reason in pythons.missing] == [" Python 3.9 ", " Python 3.11 "]
+
+
+def test_distributions_are_deterministic_and_tell_their_origin(tmp_path: Path) -> None:
+    wheel = Dist("Acme.Core", "1.0", "corp", requires=("pubdep",))
+    assert write_file(wheel, tmp_path / "a").read_bytes() == write_file(replace(wheel), tmp_path / "b").read_bytes()
+    assert origin_of_wheel(tmp_path / "a" / "Acme_Core-1.0-py3-none-any.whl") == ("acme-core", "corp 1.0")
+    assert Dist("x", "1", "a", kind="sdist").content == Dist("x", "1", "a", kind="sdist").content
+    with pytest.raises(ValueError, match="not a module of the harness"):
+        origin_of_text("import os\n")
+
+
+def test_the_backend_says_what_it_was_built_with(tmp_path: Path) -> None:
+    write_project(Dist("acme-app", "1.0", "corp", kind="sdist", build_requires=("acme-tool>=1",)), tmp_path / "app")
+    (tmp_path / "app" / "acme_tool.py").write_text('ORIGIN = "public"\nVERSION = "99.0"\n')
+    build = f"import sdist_backend; sdist_backend.build_wheel({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", build], cwd=tmp_path / "app", check=True)
+    assert origin_of_wheel(tmp_path / "acme_app-1.0-py3-none-any.whl") == (
+        "acme-app",
+        "corp 1.0 built with public 99.0",
+    )
+
+
+def _get(index: ScriptedIndex, path: str, accept: str = "text/html") -> tuple[int, str | None, bytes]:
+    """Return status, Location and body."""
+    connection = http.client.HTTPConnection("127.0.0.1", index.port, timeout=30)
+    try:
+        connection.request("GET", path, headers={"Accept": accept})
+        response = connection.getresponse()
+        return response.status, response.getheader("Location"), response.read()
+    finally:
+        connection.close()
+
+
+def test_an_index_serves_and_remembers() -> None:
+    dist = Dist("acme-core", "1.0", "corp")
+    listed = [Listed(dist, upload_time="2026-01-01T00:00:00Z")]
+    with ScriptedIndex(
+        "corp", listed, json_pages=True, answers={"lost": "503", "away": "redirect:http://h.example/"}
+    ) as index:
+        assert f"#sha256={dist.sha256}" in _get(index, "/simple/acme-core/")[2].decode()
+        json_type = "application/vnd.pypi.simple.v1+json"
+        assert '"upload-time": "2026-01-01T00:00:00Z"' in _get(index, "/simple/acme-core/", json_type)[2].decode()
+        assert _get(index, f"/files/{dist.filename}")[2] == dist.content
+        assert _get(index, "/simple/other/")[0] == 404
+        assert _get(index, "/simple/lost/")[0] == 503
+        assert _get(index, "/simple/away/")[1] == "http://h.example/away/"
+        assert index.asked_names() == {"acme-core", "other", "lost", "away"}
+        assert index.fetched_files() == {dist.filename}
+
+
+@pytest.mark.parametrize("answer", ["drop", "reset"])
+def test_an_index_breaks_off(answer: str) -> None:
+    with ScriptedIndex("corp", answer=answer) as index, pytest.raises(ConnectionError):
+        _get(index, "/simple/acme-core/")
+
+
+def test_an_index_refuses_on_a_port_that_stays_its_own() -> None:
+    with ScriptedIndex("corp", transport="refuse") as index, pytest.raises(ConnectionRefusedError):
+        _get(index, "/simple/acme-core/")
+
+
+def test_an_index_wants_its_login() -> None:
+    with ScriptedIndex("corp", [Listed(Dist("acme-core", "1.0", "corp"))], login="ci:word") as index:
+        assert _get(index, "/simple/acme-core/")[0] == 401
+
+
+REFUSED = Outcome(
+    command="pip install acme-core",
+    exit=1,
+    stdout="Looking in indexes\n",
+    stderr="ERROR: No matching distribution found\nerror: redirected\n\nx refused\nhint: ask\n",
+    installed={"pubdep": "public 2.0"},
+    events=({"event": "refused", "code": "redirected", "name": "acme-core"},),
+    asked=frozenset({"corp:acme-core"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("expected", "count"),
+    [
+        (Expected(exit=1), 0),
+        (Expected(exit=0), 1),
+        (Expected(exit=1, installed={"pubdep": "public 2.0"}), 0),
+        (Expected(exit=1, installed={}), 1),
+        (Expected(exit=1, says=("Looking   in\nindexes", "nothing else")), 1),
+        (Expected(exit=1, lacks=("Looking in",)), 1),
+        (Expected(exit=1, lacks=("acme-core",)), 1),  # in an event
+        (Expected(exit=1, code="redirected"), 0),
+        (Expected(exit=1, code="index-failed"), 1),
+        (Expected(exit=1, events=({"code": "redirected", "name": "acme-core"},)), 0),
+        (Expected(exit=1, events=({"code": "redirected", "name": "other"},)), 1),
+        (Expected(exit=1, no_events=({"event": "refused"},)), 1),
+        (Expected(exit=1, asked=("corp:acme-core", "public:acme-core")), 1),
+        (Expected(exit=1, not_asked=("corp:acme-core",)), 1),
+        (Expected(exit=1, not_asked=("corp:*", "public:*")), 1),
+    ],
+)
+def test_mismatches_are_seen(expected: Expected, count: int) -> None:
+    assert len(mismatches(expected, REFUSED)) == count
+
+
+def test_an_explanation_that_is_not_last_is_a_mismatch() -> None:
+    outcome = replace(REFUSED, stderr=REFUSED.stderr + "ERROR: Could not find a version\n")
+    assert mismatches(Expected(exit=1, code="redirected"), outcome) == [
+        "pip speaks after the explanation of redirected"
+    ]
+
+
+def test_a_suite_without_an_attack_fails(tmp_path: Path) -> None:
+    (tmp_path / "benign.toml").write_text(BENIGN)
+    options = ["--unguarded-only", "--pips=26.3", "--legacy-pips=", f"--scenarios={tmp_path}", "-p", "no:cacheprovider"]
+    suite = Path(__file__).with_name("test_scenarios.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, f"--basetemp={tmp_path / 'base'}", suite],
+        cwd=suite.parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert "FAILED: no attack shown at all" in done.stdout
+    assert done.returncode == 1
