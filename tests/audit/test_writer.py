@@ -74,13 +74,25 @@ def test_folder_that_cannot_be_made_is_one_problem(tmp_path: Path) -> None:
     assert first == log.problem == f"the audit log {tmp_path}/file/audit.jsonl cannot be written: Not a directory"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_read_only_folder_is_one_problem(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "from indexguard.audit.writer import AuditLog\n"
+        "if os.geteuid() == 0: os.setgid(54321); os.setuid(54321)  # root may write everywhere\n"
+        "log = AuditLog(Path(sys.argv[2]))\n"
+        "log.write({}); log.write({})\n"
+        "print(log.problem)\n"
+    )
     tmp_path.chmod(0o500)
-    log = AuditLog(tmp_path / "audit.jsonl")
-    log.write({})
-    assert log.problem is not None
-    assert log.problem.endswith("Permission denied")
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(SOURCE), str(tmp_path / "audit.jsonl")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"the audit log {tmp_path}/audit.jsonl cannot be written: Permission denied\n"
+    assert done.stderr == ""
 
 
 def test_link_in_the_place_of_the_log_is_not_followed(tmp_path: Path) -> None:
