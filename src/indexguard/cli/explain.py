@@ -280,7 +280,8 @@ def _details(explanation: Explanation, rule: Rule) -> list[tuple[str, str]]:
 
 
 def _urls(policy: Policy, rule: Rule) -> str:
-    return " or ".join(f"{name} ({', '.join(map(str, policy.index(name).urls))})" for name in rule.indexes)
+    urls = {name: ", ".join(map(str, policy.index(name).urls)) for name in rule.indexes}
+    return " or ".join(name if name == url else f"{name} ({url})" for name, url in urls.items())
 
 
 def _rule_as_json(rule: Rule, today: date) -> dict[str, Any]:
