@@ -8,11 +8,12 @@ import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from indexguard.cli import main
+
+if TYPE_CHECKING:
+    import pytest
 
 
 @dataclass
