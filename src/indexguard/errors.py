@@ -205,7 +205,8 @@ class PolicyError(GuardError):
         self.path = path
         self.faults = tuple(faults)
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        super().__init__(code, f"{count} in policy file {path}", [("fault", str(fault)) for fault in self.faults])
+        refused = f"{count} in policy file {escape(path)}"
+        super().__init__(code, refused, [("fault", str(fault)) for fault in self.faults])
 
 
 def escape(text: str) -> str:

@@ -30,7 +30,7 @@ EventKind = Literal[
 ]
 """What happened:
 
-* ``refused``: the run was stopped, or nothing of the name was left.
+* ``refused``: an index, a reference or the whole run was refused.
 * ``shadowed``: a public index offers a name that belongs to another one; its files were dropped.
 * ``redirected``: a page came from an index that may not serve the name.
 * ``selected``: pip chose this file.

@@ -175,7 +175,8 @@ def _broken(error: Exception) -> GuardError:
 def _record_failure(root: str, error: GuardError) -> None:
     context = RunContext.of_process(_pip_version(root), (), argv=getattr(sys, "orig_argv", sys.argv))
     recorder = Recorder(context, log_path())
-    recorder.record("guard-failed", error.code, message=str(error))
+    facts = "; ".join(text for _, text in error.facts)
+    recorder.record("guard-failed", error.code, message=f"{error.refused}: {facts}")
 
 
 def _pip_version(root: str) -> str:

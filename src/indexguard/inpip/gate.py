@@ -114,11 +114,11 @@ def _check_reference(run: Run, requirement: Any, name: Name, *, late: bool = Fal
     else:
         verdict = run.authority(name).direct(requested=_is_requested(run, requirement, link), local=is_local)
     shown = _shown(link)
-    run.record_verdict(Verdict(verdict.observed), "would-refuse", name=name, index_asked=shown)
+    run.record_verdict(Verdict(verdict.observed), "would-refuse", name=name or None, index_asked=shown)
     refusal = verdict.refusal
     if refusal is not None:
         error = _explain(requirement, name, refusal, shown, late=late)
-        raise run.refuse(error, name=name, index_asked=shown, finding=refusal, files=1)
+        raise run.refuse(error, name=name or None, index_asked=shown, finding=refusal, files=1)
 
 
 def _is_requested(run: Run, requirement: Any, link: Any) -> bool:

@@ -11,10 +11,10 @@ import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Callable
+from urllib.parse import urlsplit
 
 from ..decision import Finding, Verdict
 from ..patterns import normalise_name
-from ..policy.identity import redact
 from .run import Run
 from .search import Page, Search, is_distribution
 
@@ -123,15 +123,11 @@ def _may_ask(finder: Any, search: Search, page: Page) -> Verdict:
         return verdict
     session = finder._link_collector.session  # noqa: SLF001  # as pip's own commands do, in every version
     trusted = {host.lower() for host, _ in session.pip_trusted_origins}
-    host = asked.host or _host_of(page.url)
+    host = asked.host or (urlsplit(page.url).hostname or "").lower()
     if host not in trusted:
         return verdict
     unverified = tuple(Finding("unverified-index", layer, rule) for layer, rule in search.authority.rules)
     return Verdict((*unverified, *verdict.findings))
-
-
-def _host_of(url: str) -> str:
-    return redact(url).partition("://")[2].partition("/")[0].partition(":")[0].lower()
 
 
 def _note_squatters(search: Search, page: Page) -> None:

@@ -63,7 +63,8 @@ def warn_of_drops(run: Run, search: Search) -> None:
     for page in search.pages:
         refusal = page.verdict.refusal
         if refusal is not None and refusal.code in ("unknown-index", "unverified-index"):
-            run.warn(f"indexguard: index {page.shown} is not asked ({refusal.code}): {_where(refusal)}")
+            layer = "" if refusal.layer is None else f", by {refusal.layer.path}"
+            run.warn(f"indexguard: index {page.shown} is not asked ({refusal.code}{layer})")
     parts = [
         f"{_versions(drop.versions)} {_from(drop)} ({drop.finding.code})"
         for drop in search.drops
@@ -125,6 +126,8 @@ def find_explanations(run: Run) -> list[GuardError]:
             found.append(explain(search, dropped[0]))
             continue
         unasked = [page.verdict.refusal for page in search.pages if page.verdict.refusal is not None]
+        # An index that no policy names is the likelier cause than one that the name does not belong to.
+        unasked.sort(key=lambda refusal: refusal.code == "claimed-elsewhere")
         if unasked:
             facts = [("rule", _rule(search, unasked[0])), *_asked(search)]
             text = f"found no `{search.name}` where the policy lets pip look for it"

@@ -45,6 +45,8 @@ def _make_diagnostic(root: str, base: type[Exception]) -> type[Exception]:
                 context=text("\n".join(error.fact_lines())) if error.facts else None,
                 hint_stmt=text(error.hint),
             )
+            # What `pip index` of pip <= 25.0 prints in the place of the whole.
+            self.args = (str(error),)
 
         def __str__(self) -> str:
             return str(self.guard_error)
