@@ -117,6 +117,13 @@ def test_a_name_without_a_rule_is_asked_of_no_index() -> None:
     assert not of_name.is_claimed
 
 
+def test_only_claimed_names_are_looked_for_as_squatters() -> None:
+    second = STORY + '[indexes.second]\nurl = "https://second.example/"\npublic = true\npackages = ["seconds"]'
+    asked = parse_location("https://second.example/")
+    assert authority("acme-core", second).ask(asked).probes
+    assert not authority("requests", second).ask(asked).probes
+
+
 def test_probe_never_keeps_the_name_in_the_house() -> None:
     verdict = authority("acme-core", STORY + '[shadow]\nprobe = "never"').ask(PYPI)
     assert (codes(verdict), verdict.probes) == (["claimed-elsewhere"], False)

@@ -1,0 +1,121 @@
+"""Activation: what a broken guard, a broken policy and a fault inside a wrapper do to pip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+import indexguard
+from inpip_bench import Bench, Done, altered
+
+PACKAGE = Path(indexguard.__file__).parent
+# Without `site`, so that no guard but the altered one starts.
+RUN = """
+import runpy, sys
+folder, site, *sys.argv[1:] = sys.argv[1:]
+sys.path[1:1] = [folder]
+sys.path.append(site)
+import _indexguard_hook
+_indexguard_hook.install()
+assert _indexguard_hook.__file__.startswith(folder)
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.fixture
+def run_altered(bench: Bench, tmp_path: Path, pip_module: Callable[[str], Any]) -> Callable[..., Done]:
+    """Runs pip with a guard in which one text is another."""
+    site = Path(pip_module("_internal").__file__).parent.parent.parent
+
+    def run(file: str, old: str, new: str, *args: str) -> Done:
+        folder = tmp_path / "altered"
+        if not folder.exists():
+            altered(folder, PACKAGE, file, old, new)
+            (folder / "_indexguard_hook.py").symlink_to(PACKAGE.parent / "_indexguard_hook.py")
+        options = {"PIP_INDEX_URL": bench.corp.url, "PIP_EXTRA_INDEX_URL": bench.public.url}
+        return bench.python("-S", "-c", RUN, folder, site, *args, paths=(), environ=options)
+
+    return run
+
+
+INSTALL = ("install", "--target", "target", "foo")
+FAULTS = {
+    "while the policy is read": ("policy/layers.py", "def find_layers(", "def find_layers(*a, **k): 1 / 0\ndef _x("),
+    "while it is imported": ("decision.py", "from __future__ import annotations\n", "raise ZeroDivisionError('now')\n"),
+    "in what wraps a page": ("inpip/pages.py", "    page.take_links(links)\n", "    page.take_links(1 / 0)\n"),
+    "in what wraps a request": ("inpip/pages.py", "page.exchanges.append(response)", "page.exchanges.append(1 / 0)"),
+    "in what wraps a list": ("inpip/finder.py", "kept = _sift(", "kept = 1 / 0 or _sift("),
+    "in the gate": (
+        "inpip/gate.py",
+        "link = requirement.link\n        if link is None",
+        "1 / 0\n        if link is None",
+    ),
+    "in what is told": ("inpip/story.py", "kept = sorted(", "kept = 1 / 0 or sorted("),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
+def test_a_fault_of_the_guard_stops_pip_with_a_clear_message(
+    run_altered: Callable[..., Done], fault: tuple[str, str, str]
+) -> None:
+    done = run_altered(*fault, *INSTALL)
+    assert (done.code, done.origins) == (1, {})
+    assert "guard-broken" in done.output
+    assert "ZeroDivisionError" in done.output
+    assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("looking", ["list", "--version"])
+def test_what_fetches_nothing_goes_on(run_altered: Callable[..., Done], looking: str) -> None:
+    done = run_altered(*FAULTS["while it is imported"], looking)
+    assert (done.code, "guard-broken" in done.output) == (0, False)
+
+
+def test_a_part_that_is_missing(run_altered: Callable[..., Done]) -> None:
+    done = run_altered("inpip/finder.py", "from . import story", "from . import no_such_part", *INSTALL)
+    assert (done.code, done.origins) == (1, {})
+    assert "guard-broken" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_without_a_fault_the_altered_guard_is_a_guard(run_altered: Callable[..., Done]) -> None:
+    done = run_altered("inpip/story.py", "_MANY = 12\n", "_MANY = 13\n", *INSTALL)
+    assert (done.code, done.origins) == (0, {"foo": "public"})
+
+
+@pytest.mark.parametrize(
+    ("policy", "code"),
+    [("mode = 7", "policy-invalid"), ("[indexes", "policy-invalid"), (None, "policy-missing")],
+)
+def test_a_policy_that_cannot_be_used(bench: Bench, policy: str | None, code: str) -> None:
+    missing = {} if policy is not None else {"INDEXGUARD_POLICY": str(bench.folder / "missing.toml")}
+    done = bench.install("foo", policy=policy, **missing)
+    assert (done.code, done.origins) == (1, {})
+    assert code in done.output
+    assert "Traceback" not in done.output
+    assert ("guard-failed", code) in done.codes
+    assert bench.pip("list", policy=policy, **missing).code == 0
+
+
+def test_a_refusal_in_a_build_child_is_the_last_word_of_the_parent(bench: Bench) -> None:
+    folder = bench.folder / "project"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["acme-tool"]\nbuild-backend = "backend"\nbackend-path = ["."]\n', encoding="utf-8"
+    )
+    bench.public.answers["/simple/acme-tool/"] = '<!DOCTYPE html><a href="/f/acme-tool-1.0.tar.gz">x</a>'
+    done = bench.install(folder, policy=bench.policy)
+    assert (done.code, done.origins) == (1, {})
+    last = done.output.rstrip().splitlines()[-12:]
+    assert any("shadowed-name" in line for line in last)
+    assert any("acme-tool" in line for line in last)
+    parents = {event["parent_run"] for event in done.events}
+    assert len(parents - {None}) == 1
+
+
+def test_nothing_is_wrapped_by_a_pip_that_fetches_nothing(bench: Bench) -> None:
+    code = "import sys, runpy; sys.argv = ['pip', '--version']\ntry: runpy.run_module('pip', run_name='__main__')\n"
+    code += "except SystemExit: print('loaded:', sorted(name for name in sys.modules if name.startswith('indexguard')))"
+    assert "loaded: ['indexguard', 'indexguard.inpip']" in bench.python("-c", code).output

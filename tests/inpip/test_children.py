@@ -1,0 +1,169 @@
+"""The pips that a pip starts: the mark, the reports, other interpreters."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Callable
+
+import pytest
+
+from indexguard.errors import GuardError
+from indexguard.inpip import children
+from indexguard.inpip.children import BOOTSTRAP, MARK, Reports, parent_run, report_to_parent
+
+REFUSAL = GuardError("redirected", "refused `acme`", [("rule", "indexes.corp\n/etc/policy.toml")], "publish it")
+
+
+def parts(error: GuardError) -> tuple[object, ...]:
+    return error.code, error.refused, error.facts, error.hint
+
+
+@pytest.fixture(autouse=True)
+def no_mark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No parent, and temporary files in a folder of the test."""
+    monkeypatch.delenv(MARK, raising=False)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+def report_file() -> Path:
+    return Path(os.environ[MARK].partition(":")[2])
+
+
+def test_a_report_arrives_whole() -> None:
+    second = GuardError("guard-broken", "another")
+    with Reports("run-1") as reports:
+        assert parent_run() == "run-1"
+        report_to_parent(REFUSAL)
+        report_to_parent(second)
+        assert [parts(error) for error in reports.read()] == [parts(REFUSAL), parts(second)]
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    with Reports("run-1"):
+        assert list(tmp_path.iterdir()) == [report_file()]
+        assert report_file().stat().st_mode & 0o077 == 0
+    assert list(tmp_path.iterdir()) == []
+    assert parent_run() is None
+
+
+def test_a_pip_in_a_pip_reports_to_its_own_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MARK, "outermost:")
+    with Reports("outer") as outer:
+        with Reports("inner") as inner:
+            report_to_parent(REFUSAL)
+            assert (parent_run(), len(inner.read())) == ("inner", 1)
+        assert (parent_run(), outer.read()) == ("outer", [])
+    assert os.environ[MARK] == "outermost:"
+
+
+def test_without_a_parent_nothing_is_written(tmp_path: Path) -> None:
+    report_to_parent(REFUSAL)
+    assert (parent_run(), list(tmp_path.iterdir())) == (None, [])
+    assert Reports("never entered").read() == []
+
+
+@pytest.mark.parametrize("mark", ["", "run-1", "run-1:"])
+def test_a_mark_without_a_file_only_narrows(monkeypatch: pytest.MonkeyPatch, mark: str) -> None:
+    monkeypatch.setenv(MARK, mark)
+    report_to_parent(REFUSAL)
+    assert parent_run() == mark.rstrip(":")
+
+
+@pytest.mark.parametrize("kind", ["missing", "link", "folder", "foreign name"])
+def test_only_the_parents_own_file_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str) -> None:
+    target, path = tmp_path / "target", tmp_path / "indexguard-report"
+    target.write_text("kept")
+    if kind == "link":
+        path.symlink_to(target)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "foreign name":
+        path = target
+    monkeypatch.setenv(MARK, f"run-1:{path}")
+    report_to_parent(REFUSAL)
+    assert target.read_text() == "kept"
+    assert kind != "missing" or not path.exists()
+
+
+GARBAGE = [
+    "",
+    "no json",
+    "[]",
+    "{}",
+    "null",
+    '{"code": "no-such-code", "refused": "", "facts": [], "hint": ""}',
+    '{"code": ["redirected"], "refused": "", "facts": [], "hint": ""}',
+    '{"code": "redirected", "refused": "", "facts": [1], "hint": ""}',
+    '{"code": "redirected", "refused": "", "facts": 7, "hint": ""}',
+]
+
+
+@pytest.mark.parametrize("line", GARBAGE)
+def test_a_line_that_is_no_report_is_left_out(line: str) -> None:
+    with Reports("run-1") as reports:
+        report_file().write_text(f"{line}\n", encoding="utf-8")
+        report_to_parent(REFUSAL)
+        assert [parts(error) for error in reports.read()] == [parts(REFUSAL)]
+
+
+def interpreter(path: Path, text: str) -> str:
+    """Write a program that stands for an interpreter."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("echo 3 8", "is Python 3.8; indexguard guards Python 3.9 to 3.17"),
+        ("echo 3 18", "is Python 3.18"),
+        ("echo 2 7", "is Python 2.7"),
+        ("echo nonsense", "does not run as a Python interpreter"),
+        ("exit 1", "does not run as a Python interpreter"),
+        (None, "does not run as a Python interpreter"),
+    ],
+)
+def test_an_interpreter_that_cannot_be_guarded(
+    pip_module: Callable[[str], Any], tmp_path: Path, text: str | None, reason: str
+) -> None:
+    other = str(tmp_path / "missing") if text is None else interpreter(tmp_path / "other", text)
+    error_class = pip_module("_internal.exceptions").InstallationError
+    with pytest.raises(error_class, match="indexguard: pip-not-understood") as caught:
+        children.prepare_interpreter("pip", other)
+    assert reason in str(caught.value)
+    assert "PYTHONPATH" not in os.environ
+
+
+def test_another_interpreter_is_handed_the_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "")  # so that it is put back
+    children.prepare_interpreter("pip", sys.executable)
+    assert os.environ["PYTHONPATH"] == BOOTSTRAP
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    children.prepare_interpreter("pip", sys.executable)
+    assert os.environ["PYTHONPATH"] == os.pathsep.join([BOOTSTRAP, "/somewhere"])
+
+
+def test_the_bootstrap_holds_nothing_else() -> None:
+    files = {entry.name for entry in Path(BOOTSTRAP).iterdir()} - {"__pycache__"}
+    assert files == {"sitecustomize.py", "_indexguard_bootstrap.py"}
+
+
+def test_a_throw_away_environment_gets_a_start_up_file(tmp_path: Path) -> None:
+    folders = [str(tmp_path / "purelib"), str(tmp_path / "platlib")]
+    environment = SimpleNamespace(lib_dirs=folders)
+    assert children.wrap_venv(lambda text: f"{text}!", environment, ("made",), {}) == "made!"
+    for folder in folders:
+        text = Path(folder, "indexguard-bootstrap.pth").read_text(encoding="utf-8")
+        assert text == f"{BOOTSTRAP}\nimport _indexguard_bootstrap; _indexguard_bootstrap.install()\n"
+
+
+def test_reports_are_lines_of_json() -> None:
+    with Reports("run-1"):
+        report_to_parent(REFUSAL)
+        assert json.loads(report_file().read_text(encoding="utf-8"))["facts"] == [list(fact) for fact in REFUSAL.facts]
