@@ -7,6 +7,7 @@ The parent marks a pip that it starts for build requirements; the mark can only 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -15,7 +16,7 @@ import subprocess
 import tempfile
 from typing import Any, Callable
 
-from ..errors import GuardError
+from ..errors import GuardError, escape
 
 BOOTSTRAP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bootstrap")
 """The folder that a child's path may hold: it starts the guard and has nothing else in it."""
@@ -93,14 +94,16 @@ class Reports:
         else:
             os.environ[MARK] = self._before
         if self._path is not None:
-            os.unlink(self._path)
+            with contextlib.suppress(FileNotFoundError):  # a build backend of the run may have removed it
+                os.unlink(self._path)
 
     def read(self) -> list[GuardError]:
         """Return the refusals that children have reported; a line that is none is left out."""
-        if self._path is None:
+        if self._path is None or not os.path.isfile(self._path):
             return []
         found = []
-        with open(self._path, encoding="utf-8") as file:
+        # Every build backend of the run could write here: nothing in it is taken on trust.
+        with open(self._path, encoding="utf-8", errors="replace") as file:
             for line in file:
                 error = _parse_report(line)
                 if error is not None:
@@ -111,10 +114,14 @@ class Reports:
 def _parse_report(line: str) -> GuardError | None:
     try:
         report = json.loads(line)
-        facts = [(str(label), str(text)) for label, text in report["facts"]]
-        return GuardError(report["code"], report["refused"], facts, report["hint"])
-    except (ValueError, KeyError, TypeError):
+        facts = [(escape(str(label)), _escape_lines(str(text))) for label, text in report["facts"]]
+        return GuardError(report["code"], _escape_lines(str(report["refused"])), facts, escape(str(report["hint"])))
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _escape_lines(text: str) -> str:
+    return "\n".join(map(escape, text.splitlines()))
 
 
 def parent_run() -> str | None:

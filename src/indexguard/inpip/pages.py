@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from ..decision import Finding, Verdict
 from ..patterns import normalise_name
+from ..policy.identity import Location
 from .run import Run
 from .search import Page, Search, is_distribution
 
@@ -97,6 +98,8 @@ def wrap_evaluate_links(run: Run) -> Wrapper:
             search.use(page)
             return wrapped(link_evaluator, links)
         verdict = search.authority.page(page.answered).without(page.verdict)
+        unverified = tuple(_unverified(finder, search, page.answered, page.answered_url or ""))
+        verdict = Verdict((*verdict.findings, *unverified)).without(page.verdict)
         for finding in verdict.findings:
             _drop_page(search, page, finding)
         if verdict.refusal is not None:
@@ -118,16 +121,20 @@ def _open_page(run: Run, finder: Any, project_url: Any, project_name: str) -> Pa
 
 def _may_ask(finder: Any, search: Search, page: Page) -> Verdict:
     verdict = search.authority.ask(page.asked)
-    asked = page.asked
-    if asked is None or asked.scheme not in ("https", "pypi") or verdict.refusal is not None:
+    if verdict.refusal is not None:
         return verdict
+    return Verdict((*_unverified(finder, search, page.asked, page.url), *verdict.findings))
+
+
+def _unverified(finder: Any, search: Search, place: Location | None, url: str) -> Iterator[Finding]:
+    """Yield the objections to a host that pip was told to trust without TLS: it is not the policy's https index."""
+    if place is None or place.scheme not in ("https", "pypi"):
+        return
     session = finder._link_collector.session  # noqa: SLF001  # as pip's own commands do, in every version
-    trusted = {host.lower() for host, _ in session.pip_trusted_origins}
-    host = asked.host or (urlsplit(page.url).hostname or "").lower()
-    if host not in trusted:
-        return verdict
-    unverified = tuple(Finding("unverified-index", layer, rule) for layer, rule in search.authority.rules)
-    return Verdict((*unverified, *verdict.findings))
+    # pip keeps its hosts as urlsplit gives them: an IPv6 address without its brackets.
+    trusted = {host.strip("[]").lower() for host, _ in session.pip_trusted_origins}
+    if (urlsplit(url).hostname or "").lower() in trusted:
+        yield from (Finding("unverified-index", layer, rule) for layer, rule in search.authority.rules)
 
 
 def _note_squatters(search: Search, page: Page) -> None:

@@ -20,6 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+CONNECT_SECONDS = 8
+LISTING_SECONDS = 20
+
 MAX_PAGE = 4 * 1024 * 1024
 """Bytes of a root page that are read: what is longer is no list of internal names."""
 
@@ -39,18 +42,52 @@ def main(numbers: list[int]) -> dict[str, Any]:
     except ImportError as error:
         facts["problem"] = f"pip {pip.__version__} is not as indexguard knows pip (20.3.4 to 26.3): {error}"
         return facts
-    command: Any = create_command("install")
-    # As pip would: its option parser reads PIP_* and every pip.conf.
-    options, _ = command.parse_args([])
-    session = command._build_session(options, retries=1, timeout=10)  # noqa: SLF001  # the same from pip 20.3 to 26.3
+    try:
+        command: Any = create_command("install")
+        # As pip would: its option parser reads PIP_* and every pip.conf.
+        options, _ = command.parse_args([])
+        # As pip itself does where its cache folder is not usable (no home): the probe leaves nothing in it, either.
+        options.cache_dir = None
+        session = open_session(command, options)
+    except Exception as error:  # noqa: BLE001  # a pip.conf that is none, a certificate file that is not there
+        facts["problem"] = f"pip does not start: {type(error).__name__}: {error}"
+        return facts
     urls = [] if options.no_index else [options.index_url, *options.extra_index_urls]
     facts["indexes"] = [hide_credentials(url) for url in urls]
     facts["find_links"] = [hide_credentials(url) for url in options.find_links]
     facts["trusted_hosts"] = [hide_credentials(host) for host in options.trusted_hosts]
     facts["pypi"] = PyPI.simple_url
     facts["guard"] = look_at_guard(command, options, session)
-    facts["listings"] = {str(number): list_projects(session, urls[number]) for number in numbers}
+    facts["listings"] = list_all(command, options, [(number, urls[number]) for number in numbers])
     return facts
+
+
+def open_session(command: Any, options: Any) -> Any:
+    """Return a session with pip's own settings and credentials that neither waits long nor asks anybody."""
+    session = command._build_session(options, retries=1, timeout=CONNECT_SECONDS)  # noqa: SLF001  # pip 20.3 to 26.3
+    session.auth.prompting = False
+    return session
+
+
+def list_all(command: Any, options: Any, indexes: list[tuple[int, str]]) -> dict[str, dict[str, Any]]:
+    """Read the root pages of several indexes side by side; one that dribbles or hangs costs ``LISTING_SECONDS`` at most."""
+    import threading
+    import time
+
+    found: dict[str, dict[str, Any]] = {}
+
+    def list_one(number: int, url: str) -> None:
+        listing = list_projects(open_session(command, options), url)
+        found[str(number)] = listing
+
+    threads = [threading.Thread(target=list_one, args=each, daemon=True) for each in indexes]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + LISTING_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    late = {"names": None, "problem": f"it did not answer within {LISTING_SECONDS} seconds"}
+    return {str(number): found.get(str(number), late) for number, _ in indexes}
 
 
 def look_at_guard(command: Any, options: Any, session: Any) -> dict[str, Any]:
@@ -74,7 +111,6 @@ def look_at_guard(command: Any, options: Any, session: Any) -> dict[str, Any]:
 
 def list_projects(session: Any, url: str) -> dict[str, Any]:
     """Return the names on an index's root page (PEP 503, PEP 691), read with pip's own session and credentials."""
-    session.auth.prompting = False
     root = url.rstrip("/") + "/"
     accept = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
     try:
@@ -88,7 +124,7 @@ def list_projects(session: Any, url: str) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001  # whatever it is, the index told no names
         # Not its text, which may hold the URL with credentials.
         status = getattr(getattr(error, "response", None), "status_code", None)
-        return {"names": None, "problem": f"HTTP {status}" if status else type(error).__name__}
+        return {"names": None, "problem": f"HTTP {status}" if status else f"no answer ({type(error).__name__})"}
     if hide_credentials(response.url).split("://")[1].split("/")[0] != without_credentials(root).split("/")[0]:
         return {"names": None, "problem": "it sends to another host"}
     try:
