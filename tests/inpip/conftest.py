@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -31,4 +32,12 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def pip_module() -> Callable[[str], Any]:
     """Returns a module of the pip that this environment has."""
-    return lambda name: importlib.import_module(f"pip.{name}")
+    pytest.importorskip("pip")
+
+    def module(name: str) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an old pip on a new Python
+            return importlib.import_module(f"pip.{name}")
+
+    module("_internal.exceptions")
+    return module
