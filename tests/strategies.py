@@ -44,12 +44,12 @@ RANGES = st.sampled_from(["<2", ">=2", "==2.0", ""]).map(parse_range)
 
 def pages_of(name: Name) -> SearchStrategy[Location | None]:
     """Final URLs of pages for a name."""
-    return LOCATIONS.map(lambda place: place and replace(place, segments=(*place.segments, name)))
+    return LOCATIONS.map(lambda place: place and place._replace(segments=(*place.segments, name)))
 
 
 FILES = st.sampled_from(
     [*PLACES, parse_location("https://files.example/a/b"), parse_location("https://corp.example/files")]
-).map(lambda place: replace(place, segments=(*place.segments, "file.whl")))
+).map(lambda place: place._replace(segments=(*place.segments, "file.whl")))
 
 
 @st.composite
@@ -158,6 +158,6 @@ def offers(draw: DrawFn) -> Offer:
     """Draw an offer."""
     name = draw(NAMES)
     asked = draw(LOCATIONS)
-    straight = None if asked is None else replace(asked, segments=(*asked.segments, name))
+    straight = None if asked is None else asked._replace(segments=(*asked.segments, name))
     answered = draw(st.just(straight) | pages_of(name))
     return Offer(name, asked, answered, draw(VERSIONS), draw(FILES), draw(st.booleans()), draw(st.booleans()))

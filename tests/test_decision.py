@@ -76,7 +76,7 @@ def codes(verdict: Verdict) -> list[str]:
 
 def page(index: Location, name: str) -> Location:
     """Return the page of a name on an index."""
-    return replace(index, segments=(*index.segments, name))
+    return index._replace(segments=(*index.segments, name))
 
 
 @pytest.mark.parametrize(
@@ -231,6 +231,20 @@ def test_where_every_file_passes_there_is_no_check() -> None:
     assert authority("requests").file_check(page(PYPI, "requests")) is None
     assert authority("requests", STORY.replace('"*", ', "")).file_check(page(PYPI, "requests")) is None
     assert authority("acme-core").file_check(page(STRANGER, "acme-core")) is None
+
+
+def test_where_files_are_looked_at() -> None:
+    assert authority("acme-core").looks_at_files(page(CORP, "acme-core"))
+    assert not authority("pinned").looks_at_files(page(PYPI, "pinned"))
+    assert not authority("acme-core").looks_at_files(page(STRANGER, "acme-core"))
+    assert not authority("requests", UNMATCHED).looks_at_files(page(CORP, "requests"))
+
+
+def test_one_layer_says_one_thing_of_a_file() -> None:
+    check = authority("billing-models", STORY, STORY.replace(">=2", "")).file_check(page(CORP, "billing-models"))
+    assert check is not None
+    for _ in ("first file", "second file of the same version"):
+        assert codes(check("1.0", None)) == ["version-not-allowed", "file-elsewhere"]
 
 
 def test_an_empty_files_from_is_not_the_default() -> None:
@@ -560,6 +574,17 @@ def test_a_rule_that_forbids_never_allows_more(
     for passed in (narrow, wide):
         del passed["is asked"], passed["configured"]
     assert_no_more(narrow, wide)
+
+
+@given(layers(), offers(), st.sampled_from([None, CORP, STRANGER]))
+def test_where_files_are_not_looked_at_their_place_plays_no_part(
+    found: list[Layer], offer: Offer, place: Location | None
+) -> None:
+    assume(offer.answered is not None)
+    of_name = Authority(found, offer.name, TODAY)
+    check = None if offer.answered is None else of_name.file_check(offer.answered)
+    if check is not None and offer.answered is not None and not of_name.looks_at_files(offer.answered):
+        assert check(offer.version, place) == check(offer.version, offer.file)
 
 
 @given(offers())

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from indexguard._vendor.packaging.utils import canonicalize_name
 from indexguard.patterns import (
     Name,
     Pattern,
@@ -190,3 +191,8 @@ def test_the_version_that_a_file_name_claims(filename: str, version: str | None)
 def test_any_file_name_has_a_version_or_none(filename: str, name: str) -> None:
     version = find_version(filename, Name(name))
     assert version is None or version in filename
+
+
+@given(st.text(alphabet="abzABZ019-_.\u0130\u00df", max_size=20))
+def test_normalisation_is_that_of_packaging(name: str) -> None:
+    assert normalise_name(name) == canonicalize_name(name)

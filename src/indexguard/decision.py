@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Callable, Optional
+from typing import Callable, NamedTuple, Optional
 
 from .patterns import Name, is_in_range
 from .policy.identity import Location
-from .policy.model import Index, Layer, Policy, Rule
+from .policy.model import FilesFrom, Layer, Policy, Rule
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One objection of one layer."""
 
     code: str
@@ -35,8 +34,7 @@ class Finding:
         return self.layer is None or self.layer.enforces
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What all layers say together; without an enforced finding it is a pass."""
 
     findings: tuple[Finding, ...] = ()
@@ -108,7 +106,7 @@ class Authority:
         self.name = name
         self._layers = tuple(layers)
         self._today = today
-        self._views = tuple((layer, layer.policy.rules.find(name)) for layer in layers if layer.policy.indexes)
+        self._views = tuple([(layer, layer.policy.rules.find(name)) for layer in layers if layer.policy.indexes])
 
     @property
     def is_claimed(self) -> bool:
@@ -125,7 +123,13 @@ class Authority:
 
         :param asked: the identity of the configured index; None where its URL is unknown.
         """
-        return self._collect(lambda layer, rule: self._ask(layer, rule, asked))
+        # The one check that runs for every name on every index; no closure, no generator.
+        found = []
+        for layer, rule in self._views:
+            finding = self._ask(layer, rule, asked)
+            if finding is not None:
+                found.append(finding)
+        return Verdict(tuple(found)) if found else PASS
 
     def configured(self, indexes: Collection[Location]) -> Verdict:
         """Is an index that may serve this name among those that pip is configured with?"""
@@ -151,24 +155,43 @@ class Authority:
 
         return self._collect(check)
 
+    def looks_at_files(self, answered: Location) -> bool:
+        """Tell whether a layer has a ``files-from`` for the files of a page: only then do their URLs matter."""
+        owners = [layer.policy.find_owner(answered) for layer, rule in self._views if rule is not None]
+        return any(owner is not None and owner.files_from is not None for owner in owners)
+
     def file_check(self, answered: Location) -> FileCheck | None:
         """Return the check for the files of one page, a function of version and URL; None where every file passes.
 
         :param answered: the identity of the page that lists the files, which has passed ``page``.
         """
-        views = [
-            (layer, rule, owner)
-            for layer, rule in self._views
-            if rule is not None
-            and (owner := layer.policy.find_owner(answered)) is not None
-            and (rule.versions is not None or owner.files_from is not None)
-        ]
-        if not views:
+        narrowed = []
+        placed = []
+        for layer, rule in self._views:
+            owner = None if rule is None else layer.policy.find_owner(answered)
+            if rule is None or owner is None:
+                continue
+            if rule.versions is not None:
+                narrowed.append((layer, rule))
+            if owner.files_from is not None:
+                placed.append((layer, rule, owner.files_from))
+        if not narrowed and not placed:
             return None
+        by_version: dict[str, list[Finding]] = {}  # a page lists many files of one version
 
         def check(version: str, location: Location | None) -> Verdict:
-            found = (_check_file(layer, rule, owner, version, location) for layer, rule, owner in views)
-            return Verdict(tuple(finding for finding in found if finding is not None))
+            found = by_version.get(version)
+            if found is None:
+                checked = [_check_version(layer, rule, version) for layer, rule in narrowed]
+                found = by_version[version] = [finding for finding in checked if finding is not None]
+            if placed:
+                objecting = [finding.layer for finding in found]
+                found = found + [
+                    Finding("file-elsewhere", layer, rule)
+                    for layer, rule, places in placed
+                    if layer not in objecting and not _is_covered(location, places)
+                ]
+            return Verdict(tuple(found)) if found else PASS
 
         return check
 
@@ -294,12 +317,5 @@ def _check_version(layer: Layer, rule: Rule, version: str) -> Finding | None:
     return Finding("version-not-allowed", layer, rule)
 
 
-def _check_file(layer: Layer, rule: Rule, owner: Index, version: str, location: Location | None) -> Finding | None:
-    narrowed = _check_version(layer, rule, version)
-    if narrowed is not None:
-        return narrowed
-    if owner.files_from is not None and not (
-        location is not None and any(place.covers(location) for place in owner.files_from)
-    ):
-        return Finding("file-elsewhere", layer, rule)
-    return None
+def _is_covered(location: Location | None, places: Collection[FilesFrom]) -> bool:
+    return location is not None and any(place.covers(location) for place in places)

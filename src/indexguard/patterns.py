@@ -10,18 +10,16 @@ from functools import lru_cache
 from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple, NewType, cast
 
-from ._vendor.packaging.specifiers import InvalidSpecifier, SpecifierSet
-from ._vendor.packaging.utils import canonicalize_name
-from ._vendor.packaging.version import Version
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ._vendor.packaging.specifiers import SpecifierSet as SpecifierSet  # noqa: PLC0414  # other rooms name the type
+    from ._vendor.packaging.version import Version
 
 __all__ = [
     "BareNames",
     "Name",
     "Pattern",
-    "SpecifierSet",
     "find_version",
     "is_in_range",
     "newest_first",
@@ -44,7 +42,8 @@ _SEPARATORS = re.compile(r"[-_.]+")
 
 def normalise_name(name: str) -> Name:
     """Return the PEP 503 form of a project name: lower case, runs of ``-_.`` as one ``-``."""
-    return Name(canonicalize_name(name))
+    # What packaging.utils.canonicalize_name does; that module loads five others, and pip waits for them.
+    return Name(_SEPARATORS.sub("-", name).lower())
 
 
 class BareNames(NamedTuple):
@@ -147,6 +146,8 @@ def parse_range(text: str) -> SpecifierSet:
 
     :raises ValueError: the text is not a specifier set.
     """
+    from ._vendor.packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415  # few policies narrow
+
     try:
         return SpecifierSet(text)
     except InvalidSpecifier:
@@ -161,13 +162,16 @@ def is_in_range(allowed: SpecifierSet, version: str) -> bool:
 
 def newest_first(versions: set[str]) -> list[str]:
     """Return version texts, the newest first; those that PEP 440 cannot parse come last."""
-    return sorted(
-        versions, key=lambda text: (_parse_version(text) is not None, _parse_version(text) or text), reverse=True
-    )
+    parsed = [(version, text) for text in versions if (version := _parse_version(text)) is not None]
+    parsed.sort(reverse=True)  # of equal versions (1.0 and 1.0.0), the texts decide
+    known = [text for _, text in parsed]
+    return known + sorted(versions.difference(known), reverse=True)
 
 
 @lru_cache(maxsize=8192)
 def _parse_version(text: str) -> Version | None:
+    from ._vendor.packaging.version import Version  # noqa: PLC0415  # loaded when files are dropped, not before
+
     try:
         return Version(text)
     except ValueError:  # InvalidVersion is one; so is a number of more digits than this Python converts

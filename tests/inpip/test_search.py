@@ -196,12 +196,12 @@ def test_outcomes_in_words(response: Response) -> None:
 def test_drops_of_one_reason_are_one() -> None:
     search, first, second = search_for(), open_page(), open_page("https://other.example/")
     finding = Finding("redirected", None)
-    search.drop(finding, first, "1.0")
-    search.drop(finding, first, "2.0", 3)
-    search.drop(finding, first, None, 0)
-    search.drop(finding, second, "1.0")
-    search.drop(finding, None, "1.0")
-    search.drop(Finding("shadowed-name", None), first, "1.0")
+    search.drop(finding, first, ["1.0"])
+    search.drop(finding, first, ["2.0", "2.0", "2.0"])
+    search.drop(finding, first, [])
+    search.drop(finding, second, ["1.0"])
+    search.drop(finding, None, ["1.0"])
+    search.drop(Finding("shadowed-name", None), first, ["1.0"])
     assert [(drop.page, drop.versions, drop.files) for drop in search.drops] == [
         (first, {"1.0", "2.0"}, 4),
         (second, {"1.0"}, 1),

@@ -121,7 +121,7 @@ def _may_use_file(run: Run, search: Search, candidate: Any, *, is_locked: bool) 
         verdict = Verdict(tuple(Finding("find-links", finding.layer, finding.rule) for finding in direct.findings))
     page = search.page_of(candidate.link)
     for finding in verdict.findings:
-        search.drop(finding, page, str(candidate.version))
+        search.drop(finding, page, [str(candidate.version)])
     return verdict.refusal is None
 
 
@@ -151,7 +151,7 @@ def _sift_ambiguous(run: Run, finder: Any, search: Search, found: Sequence[Any])
         for page, files in offered:
             for version, filename, _ in files:
                 if filename not in alike:
-                    search.drop(Finding("ambiguous-name", None), page, version)
+                    search.drop(Finding("ambiguous-name", None), page, [version])
     return [
         candidate
         for candidate in found

@@ -144,15 +144,12 @@ def _note_squatters(search: Search, page: Page) -> None:
     for finding in page.verdict.findings:
         if finding.probe:
             shadowed = Finding("shadowed-name", finding.layer, finding.rule)
-            for version, _, _ in offered:
-                search.drop(shadowed, page, version)
+            search.drop(shadowed, page, [version for version, _, _ in offered])
 
 
 def _drop_page(search: Search, page: Page, finding: Finding) -> None:
     offered = page.offered(search.name)
-    search.drop(finding, page, None, 0)
-    for version, _, _ in offered:
-        search.drop(finding, page, version)
+    search.drop(finding, page, [version for version, _, _ in offered])
 
 
 def _sift_files(run: Run, search: Search, page: Page, candidates: Sequence[Any]) -> list[Any]:
@@ -162,14 +159,18 @@ def _sift_files(run: Run, search: Search, page: Page, candidates: Sequence[Any])
     if page.asked is not None and candidates:
         for finding in search.authority.unclaimed(page.asked).findings:
             _drop_page(search, page, finding)
-    check = None if page.answered is None else search.authority.file_check(page.answered)
-    if check is None:
+    answered = page.answered
+    check = None if answered is None else search.authority.file_check(answered)
+    if check is None or answered is None:
         return list(candidates)
+    has_places = search.authority.looks_at_files(answered)
     kept = []
     for candidate in candidates:
-        verdict = check(str(candidate.version), run.locate(candidate.link.url)).without(page.verdict)
+        version = str(candidate.version)
+        location = run.locate(candidate.link.url) if has_places else None
+        verdict = check(version, location).without(page.verdict)
         for finding in verdict.findings:
-            search.drop(finding, page, str(candidate.version))
+            search.drop(finding, page, [version])
         if verdict.refusal is None:
             kept.append(candidate)
     return kept

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
 from ..decision import PASS, Authority, Finding, Verdict
 from ..errors import escape
-from ..patterns import Name, find_version, normalise_name
+from ..patterns import Name, find_version, newest_first, normalise_name
 from ..policy.identity import Location, redact
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
@@ -27,6 +28,14 @@ class Drop:
     """None for files that no page lists."""
     versions: set[str] = field(default_factory=set)
     files: int = 0
+    _sorted: list[str] = field(default_factory=list)
+
+    @property
+    def newest(self) -> list[str]:
+        """The versions, the newest first."""
+        if len(self._sorted) != len(self.versions):
+            self._sorted = newest_first(self.versions)
+        return self._sorted
 
 
 @dataclass
@@ -158,8 +167,11 @@ class Search:
         if page.answered_url is not None:
             self.by_answer[page.answered_url] = page
 
-    def drop(self, finding: Finding, page: Page | None, version: str | None, files: int = 1) -> None:
-        """Note that files were kept from pip."""
+    def drop(self, finding: Finding, page: Page | None, versions: Sequence[str]) -> None:
+        """Note that files were kept from pip.
+
+        :param versions: one for each file.
+        """
         for drop in self.drops:
             same_page = drop.page is page or (drop.page is not None and page is not None and drop.page.url == page.url)
             if same_page and drop.finding.code == finding.code and drop.finding.layer is finding.layer:
@@ -167,9 +179,8 @@ class Search:
         else:
             drop = Drop(finding, page)
             self.drops.append(drop)
-        drop.files += files
-        if version is not None:
-            drop.versions.add(version)
+        drop.files += len(versions)
+        drop.versions.update(versions)
 
     @property
     def failed(self) -> list[Page]:

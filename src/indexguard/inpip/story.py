@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..audit.event import EventKind
@@ -25,7 +26,8 @@ _LONG = 60
 
 def record_search(run: Run, search: Search) -> None:
     """Write the events of one name: what was not asked, what was kept from pip, which index failed."""
-    kept = sorted({str(candidate.version) for candidate in search.kept})
+    # A page may list thousands of files: their versions are told only where something is.
+    kept = sorted({str(candidate.version) for candidate in search.kept}) if search.drops or search.failed else []
     for page in search.pages:
         shadowed = any(drop.page is page and drop.finding.code == "shadowed-name" for drop in search.drops)
         for finding in page.verdict.findings:
@@ -50,7 +52,7 @@ def record_search(run: Run, search: Search) -> None:
             drop.finding,
             event,
             name=search.name,
-            versions=newest_first(drop.versions),
+            versions=drop.newest,
             files=drop.files,
             index_asked=drop.page.shown if drop.page else None,
             index_answered=drop.page.shown_answer if drop.page else None,
@@ -66,7 +68,7 @@ def warn_of_drops(run: Run, search: Search) -> None:
             layer = "" if refusal.layer is None else f", by {refusal.layer.path}"
             run.warn(f"indexguard: index {page.shown} is not asked ({refusal.code}{layer})")
     parts = [
-        f"{_versions(drop.versions)} {_from(drop)} ({drop.finding.code})"
+        f"{_versions(drop.newest)} {_from(drop)} ({drop.finding.code})"
         for drop in search.drops
         if drop.finding.enforced and drop.files
     ]
@@ -86,7 +88,7 @@ def explain(search: Search, cause: Finding) -> GuardError:
     facts = [("rule", _rule(search, cause))]
     facts += _asked(search)
     facts += [
-        ("refused", f"{_versions(drop.versions)} {_from(drop)} ({drop.finding.code})")
+        ("refused", f"{_versions(drop.newest)} {_from(drop)} ({drop.finding.code})")
         for drop in search.drops
         if drop.finding.enforced and drop.files
     ]
@@ -201,11 +203,10 @@ def _kept(search: Search) -> str:
     for candidate in search.kept:
         page = search.page_of(candidate.link)
         by_source.setdefault("local files" if page is None else page.shown, set()).add(str(candidate.version))
-    return "; ".join(f"{_versions(versions)} from {source}" for source, versions in by_source.items())
+    return "; ".join(f"{_versions(newest_first(versions))} from {source}" for source, versions in by_source.items())
 
 
-def _versions(versions: set[str]) -> str:
-    newest = newest_first(versions)
+def _versions(newest: Sequence[str]) -> str:
     if not newest:
         return "files"
     rest = f" and {len(newest) - _MANY} more" if len(newest) > _MANY else ""

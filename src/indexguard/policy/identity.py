@@ -9,9 +9,8 @@ from __future__ import annotations
 import encodings.idna  # noqa: F401  # not left to the first `encode("idna")`: pip 26.3 refuses imports while it installs
 import ipaddress
 import re
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -34,8 +33,7 @@ class UnknownLocation(ValueError):  # noqa: N818  # the URL is unknown; nothing 
     """A URL that cannot be given one identity; the text says why."""
 
 
-@dataclass(frozen=True)
-class Location:
+class Location(NamedTuple):
     """The identity of an index, page or file."""
 
     scheme: str
@@ -66,7 +64,7 @@ class Location:
     @property
     def parent(self) -> Location:
         """This location without its last segment."""
-        return replace(self, segments=self.segments[:-1])
+        return self._replace(segments=self.segments[:-1])
 
     def __str__(self) -> str:
         if self.scheme == "pypi":

@@ -50,17 +50,20 @@ class Place:
     path: str | None
     """None where the place cannot be told: an unset variable, a user without a home."""
     state: str
-    """``loaded``, ``absent``, ``unset``, ``no home``, or ``same file as`` and the kind that it was read for."""
+    """``loaded``, ``absent``, ``unset``, ``no home``, the code of its fault, or ``same file as`` and the kind that it
+    was read for."""
 
 
 @dataclass(frozen=True)
 class LayersFound:
-    """What ``find_layers`` saw."""
+    """What ``find_layers`` or ``survey_layers`` saw."""
 
     places: tuple[Place, ...]
     """One for each of ``LAYER_KINDS``, in that order."""
     layers: tuple[Layer, ...]
     """The files read, in the same order."""
+    faults: tuple[PolicyError, ...] = ()
+    """What is wrong with the files that cannot be used, in the same order."""
 
     @property
     def builtin_rule_applies(self) -> bool:
@@ -115,40 +118,51 @@ def find_layers(
     :raises PolicyError: a file is there and cannot be read, cannot be trusted or has faults; or the one that
         ``INDEXGUARD_POLICY`` names is not there.
     """
+    found = survey_layers(environ, euid=euid, machine_path=machine_path, base_prefix=base_prefix, user_path=user_path)
+    if found.faults:
+        raise found.faults[0]
+    return found
+
+
+def survey_layers(
+    environ: Mapping[str, str] = os.environ,
+    *,
+    euid: int | None = None,
+    machine_path: str | None = None,
+    base_prefix: str = sys.base_prefix,
+    user_path: str | None = None,
+) -> LayersFound:
+    """As ``find_layers``, for those who only look: what cannot be used stands in ``faults``. Never raises PolicyError."""
     trust = _Trust.of(euid, base_prefix)
     paths: dict[str, str | None] = {
         "machine": machine_path or machine_policy_path(),
         "interpreter": interpreter_policy_path(base_prefix),
         "user": user_path or user_policy_path(),
-        "environment": _variable(environ),
+        "environment": environ.get(VARIABLE) or None,
     }
     places = []
     layers = []
+    faults = []
     seen: dict[tuple[int, int], str] = {}
     for kind, path in paths.items():
-        found = None if path is None else _read(path, trust, required=kind == "environment")
-        if path is None:
-            state = "unset" if kind == "environment" else "no home"
-        elif found is None:
-            state = "absent"
-        elif found.file in seen:
-            state = f"same file as {seen[found.file]}"
-        else:
-            state = "loaded"
-            seen[found.file] = kind
-            digest = hashlib.sha256(found.content).hexdigest()
-            layers.append(Layer(kind, path, digest, read_policy(found.content, path)))
+        try:
+            found = None if path is None else _read(path, trust, required=kind == "environment")
+            if path is None:
+                state = "unset" if kind == "environment" else "no home"
+            elif found is None:
+                state = "absent"
+            elif found.file in seen:
+                state = f"same file as {seen[found.file]}"
+            else:
+                state = "loaded"
+                seen[found.file] = kind
+                digest = hashlib.sha256(found.content).hexdigest()
+                layers.append(Layer(kind, path, digest, read_policy(found.content, path)))
+        except PolicyError as error:
+            state = error.code
+            faults.append(error)
         places.append(Place(kind, path, state))
-    return LayersFound(tuple(places), tuple(layers))
-
-
-def _variable(environ: Mapping[str, str]) -> str | None:
-    path = environ.get(VARIABLE, "")
-    if not path:
-        return None
-    if not os.path.isabs(path):
-        raise PolicyError(path, [Fault("", f"{VARIABLE} must hold an absolute path")], "policy-missing")
-    return path
+    return LayersFound(tuple(places), tuple(layers), tuple(faults))
 
 
 @dataclass(frozen=True)
@@ -165,6 +179,8 @@ def _read(path: str, trust: _Trust | None, *, required: bool) -> _Content | None
 
     :raises PolicyError: it cannot be read or trusted, or is required and not there.
     """
+    if required and not os.path.isabs(path):
+        raise PolicyError(path, [Fault("", f"{VARIABLE} must hold an absolute path")], "policy-missing")
     try:
         descriptor = os.open(path, _OPEN_FLAGS | _NO_WAIT)
     except (FileNotFoundError, NotADirectoryError):

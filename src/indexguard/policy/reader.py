@@ -21,7 +21,6 @@ from ..patterns import (
     split_entry,
 )
 from .identity import PYPI, Location, UnknownLocation, parse_location, redact
-from .lints import Lint, lint_policy
 from .model import FilesFrom, Index, Policy, Rule, Rules, join_key
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from ..patterns import SpecifierSet
 
-__all__ = ["MAX_BYTES", "Lint", "lint_policy", "read_policy"]
+__all__ = ["MAX_BYTES", "read_policy"]
 
 MAX_BYTES = 16 * 1024 * 1024
 """The largest policy file that is read."""
