@@ -246,24 +246,25 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def _table(results: list[dict[str, Any]]) -> list[str]:
-    """Return version x scenario: ``ok``, ``FAIL``, ``n/a``, or blank where it was not run."""
+    """Return version x scenario; narrow columns, because there may be fifty."""
     columns = sorted({result["column"] for result in results}, key=_column_key)
     rows: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     pythons: dict[str, set[str]] = defaultdict(set)
     for result in results:
-        word = {"passed": "ok", "skipped": "n/a"}.get(result["status"], "FAIL")
+        word = {"passed": "ok", "skipped": "--"}.get(result["status"], "**")
         rows[result["scenario"]][result["column"]].add(word)
         pythons[result["column"]].add(result["python"])
     width = max(map(len, rows))
-    letters = {column: f"{number:>5}" for number, column in enumerate(columns, 1)}
+    letters = {column: f"{number:>3}" for number, column in enumerate(columns, 1)}
     lines = [
-        f"{number.strip():>5} = pip {column} on Python {', '.join(sorted(pythons[column], key=pips.version_key))}"
+        f"{number} = pip {column} on Python {', '.join(sorted(pythons[column], key=pips.version_key))}"
         for column, number in letters.items()
     ]
+    lines += [" ok = as expected, ** = failed, -- = not applicable or a tool is missing"]
     lines.append(f"{'':<{width}} {''.join(letters.values())}")
     for name, cells in sorted(rows.items()):
-        words = (next((word for word in ("FAIL", "ok", "n/a") if word in cells[column]), "") for column in columns)
-        lines.append(f"{name:<{width}} {''.join(f'{word:>5}' for word in words)}")
+        words = (next((word for word in ("**", "ok", "--") if word in cells[column]), "") for column in columns)
+        lines.append(f"{name:<{width}} {''.join(f'{word:>3}' for word in words)}")
     return lines
 
 

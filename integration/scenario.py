@@ -132,6 +132,9 @@ class Scenario:
     """Indexes on the command line: the first by --index-url, the others by --extra-index-url."""
     environment: Mapping[str, str]
     pip: str
+    """The releases that can run it, such as ``>=22.2``; empty: all."""
+    python: str
+    """The same of Pythons."""
     resolvers: tuple[str, ...]
     site: str
     """``target``: ``--target`` of a fresh folder; ``own``: an environment of its own."""
@@ -154,10 +157,12 @@ class Scenario:
                 guarded = dataclasses.replace(guarded, **difference.guarded)
         return unguarded, guarded
 
-    def inapplicable(self, pip: str, resolver: str) -> str | None:
+    def inapplicable(self, pip: str, python: str, resolver: str) -> str | None:
         """Return why this pip cannot run the scenario, or None if it can."""
         if not in_range(pip, self.pip):
             return f"needs pip {self.pip}"
+        if not in_range(python, self.python):
+            return f"needs Python {self.python}"
         if resolver not in self.resolvers:
             return f"no sense with the {resolver} resolver"
         return None
@@ -242,6 +247,7 @@ def read_scenario(name: str, text: str) -> Scenario:
         configured=table.texts("configured"),
         environment=table.text_map("environment"),
         pip=table.take("pip", str, ""),
+        python=table.take("python", str, ""),
         resolvers=table.texts("resolvers") or RESOLVERS,
         site=table.choice("site", ("target", "own"), "target"),
         needs=table.texts("needs"),
@@ -279,6 +285,7 @@ def _check(scenario: Scenario) -> None:
         if resolver not in RESOLVERS:
             raise ScenarioError(f"{scenario.name}: resolvers: unknown resolver {resolver!r}")
     in_range("20.3.4", scenario.pip)
+    in_range("3.9", scenario.python)
     told = " ".join(
         (*scenario.command, *scenario.environment, *scenario.environment.values(), *scenario.files.values())
     )

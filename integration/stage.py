@@ -171,7 +171,7 @@ class Stage:
     def words(self, command: tuple[str, ...], resolver: str) -> list[str]:
         """Return pip's arguments: the scenario's words, the indexes, where to put what comes, the resolver."""
         words = [self.fill(word) for word in command]
-        if command[0] in ("install", "download", "wheel", "index", "list"):
+        if command[0] in ("install", "download", "wheel", "lock", "index", "list"):
             for number, name in enumerate(self.scenario.configured):
                 words += ["--extra-index-url" if number else "--index-url", self.indexes[name].url]
         aimed = self.scenario.site == "own" or any(word in _SELF_SUFFICIENT for word in command)

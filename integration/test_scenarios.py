@@ -24,7 +24,7 @@ def test_scenario(
     cell = case.cell
     for key, value in (("scenario", case.scenario.name), ("column", cell.column), ("python", cell.python)):
         record_property(key, value)
-    reason = case.scenario.inapplicable(cell.pip, cell.resolver)
+    reason = case.scenario.inapplicable(cell.pip, cell.python, cell.resolver)
     if reason is not None:
         record_property("not applicable", True)
         pytest.skip(f"not applicable: {reason}")
