@@ -6,6 +6,7 @@ prepared only if the finder approved that very link, or a direct reference is al
 
 from __future__ import annotations
 
+from email.parser import HeaderParser
 from typing import Any, Callable
 
 from ..decision import Finding, Verdict
@@ -40,7 +41,8 @@ def wrap_prepare(run: Run) -> Wrapper:
         distribution = wrapped(*args, **kwargs)
         if name is None:
             # An unnamed VCS URL or archive: only now is its name known, and its build backend may have run.
-            _check_reference(run, requirement, _name_in(distribution), late=True)
+            for found in sorted(_names_in(distribution)):
+                _check_reference(run, requirement, found, late=True)
         _check_name(run, requirement, distribution)
         return distribution
 
@@ -139,14 +141,18 @@ def _check_name(run: Run, requirement: Any, distribution: Any) -> None:
     :raises Exception: pip's own error, made from a ``GuardError`` (``name-mismatch``).
     """
     expected = _name_of(requirement)
-    found = _name_in(distribution)
-    if expected is None or found == expected or not (run.layers or run.built_in):
+    others = sorted(_names_in(distribution) - {expected})
+    if expected is None or not others or not (run.layers or run.built_in):
         return
     finding = _first_finding(run, expected)
     error = GuardError(
         "name-mismatch",
         f"refused `{escape(expected)}`: {CODES['name-mismatch'].meaning}",
-        [("asked for", escape(expected)), ("metadata", escape(found)), ("file", _shown(requirement.link))],
+        [
+            ("asked for", escape(expected)),
+            ("metadata", ", ".join(map(escape, others))),
+            ("file", _shown(requirement.link)),
+        ],
     )
     if finding is None or finding.enforced:
         raise run.refuse(error, name=expected, index_asked=_shown(requirement.link), finding=finding, files=1)
@@ -245,9 +251,15 @@ def _name_of(requirement: Any) -> Name | None:
     return None
 
 
-def _name_in(distribution: Any) -> Name:
-    name = getattr(distribution, "canonical_name", None) or distribution.project_name  # pip <= 21.0: pkg_resources
-    return normalise_name(name)
+def _names_in(distribution: Any) -> set[Name]:
+    """Return the names that a distribution bears: in its metadata, and where pip reads it in its folder's name."""
+    names = {getattr(distribution, "canonical_name", None) or distribution.project_name}
+    metadata = getattr(distribution, "metadata", None)  # pip >= 21.2
+    if metadata is None:  # pip <= 21.1: a distribution of pkg_resources, which believes the folder
+        files = [file for file in ("METADATA", "PKG-INFO") if distribution.has_metadata(file)]
+        metadata = HeaderParser().parsestr(distribution.get_metadata(files[0])) if files else {}
+    names.add(metadata.get("Name"))
+    return {normalise_name(name) for name in names if name}
 
 
 def _requirement(req: Any, *_args: Any, **_kwargs: Any) -> Any:

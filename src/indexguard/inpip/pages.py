@@ -186,14 +186,14 @@ def _once(session: Any, url: str, run: Run) -> Iterator[None]:
     """Have one request sent without retries and without a prompt for a password: a probe must cost little."""
     adapter = session.get_adapter(url)
     auth = session.auth
-    with run.lock:
+    # One probe at a time: pip <= 21.3 has a thread pool (`list --outdated`), and the adapter is shared.
+    with run.probing:
         retries, prompting = adapter.max_retries, getattr(auth, "prompting", False)
         adapter.max_retries = retries.new(total=0, connect=0, read=0, redirect=None, status=0)
         auth.prompting = False
-    try:
-        yield
-    finally:
-        with run.lock:
+        try:
+            yield
+        finally:
             adapter.max_retries, auth.prompting = retries, prompting
 
 

@@ -64,6 +64,7 @@ class Run:
         """URLs that a lock file names (pip >= 26.1)."""
         self.refusals: list[GuardError] = []
         self.lock = threading.RLock()
+        self.probing = threading.Lock()
         self._today = today
         self._pypi = pypi
         self._pypi_files = pypi_files
