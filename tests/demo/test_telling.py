@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 import pytest
+
+from environments import clean_environ
+from indexguard.cli import main
+from indexguard.demo import run
 
 if TYPE_CHECKING:
     from environments import Environment
@@ -72,6 +79,95 @@ def test_nothing_of_the_callers_environment_plays_a_part(guarded: Environment, t
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (trap / "target").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_signal_ends_everything(guarded: Environment, tmp_path: Path, number: signal.Signals) -> None:
+    # The child looks as if it had been started from a terminal: a shell may have had us ignore SIGINT.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL); from indexguard.cli import main; sys.exit(main(['demo']))"
+    )
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    demo = subprocess.Popen(
+        [str(guarded.python), "-c", program],
+        env=clean_environ(tmp_path, TMPDIR=str(scratch)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        while not list(scratch.glob("*/guarded/runs/0")):
+            with suppress(subprocess.TimeoutExpired):
+                pytest.fail(f"the demo ended too early, with {demo.wait(0.02)}")
+        demo.send_signal(number)
+        out, _ = demo.communicate(timeout=60)
+    finally:
+        demo.kill()
+    assert (demo.returncode, out) == (128 + number, b"")
+    assert list(scratch.iterdir()) == []
+    assert [line for line in _command_lines() if str(scratch).encode() in line] == []
+
+
+def _command_lines() -> list[bytes]:
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended meanwhile
+            lines.append(path.read_bytes())
+    return lines
+
+
+def test_an_ignored_signal_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+
+    def look(*_: object, **__: object) -> int:
+        seen.append(signal.getsignal(signal.SIGHUP))
+        return 0
+
+    monkeypatch.setattr("indexguard.demo.run", look)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert main(["demo"]) == 0
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert seen == [signal.SIG_IGN]
+
+
+def test_a_reader_that_goes_away_leaves_nothing_behind(guarded: Environment, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [str(guarded.python), "-m", "indexguard", "demo"],
+            env=clean_environ(tmp_path, TMPDIR=str(tmp_path)),
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+    assert list(tmp_path.glob("indexguard-demo-*")) == []
+
+
+def test_a_folder_that_loses_its_files_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def tidy_up(*_: object) -> None:
+        shutil.rmtree(next(tmp_path.iterdir()) / "guarded")
+
+    monkeypatch.setattr("indexguard.demo.environment.Environment.find_installed", tidy_up)
+    stream = io.StringIO()
+    assert run(stream) == 2
+    assert stream.getvalue().startswith("indexguard demo: the demo's folder is not what it was: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_kept_folder_is_named(guarded: Environment, tmp_path: Path) -> None:
+    done = guarded.run("-m", "indexguard", "demo", "--keep", TMPDIR=str(tmp_path))
+    (folder,) = tmp_path.glob("indexguard-demo-*")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, f"The folder is left behind: {folder}")
 
 
 def _neuter(site: Path) -> None:

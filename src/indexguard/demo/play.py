@@ -134,10 +134,14 @@ def play(tell: Callable[[Outcome], None], *, keep: bool = False) -> Outcome:
             raise UnavailableError(f"the demo cannot be set up: {error}") from error
         public.publish(NAME, "99.0")
         internal.publish(NAME, "1.0")
-        acts = [stage.act("both indexes have the name")]
-        internal.delete(NAME)
-        acts.append(stage.act(f"{NAME} is deleted from the internal index"))
-        outcome = stage.outcome(tuple(acts))
+        try:
+            acts = [stage.act("both indexes have the name")]
+            internal.delete(NAME)
+            acts.append(stage.act(f"{NAME} is deleted from the internal index"))
+            outcome = stage.outcome(tuple(acts))
+        except OSError as error:
+            # Somebody tidied up in the temporary folder, or the disk is full.
+            raise UnavailableError(f"the demo's folder is not what it was: {error}") from error
         tell(outcome)
     return outcome
 

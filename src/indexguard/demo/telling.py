@@ -23,7 +23,9 @@ def run(stream: TextIO, *, keep: bool = False) -> int:
     """
 
     def tell(outcome: Outcome) -> None:
-        stream.writelines(f"{_plain(line)}\n" for line in _tell(outcome))
+        kept = ["", f"The folder is left behind: {outcome.folder}"] if keep else []
+        stream.writelines(f"{_plain(line)}\n" for line in (*_tell(outcome), *kept))
+        stream.flush()
 
     try:
         outcome = play(tell, keep=keep)
