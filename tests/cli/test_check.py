@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -92,6 +93,49 @@ def test_all_layers(shell: Shell) -> None:
         str(own),
         "  lint   indexes.corp.packages[0]",
     ]
+
+
+def test_faults_of_every_layer(shell: Shell) -> None:
+    machine = shell.policy("version = 7", "machine")
+    interpreter = shell.home / "interpreter"
+    (interpreter / "policy.toml").mkdir(parents=True)
+    own = shell.policy(LINTED)
+    answer = shell("check")
+    assert answer.code == 2
+    assert [line for line in answer.out.splitlines() if not line.startswith("  ")] == [
+        f"{machine}: policy-invalid",
+        f"{interpreter}/policy.toml: policy-unreadable",
+        f"{own}: no faults; mode enforce, 2 indexes, 2 patterns",
+    ]
+    reports = shell("check", "--json").json["policies"]
+    assert [report["code"] for report in reports] == ["policy-invalid", "policy-unreadable", None]
+
+
+def test_named_pipe_does_not_make_it_wait(shell: Shell) -> None:
+    os.mkfifo(shell.home / "pipe")
+    assert shell("check", "pipe").err == "indexguard: cannot read pipe: it is a named pipe\n"
+    reader, writer = os.pipe()
+    os.write(writer, FINE.encode())
+    os.close(writer)
+    assert shell("check", f"/dev/fd/{reader}").code == 0
+    os.close(reader)
+
+
+def test_credentials_are_not_shown(shell: Shell, tmp_path: Path) -> None:
+    urls = ("http://user:hunter2@corp.example/", "https://a:hunter2@b@corp.example/", "user:hunter2@corp.example")
+    for url in urls:
+        (tmp_path / "policy.toml").write_text(FINE.replace("https://packages.corp.example/simple/", url))
+        answer = shell("check", str(tmp_path / "policy.toml"))
+        assert answer.code == 2
+        assert "hunter2" not in answer.out + answer.err
+
+
+def test_closed_standard_input(shell: Shell) -> None:
+    shell.monkeypatch.setattr(sys, "stdin", None)
+    assert (shell("check", "-").code, shell("check", "-").err) == (
+        2,
+        "indexguard: cannot read standard input: it is closed\n",
+    )
 
 
 def test_layer_that_others_may_write(shell: Shell) -> None:

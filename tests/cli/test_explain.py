@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from indexguard.errors import CODES
 from shell import Shell
 
@@ -156,3 +158,38 @@ def test_table_of_codes(shell: Shell) -> None:
     assert lines[1] == "|---|---|---|"
     assert [line.split("`")[1] for line in lines[2:]] == list(CODES)
     assert all(line.count(" | ") == 2 for line in lines[2:])
+
+
+@pytest.mark.parametrize("url", ["", "user:hunter2@c.example/simple", "simple"])
+def test_index_that_is_no_url(shell: Shell, url: str) -> None:
+    answer = shell("explain", "acme", "--index", url)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.endswith("is not a URL\n")
+    assert "hunter2" not in answer.err
+
+
+@pytest.mark.parametrize("name", ["acme\x1b[2J", "\udcff", "acme*", "", "acme==1", "-acme"])
+def test_what_is_no_name_is_shown_escaped(shell: Shell, name: str) -> None:
+    answer = shell("explain", "--", name)
+    assert (answer.code, answer.out) == (2, "")
+    assert "is not a project name" in answer.err
+    assert "\x1b" not in answer.err
+
+
+def test_pip_that_cannot_say_its_indexes(shell: Shell) -> None:
+    shell.policy(POLICY)
+    shell.configure(PIP_TIMEOUT="nonsense")
+    answer = shell("explain", "acme")
+    assert answer.code == 2
+    assert "what pip is configured with is not known: pip does not start: " in answer.err
+    assert answer.out.splitlines()[-1].endswith("depends on the indexes: give them with --index")
+    assert shell("explain", "acme", "--json").json["allowed"] is None
+    assert shell("explain", "acme", "--index", CORP).code == 0
+    assert shell("explain", "old-thing", "--index", OTHER).code == 1
+
+
+def test_no_index_at_all(shell: Shell) -> None:
+    shell.configure(PIP_NO_INDEX="1")
+    answer = shell("explain", "acme")
+    assert answer.code == 0
+    assert answer.out.splitlines()[-1].startswith("pip is configured with no index, so acme can only come from")

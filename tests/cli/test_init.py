@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import pty
+import re
+import socket
 import stat
 import subprocess
 import sys
@@ -30,11 +32,26 @@ def _owners(policy: Policy, name: str) -> list[str]:
     return [] if rule is None else [str(url) for index in rule.indexes for url in policy.index(index).urls]
 
 
-def test_single_index(shell: Shell) -> None:
-    policy = _policy(shell("init", "--yes", "--output", "-"))
+@pytest.mark.parametrize("options", [(), ("--claim", "acme")])
+def test_single_index_is_nothing_to_decide(shell: Shell, options: tuple[str, ...]) -> None:
+    path = str(shell.home / "policy.toml")
+    answer = shell("init", "--yes", "--output", path, *options)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("indexguard: pip is configured with one index, pypi, so there is nothing to ")
+    assert answer.err.endswith(f": indexguard init --yes --output {path} --rest pypi\n")
+    assert shell("init", "--yes").code == 2  # the place by default
+    assert find_layers({}).layers == ()
+    assert not Path(path).exists()
+
+
+def test_single_index_for_everything_is_asked_for(shell: Shell) -> None:
+    policy = _policy(shell("init", "--yes", "--output", "-", "--rest", "pypi"))
     assert _owners(policy, "anything") == ["pypi"]
-    shell.configure("https://mirror.example/simple")
-    assert _owners(_policy(shell("init", "--yes", "--output", "-")), "anything") == ["https://mirror.example/simple/"]
+    shell.configure("https://user:hunter2@mirror.example/simple")
+    answer = shell("init", "--yes", "--output", "-")
+    assert "hunter2" not in answer.err
+    command = answer.err.splitlines()[-1].partition(": ")[2].split()
+    assert _owners(_policy(shell(*command[1:])), "anything") == ["https://mirror.example/simple/"]
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -70,7 +87,7 @@ def test_claims(shell: Shell, indexes: list[LoopbackIndex]) -> None:
     [
         ({"names": []}, "it lists no names"),
         ({"status": 404}, "HTTP 404"),
-        ({"status": 503}, "RetryError"),
+        ({"status": 503}, "no answer (RetryError)"),
         ({"body": b'<a href="https://login.example/acme/">acme</a><a href="/help/">help</a>'}, "it lists no names"),
         ({"names": [f"p{n}" for n in range(1001)]}, "it lists 1001 names, too many to be internal ones"),
         ({"body": b" " * 5_000_000}, "its list of names is too long to be one of internal names"),
@@ -99,7 +116,21 @@ def test_index_that_is_down(shell: Shell, indexes: list[LoopbackIndex]) -> None:
     shell.configure(PIP_EXTRA_INDEX_URL=f"http://127.0.0.1:1/{corp.port}/")
     answer = shell("init", "--yes", "--output", "-")
     assert answer.code == 2
-    assert "ConnectionError" in answer.err
+    assert re.search(r"no answer \(Connection\w+\)", answer.err)
+
+
+def test_index_that_never_ends_its_answer(shell: Shell, indexes: list[LoopbackIndex]) -> None:
+    quick, _ = indexes
+    quick.names = ["acme-core"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        # It takes connections, and says nothing.
+        silent = f"http://user:hunter2@127.0.0.1:{server.getsockname()[1]}/simple/"
+        shell.configure(PIP_EXTRA_INDEX_URL=f"{silent} {quick.url}")
+        answer = shell("init", "--yes", "--output", "-")
+    assert answer.code == 2
+    assert re.search(r":\d+/simple/: (?:no answer|it did not answer)", answer.err)
+    assert quick.url not in answer.err
+    assert "hunter2" not in answer.err
 
 
 def test_two_internal_indexes(shell: Shell, indexes: list[LoopbackIndex]) -> None:
@@ -133,7 +164,7 @@ def test_no_public_index(shell: Shell, indexes: list[LoopbackIndex]) -> None:
 
 def test_same_index_twice_counts_once(shell: Shell) -> None:
     shell.configure("https://a.example/simple", "https://user:x@A.example:443/./simple/?y=1")
-    assert len(_policy(shell("init", "--yes", "--output", "-")).indexes) == 1
+    assert len(_policy(shell("init", "--yes", "--output", "-", "--rest", "a-example")).indexes) == 1
 
 
 def test_two_indexes_of_one_host_get_two_names(shell: Shell) -> None:
@@ -144,14 +175,14 @@ def test_two_indexes_of_one_host_get_two_names(shell: Shell) -> None:
 
 def test_http_is_written_down_as_insecure(shell: Shell) -> None:
     shell.configure("http://corp.example/simple/")
-    answer = shell("init", "--yes", "--output", "-")
+    answer = shell("init", "--yes", "--output", "-", "--rest", "corp-example")
     assert _owners(_policy(answer), "x") == ["http://corp.example/simple/"]
     assert "insecure = true" in answer.out
 
 
 def test_what_is_left_out_is_said(shell: Shell, tmp_path: Path) -> None:
     shell.configure(PIP_EXTRA_INDEX_URL=tmp_path.as_uri(), PIP_FIND_LINKS="https://wheels.example/torch.html")
-    answer = shell("init", "--yes", "--output", "-")
+    answer = shell("init", "--yes", "--output", "-", "--rest", "pypi")
     assert len(_policy(answer).indexes) == 1
     assert f"local files need no entry: {tmp_path.as_uri()}" in answer.err
     assert "the --find-links page https://wheels.example/torch.html" in answer.err
@@ -185,7 +216,7 @@ def test_file_is_trusted_whatever_the_umask(shell: Shell) -> None:
     path = shell.home / "new" / "folder" / "policy.toml"
     before = os.umask(0)
     try:
-        answer = shell("init", "--yes", "--output", str(path))
+        answer = shell("init", "--yes", "--rest", "pypi", "--output", str(path))
     finally:
         os.umask(before)
     assert (answer.code, answer.out) == (0, f"wrote {path}\n")
@@ -193,43 +224,75 @@ def test_file_is_trusted_whatever_the_umask(shell: Shell) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["policy.toml"]
     (layer,) = find_layers({"INDEXGUARD_POLICY": str(path)}).layers
     assert _owners(layer.policy, "anything") == ["pypi"]
+    assert answer.err.startswith(f"  It counts where INDEXGUARD_POLICY={path} is set.\n")
 
 
 def test_default_place_counts_at_once(shell: Shell) -> None:
-    assert shell("init", "--yes").code == 0
+    answer = shell("init", "--yes", "--rest", "pypi")
+    assert answer.code == 0
     found = find_layers({})
-    assert [layer.kind for layer in found.layers] == ["machine" if os.geteuid() == 0 else "user"]
+    kind = "machine" if os.geteuid() == 0 else "user"
+    assert [layer.kind for layer in found.layers] == [kind]
+    assert answer.err.startswith(f"  It counts for every guarded pip of this {kind}.\n")
+
+
+def test_place_that_others_may_write_is_said(shell: Shell) -> None:
+    (shell.home / "shared").mkdir()
+    (shell.home / "shared").chmod(0o777)
+    answer = shell("init", "--yes", "--rest", "pypi", "--output", "shared/policy.toml")
+    assert answer.code == 0
+    assert f"pip will stop at it: folder {shell.home / 'shared'}" in answer.err
 
 
 def test_nothing_is_overwritten_without_force(shell: Shell) -> None:
     path = shell.home / "policy.toml"
     path.write_text("mine")
-    answer = shell("init", "--yes", "--output", str(path))
+    answer = shell("init", "--yes", "--rest", "pypi", "--output", str(path))
     assert (answer.code, path.read_text()) == (2, "mine")
     assert "--force" in answer.err
-    assert shell("init", "--yes", "--output", str(path), "--force").code == 0
+    assert shell("init", "--yes", "--rest", "pypi", "--output", str(path), "--force").code == 0
     assert path.read_text() != "mine"
 
 
 def test_link_is_not_written_through(shell: Shell) -> None:
     path = shell.home / "policy.toml"
     path.symlink_to(shell.home / "target")
-    assert shell("init", "--yes", "--output", str(path)).code == 2
+    assert shell("init", "--yes", "--rest", "pypi", "--output", str(path)).code == 2
     assert not (shell.home / "target").exists()
 
 
 def test_place_that_cannot_be_written(shell: Shell) -> None:
     (shell.home / "file").write_text("")
-    answer = shell("init", "--yes", "--output", str(shell.home / "file" / "policy.toml"))
+    answer = shell("init", "--yes", "--rest", "pypi", "--output", str(shell.home / "file" / "policy.toml"))
     assert answer.code == 2
     assert "cannot write" in answer.err
 
 
-def test_questions_need_a_terminal(shell: Shell) -> None:
-    shell.monkeypatch.setattr(sys, "stdin", io.StringIO())
+@pytest.mark.parametrize("stdin", [io.StringIO(), None])
+def test_questions_need_a_terminal(shell: Shell, stdin: io.StringIO | None) -> None:
+    shell.monkeypatch.setattr(sys, "stdin", stdin)
     answer = shell("init", "--output", "-")
     assert answer.code == 2
     assert "--yes" in answer.err
+
+
+def _ask_on_terminal(typed: str, path: Path) -> subprocess.CompletedProcess[str]:
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, typed.encode())
+    source = str(Path(indexguard.cli.__file__).parents[2])
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "indexguard", "init", "--output", str(path)],
+            env={**os.environ, "PYTHONPATH": source},
+            stdin=terminal,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
 
 
 def test_questions_on_a_terminal(shell: Shell, indexes: list[LoopbackIndex]) -> None:
@@ -237,20 +300,12 @@ def test_questions_on_a_terminal(shell: Shell, indexes: list[LoopbackIndex]) -> 
     corp.names = ["acme-core"]
     shell.configure(corp.url, other.url)
     path = shell.home / "policy.toml"
-    keyboard, terminal = pty.openpty()
-    os.write(keyboard, f"nonsense\n127-0-0-1-{other.port}\n!\nacme, billing-models\n\n".encode())
-    source = str(Path(indexguard.cli.__file__).parents[2])
-    done = subprocess.run(
-        [sys.executable, "-m", "indexguard", "init", "--output", str(path)],
-        env={**os.environ, "PYTHONPATH": source},
-        stdin=terminal,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    os.close(keyboard)
-    os.close(terminal)
+    typed = f"nonsense\n127-0-0-1-{other.port}\n!\nacme, billing-models\n"
+    done = _ask_on_terminal(typed + "n\n", path)
+    assert done.returncode == 2
+    assert done.stderr.endswith("indexguard: nothing was written\n")
+    assert not path.exists()
+    done = _ask_on_terminal(typed + "\n", path)
     assert done.returncode == 0, done.stderr
     assert "there is no index 'nonsense'" in done.stderr
     assert "empty: the 1 that it lists now" in done.stderr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -106,12 +108,54 @@ def test_torn_and_foreign_lines_are_counted(shell: Shell, log: Path) -> None:
 
 def test_event_with_odd_fields_is_shown(shell: Shell, tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
-    event = {"schema": 1, "time": "now", "event": "refused", "name": 5, "versions": "x", "rule": [], "files": "many",
+    event = {"schema": 1, "time": "now", "event": "refused", "name": 5, "versions": "x", "rule": [], "files": "many", "more_versions": "x",
              "message": "\x1b[2Jgone\nand more", "code": None}  # fmt: skip
     path.write_text(json.dumps(event) + "\n")
     answer = shell("log", "--file", str(path))
     assert answer.code == 0
-    assert answer.out == "now  refused  (many files)  - \\x1b[2Jgone\\nand more\n"
+    assert answer.out == "now  refused  - \\x1b[2Jgone\\nand more\n"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"versions": ["1"] * 9, "more_versions": "x"},
+        {"versions": [{"a": 1}], "more_versions": [1]},
+        {"rule": {"key": {"a": 1}, "file": 5}},
+        {"message": {"a": 1}, "files": [1]},
+        {"files": float("nan"), "index_asked": 5, "index_answered": "https://a.example/"},
+    ],
+)
+def test_fields_of_another_type_are_no_traceback(shell: Shell, tmp_path: Path, fields: dict[str, object]) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_text(json.dumps({"schema": 1, "time": "now", "event": "refused", **fields}) + "\n")
+    assert shell("log", "--file", str(path)).out.startswith("now  refused")
+
+
+@pytest.mark.parametrize("content", [b"\0" * 3_000_000, gzip.compress(b"{}\n" * 1000), b"\r\r\r", b""])
+def test_file_that_is_no_log(shell: Shell, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(content)
+    answer = shell("log", "--file", str(path))
+    assert (answer.code, answer.out) == (0, "")
+    assert f"no event in {path} matches" in answer.err
+
+
+def test_named_pipe_does_not_make_it_wait(shell: Shell) -> None:
+    os.mkfifo(shell.home / "pipe")
+    answer = shell("log", "--file", "pipe")
+    assert (answer.code, answer.err) == (2, "indexguard: cannot read the audit log pipe: it is a named pipe\n")
+
+
+def test_no_home(shell: Shell) -> None:
+    # Not a file of the folder in which the command happens to run.
+    folder = shell.home / "~"
+    folder.mkdir()
+    (folder / "audit.jsonl").write_text('{"schema": 1, "time": "now", "event": "refused"}\n')
+    shell.monkeypatch.setattr("indexguard.cli.log.log_path", lambda: Path("~/audit.jsonl"))
+    answer = shell("log")
+    assert (answer.code, answer.out) == (0, "")
+    assert "this user has no home folder" in answer.err
 
 
 def test_no_log_yet(shell: Shell) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import indexguard.cli
+from environments import clean_environ
 from indexguard.cli import COMMANDS
 from indexguard.cli.console import RED, Console
 from indexguard.cli.parsing import make_parser
@@ -70,7 +73,7 @@ def test_interrupt_is_quiet(shell: Shell) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    shell.monkeypatch.setattr("indexguard.cli.check.find_layers", interrupt)
+    shell.monkeypatch.setattr("indexguard.cli.check.survey_layers", interrupt)
     answer = shell("check")
     assert (answer.code, answer.out, answer.err) == (130, "", "")
 
@@ -91,6 +94,86 @@ def test_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
     assert child.stderr.read() == b""
     child.stderr.close()
     assert child.wait(timeout=60) == 141
+
+
+# What each command does without anything being there; all but the demo, which has tests of its own.
+LINES = {
+    "": 2,
+    "--help": 0,
+    "--version": 0,
+    "check": 0,
+    "check -": 2,  # an empty policy
+    "explain acme": 0,
+    "explain --codes": 0,
+    "init --yes": 2,
+    "init --yes --rest pypi --output -": 0,
+    "log": 0,
+    "status": 1,
+}
+
+
+def _run(line: str, home: Path, **streams: Any) -> subprocess.CompletedProcess[str]:
+    script = f"import os, sys; sys.argv[0] = 'indexguard'; sys.path.insert(0, {str(SOURCE)!r})\n{_AS_NOBODY}\n"
+    return subprocess.run(
+        [sys.executable, "-c", f"{script}from indexguard.cli import main; sys.exit(main())", *line.split()],
+        env=clean_environ(home, LANG="C", LC_ALL="C", PYTHONIOENCODING="ascii", PYTHONUTF8="0"),
+        cwd=home,
+        text=True,
+        check=False,
+        timeout=120,
+        **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams},
+    )
+
+
+# Neither the machine's policy nor the log of root, whoever runs the tests.
+_AS_NOBODY = (
+    "from indexguard.policy import layers; layers.machine_policy_path = lambda *_: os.path.abspath('machine.toml')\n"
+    "from indexguard.cli import init, log; init.machine_policy_path = layers.machine_policy_path\n"
+    "from pathlib import Path; log.log_path = lambda: Path('audit.jsonl').absolute()"
+)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_ascii_terminal_is_enough(line: str, tmp_path: Path) -> None:
+    done = _run(line, tmp_path)
+    assert done.returncode == LINES[line] or line == "status", done.stderr
+    assert (done.stdout + done.stderr).isascii()
+    assert "Traceback" not in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} <= {".rustup"}  # pip asks rustc for its version
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_full_disk_behind_the_output_is_bad_input(line: str, tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = _run(line, tmp_path, stdout=full)
+    is_written = line not in ("", "init --yes", "log")
+    assert done.returncode == (2 if is_written else LINES[line])
+    assert done.stderr.count("cannot write the output: No space left on device") == is_written
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_closed_streams(line: str, tmp_path: Path) -> None:
+    def close() -> None:
+        for number in range(3):
+            os.close(number)
+
+    done = _run(line, tmp_path, stdin=None, stdout=None, stderr=None, preexec_fn=close)
+    assert done.returncode == LINES[line] or line == "status"
+
+
+@pytest.mark.parametrize("line", ["--help", "explain --codes", "init --yes"])
+def test_nobody_reads_either_stream(line: str, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = _run(line, tmp_path, stdout=writer, stderr=writer)
+    finally:
+        os.close(writer)
+    assert done.returncode == 141
+
+
+def test_faults_of_an_argument_name_the_command(shell: Shell) -> None:
+    assert shell("log", "--since", "x").err.splitlines()[-1].startswith("indexguard log: error: argument --since: ")
 
 
 def test_ascii_terminal_shows_everything(tmp_path: Path) -> None:

@@ -42,7 +42,6 @@ def test_configuration_as_pip_reads_it(shell: Shell, python: str, tmp_path: Path
     assert facts.indexes == ("https://****@corp.example/simple", "https://****@a.example/s", "file:///srv")
     assert facts.find_links == ("https://wheels.example/",)
     assert facts.trusted_hosts == ("one.example", "two.example:8443")
-    assert not facts.is_guarded
     assert "hunter2" not in repr(facts)
 
 
@@ -72,6 +71,18 @@ def test_setting_that_pip_refuses(shell: Shell, python: str) -> None:
     problem = ask_pip(python=python).problem
     assert problem is not None
     assert problem.startswith("pip does not start")
+
+
+def test_file_that_is_no_configuration(shell: Shell, python: str, tmp_path: Path) -> None:
+    config = tmp_path / "pip.conf"
+    for text in ("[global]\nindex-url = https://user:hunter2@corp.example/\n[[[", "https://user:hunter2@corp.example/"):
+        config.write_text(text)
+        shell.configure(PIP_CONFIG_FILE=str(config))
+        problem = str(ask_pip(python=python).problem)
+        assert problem.startswith("pip does not start: ")
+        assert str(config) in problem
+        assert "hunter2" not in problem
+        assert "\n" not in problem
 
 
 def test_interpreter_without_pip(shell: Shell, tmp_path: Path) -> None:

@@ -99,13 +99,34 @@ def test_policy_that_stops_pip(guarded: Guarded) -> None:
     assert done.stdout.startswith("guarded, and stopped: pip ")
     assert "policy-invalid" in done.stdout
     report = json.loads(guarded.status("--json", INDEXGUARD_POLICY=str(policy)).stdout)
-    assert (report["guarded"], report["policy_fault"]["code"]) == (True, "policy-invalid")
+    assert (report["guarded"], report["built_in_rule"]) == (True, None)
+    (fault,) = report["policy_faults"]
+    assert (fault["file"], fault["code"]) == (str(policy), "policy-invalid")
+    assert done.stdout.count("found 7") == 1
+    assert f"  environment  policy-invalid  {policy}\n" in done.stdout
+    assert "  machine      " in done.stdout
+
+
+def test_no_usable_home(guarded: Guarded) -> None:
+    # pip itself goes without its cache then; `relative` is what a user without a home gets from `~`.
+    for environ in ({"PIP_CACHE_DIR": "relative"}, {"HOME": "relative"}):
+        done = guarded.status(**environ)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("guarded: ")
+    assert [path for path in guarded.home.rglob("*") if "pip" in path.parts] == []  # no cache
+
+
+def test_start_up_file_that_prints(guarded: Guarded) -> None:
+    (guarded.pth.parent / "a.pth").write_text("import sys; print('hello')\n")
+    done = guarded.status("--json")
+    assert done.stdout.startswith("hello\n")
+    assert json.loads(done.stdout[done.stdout.index("{") :])["guarded"] is True
 
 
 def test_layers_are_listed(shell: Shell) -> None:
     machine = shell.policy('version = 1\n[indexes.pypi]\nurl = "pypi"\npackages = ["*"]\n', "machine")
     answer = shell("status")
-    assert answer.code == 1  # the interpreter of the tests is not guarded
+    assert answer.code in (0, 1)  # the interpreter of the tests may be guarded
     assert "  machine      enforce, sha256 " in answer.out
     assert str(machine) in answer.out
     assert "built-in rule: not in force" in answer.out

@@ -5,9 +5,8 @@ It never imports ``indexguard.inpip``; what must be known of pip it asks a child
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from .. import __version__
 from ..errors import GuardError
@@ -27,6 +26,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     :param argv: the arguments after the program's name; by default those of the process.
     """
     console = Console.standard()
+    try:
+        code = _run(argv, console)
+        console.flush()
+    except BrokenPipeError:
+        # `indexguard log | head`: nobody reads on.
+        console.give_up()
+        return _BROKEN_PIPE
+    except OSError as error:
+        # Commands answer for the files that they read and write; what is left is the output: a full disk.
+        console.give_up()
+        with suppress(OSError):
+            console.note(f"indexguard: cannot write the output: {error.strerror}", RED)
+        return 2
+    return code
+
+
+def _run(argv: Sequence[str] | None, console: Console) -> int:
     parser = make_parser("indexguard", COMMANDS, __version__)
     try:
         arguments = parser.parse_args(argv)
@@ -34,16 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.print_help(console.err)
             return 2
         code: int = arguments.command.run(arguments, console)
-        console.out.flush()
-    except SystemExit as stop:  # argparse: --help, --version, or a fault in the arguments
+    except SystemExit as stop:  # argparse: --help, --version, a fault in the arguments; the demo: a signal
         return stop.code if isinstance(stop.code, int) else 2
     except (GuardError, BadInputError) as error:
         console.note(str(error) if isinstance(error, GuardError) else f"indexguard: {error}", RED)
         return 2
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:
-        # `indexguard log | head`: nobody reads on; keep Python from saying so when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
     return code

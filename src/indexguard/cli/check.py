@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import PolicyError
-from ..policy.layers import find_layers
+from ..policy.layers import survey_layers
+from ..policy.lints import Lint, lint_policy
 from ..policy.model import Layer
-from ..policy.reader import MAX_BYTES, lint_policy, read_policy
+from ..policy.reader import MAX_BYTES, read_policy
 from .console import GREEN, RED, YELLOW, Console
+from .files import explain_os, open_named
 from .parsing import BadInputError, Command
 
 
@@ -27,38 +30,58 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     :raises BadInputError: the file cannot be read.
     """
-    try:
-        layers = find_layers().layers if arguments.file is None else (_read(arguments.file),)
-    except PolicyError as error:
-        if arguments.json:
-            console.json({"policies": [_failed(error)]})
-        else:
-            console.line(f"{error.path}: {error.code}", RED)
-            for fault in error.faults:
-                console.lines(f"  fault  {fault}")
-        return 2
+    layers, faulty = _survey() if arguments.file is None else _check_file(arguments.file)
     checked = [(layer, lint_policy(layer.policy)) for layer in layers]
     if arguments.json:
-        console.json({"policies": [_passed(layer, lints) for layer, lints in checked]})
-    for layer, lints in checked if not arguments.json else ():
+        console.json({"policies": [*map(describe_fault, faulty), *(_passed(layer, lints) for layer, lints in checked)]})
+    else:
+        _print(checked, faulty, console)
+    if faulty:
+        return 2
+    return 1 if any(lints for _, lints in checked) else 0
+
+
+def _survey() -> tuple[Sequence[Layer], Sequence[PolicyError]]:
+    found = survey_layers()
+    return found.layers, found.faults
+
+
+def _check_file(file: str) -> tuple[Sequence[Layer], Sequence[PolicyError]]:
+    try:
+        return (_read(file),), ()
+    except PolicyError as error:
+        return (), (error,)
+
+
+def _print(checked: Sequence[tuple[Layer, list[Lint]]], faulty: Sequence[PolicyError], console: Console) -> None:
+    print_faults(faulty, console)
+    for layer, lints in checked:
         console.line(f"{layer.path}: {_summarise(layer)}", YELLOW if lints else GREEN)
         for lint in lints:
             console.line(f"  lint   {lint}")
-    if not checked and not arguments.json:
+    if not checked and not faulty:
         console.line("no policy file found; `indexguard status` lists the places, `indexguard init` writes one")
-    return 1 if any(lints for _, lints in checked) else 0
+
+
+def print_faults(faulty: Sequence[PolicyError], console: Console) -> None:
+    """Print every fault of the files that cannot be used."""
+    for error in faulty:
+        console.line(f"{error.path}: {error.code}", RED)
+        for fault in error.faults:
+            console.lines(f"  fault  {fault}")
 
 
 def _read(file: str) -> Layer:
     try:
         if file == "-":
+            if sys.stdin is None:
+                raise BadInputError("cannot read standard input: it is closed")
             content = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
-            with Path(file).open("rb") as stream:
+            with open_named(Path(file)) as stream:
                 content = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise BadInputError(f"cannot read {file}: {reason}") from None
+    except OSError as error:
+        raise BadInputError(f"cannot read {file}: {explain_os(error)}") from None
     shown = "standard input" if file == "-" else file
     return Layer("file", shown, hashlib.sha256(content).hexdigest(), read_policy(content, shown))
 
@@ -69,7 +92,7 @@ def _summarise(layer: Layer) -> str:
     return f"no faults; mode {layer.policy.mode}, {counted}"
 
 
-def _passed(layer: Layer, lints: list[Any]) -> dict[str, Any]:
+def _passed(layer: Layer, lints: list[Lint]) -> dict[str, Any]:
     return {
         "file": layer.path,
         "layer": layer.kind,
@@ -81,7 +104,8 @@ def _passed(layer: Layer, lints: list[Any]) -> dict[str, Any]:
     }
 
 
-def _failed(error: PolicyError) -> dict[str, Any]:
+def describe_fault(error: PolicyError) -> dict[str, Any]:
+    """Return a file that cannot be used, and why, for a machine."""
     faults = [{"key": fault.key, "message": fault.message, "suggestion": fault.suggestion} for fault in error.faults]
     return {"file": error.path, "code": error.code, "faults": faults, "lints": []}
 

@@ -26,12 +26,21 @@ class Console:
 
     @classmethod
     def standard(cls) -> Console:
-        """Return the process's own streams, made unable to fail on a character that they cannot encode."""
-        for stream in (sys.stdout, sys.stderr):
-            reconfigure = getattr(stream, "reconfigure", None)
-            if reconfigure is not None:
-                reconfigure(errors="backslashreplace")
-        return cls(sys.stdout, sys.stderr)
+        """Return the process's own streams, made unable to fail on a character that they cannot encode.
+
+        One that the caller has closed (``>&-``) takes everything and shows nothing.
+        """
+        return cls(_prepare(sys.stdout), _prepare(sys.stderr))
+
+    def flush(self) -> None:
+        """Write out what waits; the system may refuse only now."""
+        self.out.flush()
+        self.err.flush()
+
+    def give_up(self) -> None:
+        """Keep Python from complaining of streams that cannot be written when it closes them at its end."""
+        _give_up(self.out)
+        _give_up(self.err)
 
     def line(self, text: str = "", style: str | None = None) -> None:
         """Print one line of the answer."""
@@ -50,6 +59,22 @@ class Console:
     def json(self, value: Any, *, indent: int | None = 2) -> None:
         """Print a value for a machine; without ``indent`` it is one line."""
         print(json.dumps(value, indent=indent, separators=None if indent else (",", ":")), file=self.out)
+
+
+def _prepare(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return open(os.devnull, "w", encoding="utf-8")  # as long as the process
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _give_up(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _print(stream: TextIO, text: str, style: str | None) -> None:

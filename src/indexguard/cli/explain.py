@@ -11,7 +11,7 @@ from typing import Any
 from ..decision import Authority, Finding, Verdict
 from ..errors import CODES
 from ..patterns import Name, is_in_range, normalise_name, parse_pattern
-from ..policy.identity import Location
+from ..policy.identity import Location, redact
 from ..policy.layers import find_layers
 from ..policy.model import Layer, Policy, Rule
 from .codes import table
@@ -35,9 +35,9 @@ def add_options(group: argparse._ArgumentGroup) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Explain one name; 1 if no index is asked for it, or the version is not allowed.
+    """Explain one name; 1 if no index is asked for it, or the version is not allowed; 2 if nobody knows the indexes.
 
-    :raises BadInputError: NAME is no project name, or missing.
+    :raises BadInputError: NAME is no project name, or missing; an index that is no URL.
     :raises PolicyError: a layer cannot be read.
     """
     if arguments.codes:
@@ -51,15 +51,18 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     layers = found.layers
     if facts.pypi is not None:
         layers = tuple(replace(layer, policy=layer.policy.resolve_pypi(facts.pypi)) for layer in layers)
-    urls = facts.indexes if arguments.index is None else tuple(arguments.index)
+    urls = facts.indexes if arguments.index is None else tuple(map(_read_url, arguments.index))
+    is_known = arguments.index is not None or facts.problem is None
     explanation = Explanation.of(name, layers, facts, urls, arguments.version, built_in=found.builtin_rule_applies)
     if facts.problem is not None:
         console.note(f"what pip is configured with is not known: {facts.problem}", YELLOW)
     if arguments.json:
-        console.json(explanation.as_json())
+        console.json(explanation.as_json(is_known=is_known))
     else:
-        _print(explanation, console)
-    return 0 if explanation.is_allowed else 1
+        _print(explanation, console, is_known=is_known)
+    if not explanation.is_allowed:
+        return 1
+    return 0 if is_known else 2
 
 
 @dataclass(frozen=True)
@@ -137,13 +140,16 @@ class Explanation:
         refused = any(layer.enforces for layer, _ in self.refused_versions)
         return not refused and (not self.asked or any(place.is_asked for place in self.asked))
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the explanation for a machine."""
+    def as_json(self, *, is_known: bool = True) -> dict[str, Any]:
+        """Return the explanation for a machine.
+
+        :param is_known: whether the indexes are; without them nothing is allowed for certain.
+        """
         refused = [layer for layer, _ in self.refused_versions]
         return {
             "name": self.name,
             "version": self.version,
-            "allowed": self.is_allowed,
+            "allowed": self.is_allowed if is_known or not self.is_allowed else None,
             "built_in_rule": self.built_in,
             "layers": [
                 {
@@ -199,6 +205,12 @@ def _is_trusted(place: Location, facts: PipFacts) -> bool:
     return any(trusted.lower() in (place.host, f"{place.host}:{place.port}") for trusted in facts.trusted_hosts)
 
 
+def _read_url(text: str) -> str:
+    if text != "pypi" and "://" not in text and not text.startswith("file:"):
+        raise BadInputError(f"--index {redact(text)!r} is not a URL")
+    return text
+
+
 def _read_name(text: str | None) -> Name:
     if text is None:
         raise BadInputError("give a project name, or --code or --codes")
@@ -219,7 +231,7 @@ def _explain_code(name: str, console: Console) -> int:
     return 0
 
 
-def _print(explanation: Explanation, console: Console) -> None:
+def _print(explanation: Explanation, console: Console, *, is_known: bool) -> None:
     console.line(explanation.name, BOLD)
     if explanation.built_in:
         console.line(f"no policy decides names here, so the built-in rule holds: {_BUILT_IN}")
@@ -234,8 +246,18 @@ def _print(explanation: Explanation, console: Console) -> None:
             console.line(f"index-not-configured: pip has no index {_urls(finding.layer.policy, finding.rule)}", YELLOW)
     version = "" if explanation.version is None else f" {explanation.version}"
     shown = [place.shown for place in explanation.asked if place.is_asked]
-    if explanation.is_allowed:
-        source = " or ".join(shown) or "the indexes above"
+    if explanation.is_allowed and not is_known:
+        console.line(
+            f"whether {explanation.name}{version} may be installed depends on the indexes: give them with --index",
+            YELLOW,
+        )
+    elif explanation.is_allowed and not explanation.asked:
+        console.line(
+            f"pip is configured with no index, so {explanation.name}{version} can only come from local files or a URL",
+            YELLOW,
+        )
+    elif explanation.is_allowed:
+        source = " or ".join(shown)
         remote = [place for place in explanation.asked if place.is_asked and not place.is_local]
         only_one = ", if only one of them offers it" if explanation.built_in and len(remote) > 1 else ""
         console.line(f"{explanation.name}{version} may come from {source}{only_one}", GREEN)

@@ -20,8 +20,15 @@ from pathlib import Path
 from ..errors import escape
 from ..patterns import Name, Pattern, normalise_name, parse_pattern
 from ..policy.identity import PYPI, Location
-from ..policy.layers import interpreter_policy_path, machine_policy_path, user_policy_path
-from ..policy.reader import lint_policy, read_policy
+from ..policy.layers import (
+    VARIABLE,
+    interpreter_policy_path,
+    machine_policy_path,
+    survey_layers,
+    user_policy_path,
+)
+from ..policy.lints import lint_policy
+from ..policy.reader import read_policy
 from .console import GREEN, YELLOW, Console
 from .parsing import BadInputError, Command
 from .pip_facts import Listing, PipFacts, ask_pip
@@ -52,12 +59,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     :raises BadInputError: nothing can be written: the file is there, no index is configured, no name is claimed.
     """
     path = _output(arguments)
-    if not arguments.yes and not sys.stdin.isatty():
+    if not arguments.yes and not (sys.stdin is not None and sys.stdin.isatty()):
         raise BadInputError("there is no terminal to ask on; with --yes nothing is asked")
     facts = ask_pip()
     if facts.problem is not None:
         raise BadInputError(f"what pip is configured with is not known: {facts.problem}")
     indexes = _name_indexes(facts, console)
+    if len(indexes) == 1 and (arguments.claim or arguments.rest is None):
+        raise BadInputError(_explain_single(indexes[0], arguments))
     rest = _choose_rest(indexes, arguments, console)
     internal = [index for index in indexes if index != rest]
     claims = _read_claims(arguments.claim, internal)
@@ -176,7 +185,7 @@ def _choose_rest(indexes: Sequence[Configured], arguments: argparse.Namespace, c
     if arguments.rest is not None:
         return _find(indexes, arguments.rest)
     for index in indexes:
-        if len(indexes) == 1 or index.place == PYPI:
+        if index.place == PYPI:
             return index
     names = ", ".join(index.name for index in indexes)
     if arguments.yes:
@@ -194,6 +203,27 @@ def _choose_rest(indexes: Sequence[Configured], arguments: argparse.Namespace, c
             console.note(str(error))
 
 
+def _explain_single(index: Configured, arguments: argparse.Namespace) -> str:
+    """Say why one index makes no policy: it would refuse every other one, and nobody asked for that."""
+    what = "nothing to claim names for" if arguments.claim else "nothing to decide"
+    return "\n".join(
+        [
+            f"pip is configured with one index, {index.place}, so there is {what}; nothing was written",
+            "    if you have an internal index: configure pip with both (index-url and extra-index-url), then run this again",
+            f"    to refuse every other index from now on: {_command(arguments, '--rest', index.name)}",
+        ]
+    )
+
+
+def _command(arguments: argparse.Namespace, *more: str) -> str:
+    """Return the same command with something added, without its claims."""
+    command = ["indexguard", "init", *(["--yes"] if arguments.yes else [])]
+    for option, value in (("--rest", arguments.rest), ("--output", arguments.output)):
+        command += [option, value] if value is not None and option not in more else []
+    command += ["--force"] if arguments.force else []
+    return " ".join(map(shlex.quote, [*command, *more]))
+
+
 def _find(indexes: Sequence[Configured], name: str) -> Configured:
     for index in indexes:
         if index.name == name:
@@ -208,8 +238,6 @@ def _read_claims(texts: Sequence[str], internal: Sequence[Configured]) -> dict[s
     claims: dict[str, Claims] = {}
     for text in texts:
         prefix, mark, name = text.rpartition("=")
-        if not internal:
-            raise BadInputError("there is nothing to claim: pip is configured with a single index")
         if not mark and len(internal) > 1:
             names = ", ".join(index.name for index in internal)
             raise BadInputError(f"say for which index {text!r} is claimed, as INDEX={text}; INDEX is one of {names}")
@@ -301,21 +329,15 @@ def _reason(listing: Listing) -> str:
 
 def _explain_silence(silent: Sequence[tuple[Configured, str]], arguments: argparse.Namespace, *, several: bool) -> str:
     """Say why nothing is written, and the command that would write it: the same one with what is missing."""
-    command = ["indexguard", "init", "--yes"]
-    for option, value in (("--rest", arguments.rest), ("--output", arguments.output)):
-        command += [option, value] if value is not None else []
-    command += ["--force"] if arguments.force else []
-    for claim in arguments.claim:
-        command += ["--claim", claim]
-    for index, _ in silent:
-        command += ["--claim", f"{index.name}=YOUR-PREFIX" if several else "YOUR-PREFIX"]
+    claims = [*arguments.claim, *(f"{index.name}=YOUR-PREFIX" if several else "YOUR-PREFIX" for index, _ in silent)]
+    options = [text for claim in claims for text in ("--claim", claim)]
     lines = [f"    {index.place}: {reason}" for index, reason in silent]
     return "\n".join(
         [
             "which names are internal cannot be told from the indexes, and a policy that guesses would be wrong:",
             *lines,
             "    say it, once for each name or prefix (acme stands for acme and acme-*):",
-            f"        {' '.join(map(shlex.quote, command))}",
+            f"        {_command(arguments, *options)}",
         ]
     )
 
@@ -402,15 +424,36 @@ def _finish(text: str, path: Path | None, arguments: argparse.Namespace, console
         return
     if not arguments.yes:
         console.note(text)
-        if _ask(f"Write {path}? [Y/n]", console).lower() not in ("", "y", "yes"):
-            console.note("nothing was written")
-            return
+        if _ask(f"Write {path}? {_reach(path)} [Y/n]", console).lower() not in ("", "y", "yes"):
+            raise BadInputError("nothing was written")
     _write(path, content, force=arguments.force)
     console.line(f"wrote {path}", GREEN)
+    console.note(f"  {_reach(path)}")
     for lint in lint_policy(policy):
         console.note(f"  lint   {lint}")
-    if str(path) not in (machine_policy_path(), interpreter_policy_path(), user_policy_path()):
-        console.note(f"  it counts where INDEXGUARD_POLICY={shlex.quote(str(path.absolute()))} is set")
+    _note_distrust(path, console)
+
+
+def _reach(path: Path) -> str:
+    """Say for which pips the file counts."""
+    places = {
+        machine_policy_path(): "every guarded pip of this machine",
+        interpreter_policy_path(): f"every guarded pip of {sys.base_prefix} and its virtual environments",
+        user_policy_path(): "every guarded pip of this user",
+    }
+    if str(path.absolute()) in places:
+        return f"It counts for {places[str(path.absolute())]}."
+    return f"It counts where INDEXGUARD_POLICY={shlex.quote(str(path.absolute()))} is set."
+
+
+def _note_distrust(path: Path, console: Console) -> None:
+    """Warn of a place in which pip would refuse the file: others may write there."""
+    faults = survey_layers({VARIABLE: str(path.absolute())}).faults
+    for error in faults:
+        if error.path == str(path.absolute()):
+            for fault in error.faults:
+                console.note(f"  pip will stop at it: {fault}", YELLOW)
+            return
 
 
 def _write(path: Path, content: bytes, *, force: bool) -> None:
@@ -461,9 +504,11 @@ COMMAND = Command(
     description=(
         "Writes a policy from pip's configuration: the internal index gets the names that you claim for it, the\n"
         "public one all others. Without --claim the names are asked for on a terminal; with --yes they are those\n"
-        "that the internal index lists, and if it lists none, nothing is written and exit code 2 says what to add.\n"
+        "that the internal index lists. If that gives no answer, or pip is configured with one index only,\n"
+        "nothing is written, and the message says what to add.\n"
         "\n"
-        "Without --output: /etc/indexguard/policy.toml for root (on Linux), else the user's own policy."
+        "Without --output root writes the machine's policy (on Linux /etc/indexguard/policy.toml), which counts\n"
+        "for every guarded pip of the machine; everybody else their own."
     ),
     example="indexguard init --yes --claim acme --claim billing-models",
     usage="[-h] [--yes] [--claim [INDEX=]NAME] [--rest INDEX] [--output PATH] [--force]",

@@ -15,6 +15,7 @@ from ..audit.writer import log_path
 from ..errors import CODES
 from ..patterns import normalise_name
 from .console import GREEN, RED, YELLOW, Console
+from .files import MissingFileError, explain_os, open_named
 from .parsing import BadInputError, Command
 
 _AGO = re.compile(r"(\d{1,6})([smhdw])")
@@ -38,17 +39,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     :raises BadInputError: the log cannot be read.
     """
     path: Path = arguments.file or log_path()
+    if arguments.file is None and not path.is_absolute():
+        console.note("nothing was recorded: this user has no home folder, and so no audit log")
+        return 0
     try:
-        with path.open("rb") as file:
+        with open_named(path, "the audit log") as file:
             reader = EventReader(_bounded_lines(file))
             found = deque((event for event in reader if _matches(event, arguments)), maxlen=arguments.last)
-    except FileNotFoundError:
+    except MissingFileError:
         if arguments.file is not None:
-            raise BadInputError(f"there is no file {path}") from None
+            raise
         console.note(f"nothing was recorded: there is no audit log {path}")
         return 0
     except OSError as error:
-        raise BadInputError(f"cannot read the audit log {path}: {error.strerror}") from None
+        raise BadInputError(f"cannot read the audit log {path}: {explain_os(error)}") from None
     for event in found:
         if arguments.json:
             console.json(event, indent=None)
@@ -65,8 +69,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 def describe(event: dict[str, Any]) -> str:
     """Return an event as one line. Fields that are missing or of another type are left out."""
     parts = [event["time"], event["event"], _text(event, "code"), _text(event, "name"), _versions(event)]
-    if event.get("files"):
-        parts.append(f"({event['files']} file{'' if event['files'] == 1 else 's'})")
+    files = event.get("files")
+    if isinstance(files, int) and files > 0:
+        parts.append("(1 file)" if files == 1 else f"({files} files)")
     asked, answered = _text(event, "index_asked"), _text(event, "index_answered")
     if asked or answered:
         parts.append(
@@ -75,8 +80,8 @@ def describe(event: dict[str, Any]) -> str:
         )
     rule = event.get("rule")
     if isinstance(rule, dict):
-        parts.append(f"by {_text(rule, 'file')}" + (f" {rule['key']}" if rule.get("key") else ""))
-    if event.get("message"):
+        parts.append(f"by {_text(rule, 'file')} {_text(rule, 'key')}".rstrip())
+    if _text(event, "message"):
         parts.append(f"- {event['message']}")
     return "  ".join(part for part in parts if part)
 
@@ -85,9 +90,9 @@ def _versions(event: dict[str, Any]) -> str:
     versions = event.get("versions")
     if not isinstance(versions, list) or not versions:
         return ""
-    more = event.get("more_versions") or 0
+    more = event.get("more_versions")
     shown = 5
-    left_out = len(versions) - shown + more
+    left_out = len(versions) - shown + (more if isinstance(more, int) else 0)
     return ", ".join(map(str, versions[:shown])) + (f" and {left_out} more" if left_out > 0 else "")
 
 
@@ -114,7 +119,7 @@ def _bounded_lines(file: BinaryIO) -> Iterator[bytes]:
 def _count(text: str) -> int:
     number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1")
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to 999999999")
     return number
 
 

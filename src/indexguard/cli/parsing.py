@@ -56,7 +56,7 @@ def make_parser(prog: str, commands: tuple[Command, ...], version: str) -> argpa
     )
     _be_plain(parser)
     _add_common(parser.add_argument_group("options"), version=f"{prog} {version}")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command_name")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command_name", prog=prog)
     for command in commands:
         subparser = subparsers.add_parser(
             command.name,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..audit.redaction import redact_text
 from ..policy.identity import PYPI, Location, find_location, redact
 
 _PROBE = Path(__file__).resolve().parent.parent / "inpip" / "probe.py"
@@ -76,20 +77,22 @@ def ask_pip(listings: Sequence[int] = (), python: str = sys.executable) -> PipFa
     arguments = [python, str(_PROBE), *map(str, listings)]
     try:
         done = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=False)
-        told = json.loads(done.stdout)
+        # The last line: what a start-up file of the environment prints comes before it.
+        told = json.loads(done.stdout.strip().rpartition(b"\n")[2])
     except subprocess.TimeoutExpired:
         return PipFacts(f"pip did not answer within {_TIMEOUT} seconds")
     except OSError as error:
         return PipFacts(f"{python} cannot be started: {error.strerror}")
     except ValueError:
-        last = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        return PipFacts(f"pip does not start: {redact(last[-1]) if last else f'exit code {done.returncode}'}")
-    return _read(told)
+        last = redact_text(done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2])
+        return PipFacts(f"pip does not start: {last or f'exit code {done.returncode}'}")
+    return _read(told) if isinstance(told, dict) else PipFacts("pip does not start: its start-up files print")
 
 
 def _read(told: Mapping[str, Any]) -> PipFacts:
     own = {key: told[key] for key in ("problem", "pip", "python", "executable") if key in told}
     if told["problem"] is not None:
+        own["problem"] = " ".join(redact_text(told["problem"]).split())
         return PipFacts(**own)
     return PipFacts(
         **own,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from textwrap import indent
 from typing import Any
 
 from ..audit.writer import find_obstacle, log_path
-from ..errors import PolicyError
-from ..policy.layers import LayersFound, find_layers
+from ..policy.layers import LayersFound, survey_layers
+from .check import describe_fault, print_faults
 from .console import GREEN, RED, YELLOW, Console, columns
 from .parsing import Command
 from .pip_facts import PipFacts, ask_pip
@@ -26,22 +27,17 @@ def add_options(group: argparse._ArgumentGroup) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the state; 1 if pip is not guarded, 2 if it is and a policy stops it."""
     facts = ask_pip()
-    found: LayersFound | None = None
-    error: PolicyError | None = None
-    try:
-        found = find_layers()
-    except PolicyError as fault:
-        error = fault
+    found = survey_layers()
     if arguments.json:
-        console.json(_as_json(facts, found, error))
+        console.json(_as_json(facts, found))
     else:
-        _print(facts, found, error, console)
+        _print(facts, found, console)
     if not facts.is_guarded:
         return 1
-    return 2 if error is not None or facts.stopped is not None else 0
+    return 2 if found.faults or facts.stopped is not None else 0
 
 
-def _as_json(facts: PipFacts, found: LayersFound | None, error: PolicyError | None) -> dict[str, Any]:
+def _as_json(facts: PipFacts, found: LayersFound) -> dict[str, Any]:
     path = log_path()
     return {
         "guarded": facts.is_guarded,
@@ -52,31 +48,25 @@ def _as_json(facts: PipFacts, found: LayersFound | None, error: PolicyError | No
         "python": facts.python or None,
         "executable": facts.executable or None,
         "indexes": [facts.show(url) for url in facts.indexes],
-        "places": [] if found is None else [vars(place) for place in found.places],
-        "layers": []
-        if found is None
-        else [
+        "places": [vars(place) for place in found.places],
+        "layers": [
             {"layer": layer.kind, "file": layer.path, "sha256": layer.sha256, "mode": layer.policy.mode}
             for layer in found.layers
         ],
-        "policy_fault": None if error is None else {"code": error.code, "text": str(error)},
-        "built_in_rule": None if found is None else found.builtin_rule_applies,
+        "policy_faults": [describe_fault(error) for error in found.faults],
+        "built_in_rule": None if found.faults else found.builtin_rule_applies,
         "log": {"file": str(path), "obstacle": find_obstacle(path)},
         "not_covered": " ".join(NOT_COVERED),
     }
 
 
-def _print(facts: PipFacts, found: LayersFound | None, error: PolicyError | None, console: Console) -> None:
-    _print_guard(facts, console)
+def _print(facts: PipFacts, found: LayersFound, console: Console) -> None:
+    _print_guard(facts, found, console)
     if facts.problem is None:
         console.line("indexes that pip is configured with:")
         for url in facts.indexes or ("none",):
             console.line(f"  {facts.show(url)}")
-    if error is not None:
-        console.line("policy: pip stops at it", RED)
-        console.lines(f"  {error}")
-    if found is not None:
-        _print_layers(found, console)
+    _print_layers(found, console)
     path = log_path()
     obstacle = find_obstacle(path)
     if obstacle is None:
@@ -87,7 +77,7 @@ def _print(facts: PipFacts, found: LayersFound | None, error: PolicyError | None
     console.line("             " + NOT_COVERED[1])
 
 
-def _print_guard(facts: PipFacts, console: Console) -> None:
+def _print_guard(facts: PipFacts, found: LayersFound, console: Console) -> None:
     if facts.problem is not None:
         console.line(f"not guarded: {facts.problem}", RED)
         return
@@ -101,7 +91,12 @@ def _print_guard(facts: PipFacts, console: Console) -> None:
     if facts.live is not None:
         console.line(f"  by {facts.live}")
     if facts.stopped is not None:
-        console.lines("  " + (facts.stopped["text"] or "").replace("\n", "\n  "))
+        # An error of pip < 22.0 has no code of its own; it stands in the text.
+        text = facts.stopped["text"] or ""
+        code = next((error.code for error in found.faults if error.code in (facts.stopped["code"] or text)), None)
+        console.lines(
+            f"  {code}: nothing can be installed until the faults below are repaired" if code else indent(text, "  ")
+        )
     elif not facts.is_guarded:
         console.line(f"  a pip that starts there does not load indexguard; install it with {facts.executable} -m pip")
 
@@ -116,6 +111,9 @@ def _print_layers(found: LayersFound, console: Console) -> None:
     console.line("policy layers:")
     for line in columns(rows):
         console.line(line)
+    print_faults(found.faults, console)
+    if found.faults:
+        return
     if found.builtin_rule_applies:
         console.line("built-in rule: in force; a name that more than one remote index offers is refused")
     else:

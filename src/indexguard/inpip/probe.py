@@ -8,6 +8,8 @@ Usage: ``python probe.py [NUMBER ...]``; with numbers, the root pages of those c
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -42,14 +44,19 @@ def main(numbers: list[int]) -> dict[str, Any]:
     except ImportError as error:
         facts["problem"] = f"pip {pip.__version__} is not as indexguard knows pip (20.3.4 to 26.3): {error}"
         return facts
+    said = io.StringIO()
     try:
-        command: Any = create_command("install")
-        # As pip would: its option parser reads PIP_* and every pip.conf.
-        options, _ = command.parse_args([])
+        with contextlib.redirect_stderr(said):
+            command: Any = create_command("install")
+            # As pip would: its option parser reads PIP_* and every pip.conf.
+            options, _ = command.parse_args([])
         # As pip itself does where its cache folder is not usable (no home): the probe leaves nothing in it, either.
         options.cache_dir = None
         session = open_session(command, options)
-    except Exception as error:  # noqa: BLE001  # a pip.conf that is none, a certificate file that is not there
+    except SystemExit:  # a pip.conf that is none, a value that it refuses
+        facts["problem"] = f"pip does not start: {said.getvalue()}"
+        return facts
+    except Exception as error:  # noqa: BLE001  # whatever it is, nothing more can be known
         facts["problem"] = f"pip does not start: {type(error).__name__}: {error}"
         return facts
     urls = [] if options.no_index else [options.index_url, *options.extra_index_urls]
