@@ -21,7 +21,6 @@ from indexguard.decision import Finding
 from indexguard.errors import CODES
 from indexguard.policy import reader
 from indexguard.policy.lints import lint_policy
-from indexguard.policy.lints import lint_policy
 from indexguard.policy.model import Layer, Policy, Rule
 from indexguard.policy.reader import read_policy
 from readme_text import ROOT, command, marked, readme, rows, tree_files
