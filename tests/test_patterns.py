@@ -195,4 +195,4 @@ def test_any_file_name_has_a_version_or_none(filename: str, name: str) -> None:
 
 @given(st.text(alphabet="abzABZ019-_.\u0130\u00df", max_size=20))
 def test_normalisation_is_that_of_packaging(name: str) -> None:
-    assert normalise_name(name) == canonicalize_name(name)
+    assert str(normalise_name(name)) == canonicalize_name(name)
