@@ -39,7 +39,8 @@ def activate(root: str) -> None:
         try:
             _runs[root] = _prepare(root)
         except GuardError as error:
-            _failures[root] = error
+            refused = f"pip may not look for packages: {error.refused}"
+            _failures[root] = GuardError(error.code, refused, error.facts, error.hint)
         except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded, and say so clearly
             _failures[root] = _broken(error)
         else:

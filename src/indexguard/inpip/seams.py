@@ -84,7 +84,7 @@ def check_pip(root: str, version: str) -> None:
     if missing:
         raise GuardError(
             "pip-not-understood",
-            f"pip {version} cannot be guarded, so it may not look for packages",
+            f"pip {version} cannot be guarded",
             [("missing", str(seam)) for seam in missing],
         )
 

@@ -103,8 +103,9 @@ def refusal_fields(search: Search, cause: Finding) -> dict[str, Any]:
     for drop in search.drops:
         if drop.finding.enforced:
             versions |= drop.versions
-            if drop.finding.code == cause.code and drop.page is not None:
-                pages.append(drop.page)
+            if drop.page is not None:
+                # The page of the cause comes first; without one, the page of what was dropped tells more than none.
+                pages.insert(0 if drop.finding.code == cause.code else len(pages), drop.page)
     page = pages[0] if pages else None
     return {
         "name": search.name,
