@@ -290,7 +290,7 @@ def _summary(config: pytest.Config) -> list[str]:
     missing = [reason for pip in dict.fromkeys((*new, *legacy)) for reason in pips.pythons_for(pip).missing]
     lines = [
         f"attacks that succeeded unguarded: {counts['attack shown']}",
-        f"refusals by the guard: {counts['refusal']}",
+        f"guarded runs with something refused, dropped or stopped: {counts['refusal']}",
         f"benign passes under the guard: {counts['benign']}",
         f"not applicable: {counts['not applicable']}",
         f"not run, a tool is missing: {counts['missing tool']}",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from integration.pips import Environment
     from integration.scenario import Expected
 
+_REFUSALS = ("refused", "shadowed", "dropped", "redirected", "guard-failed")
+
 
 @pytest.mark.usefixtures("no_policy_here")
 def test_scenario(
@@ -42,7 +44,7 @@ def test_scenario(
         return
     outcome = _run(case, tmp_path / "g", environment, request)
     _check("guarded", guarded, outcome)
-    record_property("refusal", outcome.exit != 0 or any(event["event"] == "shadowed" for event in outcome.events))
+    record_property("refusal", any(event["event"] in _REFUSALS for event in outcome.events))
     record_property("benign", not case.scenario.attack and outcome.exit == 0)
     shutil.rmtree(tmp_path)
 
