@@ -128,11 +128,11 @@ def _is_requested(run: Run, requirement: Any, link: Any) -> bool:
     if link.url in run.requested:
         return True
     parent = requirement.comes_from
-    while parent is not None and not isinstance(parent, str):
-        parent_link = parent.original_link or parent.link
-        place = None if parent_link is None else run.locate(parent_link.url)
-        return bool(place is not None and place.is_local and parent_link.url in run.requested)
-    return False
+    if parent is None or isinstance(parent, str):
+        return False
+    parent_link = parent.original_link or parent.link
+    place = None if parent_link is None else run.locate(parent_link.url)
+    return bool(place is not None and place.is_local and parent_link.url in run.requested)
 
 
 def _check_name(run: Run, requirement: Any, distribution: Any) -> None:
