@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from integration import pips
+from integration import pips, route, route_table
+from integration.playing import environment_of
 from integration.scenario import FOLDER, Scenario, find_scenarios
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--scenarios", metavar="FOLDER", type=Path, default=FOLDER, help="read the scenarios of this folder"
     )
+    group.addoption(
+        "--routes", metavar="FOLDER", type=Path, default=route.FOLDER, help="read the routes of this folder"
+    )
+    group.addoption("--routes-table", metavar="FILE", type=Path, help="write the table of routes for the README there")
     group.addoption("--unguarded-only", action="store_true", help="run only the unguarded half of each scenario")
     group.addoption("--guarded-wheel", metavar="PATH", type=Path, help="the built wheel (default: built from the tree)")
     group.addoption("--roots", action="store_true", help="run test_roots.py too: Debian's own pips, in Debian roots")
@@ -90,21 +95,26 @@ def _chosen(text: str) -> tuple[str, ...]:
     return chosen
 
 
-def chosen_pips(config: pytest.Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the pips for the new and for the legacy resolver."""
+def chosen_pips(
+    config: pytest.Config, default: tuple[str, ...] = pips.CI_PIPS
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the pips for the new and for the legacy resolver.
+
+    :param default: those for the new one, where no option says otherwise.
+    """
     named, legacy = config.getoption("--pips"), config.getoption("--legacy-pips")
     if config.getoption("--all-pips"):
         new = pips.ALL_PIPS
     elif named is not None:
         new = _chosen(named)
     else:
-        return pips.CI_PIPS, pips.CI_LEGACY_PIPS if legacy is None else _chosen(legacy)
+        return default, pips.CI_LEGACY_PIPS if legacy is None else _chosen(legacy)
     return new, new if legacy is None else _chosen(legacy)
 
 
-def cases(config: pytest.Config, scenarios: Iterable[Scenario]) -> list[Case]:
+def cases(config: pytest.Config, scenarios: Iterable[Scenario], default: tuple[str, ...] = pips.CI_PIPS) -> list[Case]:
     """Return every pair of scenario and cell; without --all-pips a scenario runs on one of a pip's two Pythons."""
-    new, legacy = chosen_pips(config)
+    new, legacy = chosen_pips(config, default)
     columns = [(pip, "new") for pip in new] + [(pip, "legacy") for pip in legacy]
     found: list[Case] = []
     for row, scenario in enumerate(scenarios):
@@ -119,9 +129,19 @@ def cases(config: pytest.Config, scenarios: Iterable[Scenario]) -> list[Case]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "case" in metafunc.fixturenames:
+    if "case" not in metafunc.fixturenames:
+        return
+    if metafunc.function.__name__ == "test_route":
+        routes = route.find_routes(metafunc.config.getoption("--routes"))
+        halves = [half for found in routes for half in found.halves]
+        every = [case for case in cases(metafunc.config, halves, pips.CI_ROUTE_PIPS) if _has_resolver(case)]
+    else:
         every = cases(metafunc.config, find_scenarios(metafunc.config.getoption("--scenarios")))
-        metafunc.parametrize("case", every, ids=[case.id for case in every])
+    metafunc.parametrize("case", every, ids=[case.id for case in every])
+
+
+def _has_resolver(case: Case) -> bool:
+    return case.cell.resolver in case.scenario.resolvers
 
 
 @pytest.fixture(scope="session")
@@ -167,7 +187,7 @@ def guard_wheel(session_folder: Path, request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 def plain(case: Case) -> Environment:
-    return pips.plain_environment(case.cell.pip, case.cell.python)
+    return environment_of(case)
 
 
 @pytest.fixture
@@ -175,7 +195,7 @@ def guarded(plain: Environment, session_folder: Path, request: pytest.FixtureReq
     """The same environment with the guard in it; None under --unguarded-only."""
     if request.config.getoption("--unguarded-only"):
         return None
-    folder = session_folder / "guarded" / f"pip-{plain.pip}-python-{plain.python_version}"
+    folder = session_folder / "guarded" / plain.folder.name
     folder.parent.mkdir(exist_ok=True)
     wheel: Path = request.getfixturevalue("guard_wheel")
     return pips.guarded_environment(plain, wheel, folder)
@@ -254,6 +274,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.section("scenarios")
     for line in [*_table(results), *_summary(config)]:
         terminalreporter.write_line(line)
+    path: Path | None = config.getoption("--routes-table")
+    if path is not None:
+        path.write_text(route_table.markdown(route.find_routes(config.getoption("--routes")), results), "utf-8")
+        terminalreporter.write_line(f"the table of routes is in {path}")
 
 
 def _table(results: list[dict[str, Any]]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import hashlib
 import os
 import re
 import shutil
@@ -56,6 +57,9 @@ ALL_PIPS = tuple(_RUNS_ON)
 CI_PIPS = ("20.3.4", "21.3.1", "22.0.4", "23.0.1", "24.0", "25.0.1", "26.3")
 CI_LEGACY_PIPS = ("20.3.4", "26.3")
 """Where CI runs the legacy resolver too."""
+ROUTE_PIPS = ("20.3.4", "21.3.1", "23.0.1", "25.0.1", "26.1.2", "26.2.1", "26.3")
+"""What the table of routes in the README is about."""
+CI_ROUTE_PIPS = ("20.3.4", "23.0.1", "26.1.2", "26.3")
 
 
 def version_key(text: str) -> tuple[int, ...]:
@@ -208,7 +212,7 @@ class Environment:
     def copy_to(self, folder: Path) -> Environment:
         """Return a new environment with the same packages; files that nobody writes in place are hard links."""
         copy = Environment(self.pip, self.python_version, folder)
-        _make_venv(self.python_version, folder)
+        make_venv(self.python_version, folder)
         shutil.copytree(self.site_packages, copy.site_packages, dirs_exist_ok=True, copy_function=_link_or_copy)
         return copy
 
@@ -220,7 +224,11 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _make_venv(python_version: str, folder: Path) -> None:
+def make_venv(python_version: str, folder: Path) -> None:
+    """Make a virtual environment without pip.
+
+    :raises RuntimeError: that Python is not on this machine.
+    """
     interpreter = find_interpreter(python_version)
     if interpreter is None:
         raise RuntimeError(f"Python {python_version} is not on this machine")
@@ -238,7 +246,7 @@ def plain_environment(pip: str, python_version: str) -> Environment:
     with locked(folder.parent / f"{folder.name}.lock"):
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            _make_venv(python_version, folder)
+            make_venv(python_version, folder)
             environment = Environment(pip, python_version, folder)
             with zipfile.ZipFile(pip_wheel(pip)) as wheel:
                 wheel.extractall(environment.site_packages)
@@ -247,6 +255,38 @@ def plain_environment(pip: str, python_version: str) -> Environment:
             subprocess.run(compiling, check=False, capture_output=True)
             (folder / "complete").touch()
     return Environment(pip, python_version, folder)
+
+
+def tool_environment(plain: Environment, tools: tuple[str, ...]) -> Environment:
+    """Return a copy of ``plain`` with ``tools`` from the machine's registry in it, made once per cache folder.
+
+    :param tools: requirements, such as ``pip-tools==7.6.2``.
+    :raises RuntimeError: the registry does not hand them out.
+    """
+    digest = hashlib.sha256(" ".join(tools).encode()).hexdigest()[:12]
+    folder = plain.folder.with_name(f"{plain.folder.name}-{digest}")
+    with locked(folder.with_name(f"{folder.name}.lock")):
+        environment = Environment(plain.pip, plain.python_version, folder)
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            plain.copy_to(folder)
+            # --only-binary: no build of theirs is to run here. The pip under test may not read the machine's indexes.
+            command = [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--only-binary=:all:",
+                *tools,
+                f"pip=={plain.pip}",
+            ]
+            options = [f"--python-version={plain.python_version}", "--target", str(environment.site_packages)]
+            done = subprocess.run([*command, *options, "--upgrade"], capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise RuntimeError(f"{', '.join(tools)} cannot be installed:\n{done.stderr}")
+            (folder / "complete").touch()
+    return environment
 
 
 def guarded_environment(plain: Environment, wheel: Path, folder: Path) -> Environment:

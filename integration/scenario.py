@@ -9,6 +9,14 @@ Every key is read by name and every other key is an error. A text may hold place
 ``{NAME.host}``               its host and port
 ``{sha256:FILENAME@NAME}``    the digest of a file that NAME lists
 ``{cwd}``                     the folder in which pip runs
+
+and, in ``launch`` and commands only:
+
+``{python}``                  the interpreter that has the pip
+``{other}``                   an interpreter of another environment, without pip and without the guard
+``{pip-wheel}``               the wheel of this pip
+``{pip-zipapp}``              this pip as one zip file that Python runs, made as pip.pyz is
+``{pip-bootstrap}``           a script that runs this pip from a zip file, as get-pip.py does
 """
 
 from __future__ import annotations
@@ -28,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOLDER = Path(__file__).with_name("scenarios")
+PIP = ("{python}", "-m", "pip")
+"""How pip is started if a scenario does not say otherwise."""
 RESOLVERS = ("new", "legacy")
 POLICY_STATES = ("regular", "world-writable", "directory", "missing", "relative", "world-writable-folder")
 TOOLS = ("git", "openssl")
@@ -60,6 +70,7 @@ class IndexSpec:
     answers: Mapping[str, str] = field(default_factory=dict)
     transport: str = "http"
     login: str | None = None
+    redirects: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,6 +139,13 @@ class Scenario:
     command: tuple[str, ...]
     before: tuple[tuple[str, ...], ...]
     """pip commands that must succeed first, unguarded and guarded alike."""
+    before_the_guard: tuple[tuple[str, ...], ...]
+    """The same, in an environment without the guard and without a policy."""
+    launch: tuple[str, ...]
+    """What stands before the command."""
+    tools: tuple[str, ...]
+    """What the registry must have put into the environment, such as ``pip-tools==7.6.2``. Then the command is the
+    tool's: nothing is appended to it."""
     configured: tuple[str, ...]
     """Indexes on the command line: the first by --index-url, the others by --extra-index-url."""
     environment: Mapping[str, str]
@@ -137,7 +155,7 @@ class Scenario:
     """The same of Pythons."""
     resolvers: tuple[str, ...]
     site: str
-    """``target``: ``--target`` of a fresh folder; ``own``: an environment of its own."""
+    """``target``: ``--target`` of a fresh folder; ``own``: an environment of its own; ``other``: that of ``{other}``."""
     needs: tuple[str, ...]
     indexes: tuple[IndexSpec, ...]
     folders: Mapping[str, tuple[FileSpec, ...]]
@@ -234,22 +252,42 @@ def read_scenario(name: str, text: str) -> Scenario:
 
     :raises ScenarioError: unknown or missing keys, wrong types, or a scenario that cannot fail.
     """
+    return make_scenario(name, parse(name, text))
+
+
+def parse(name: str, text: str) -> dict[str, Any]:
+    """Return the values of one file.
+
+    :raises ScenarioError: it is not TOML.
+    """
     try:
-        table = _Table(name, tomllib.loads(text))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(f"{name}: {error}") from error
+
+
+def make_scenario(name: str, values: Mapping[str, Any], *, reachable: bool = True) -> Scenario:
+    """Return the scenario that the values of a file mean.
+
+    :param reachable: whether the guard is expected to change anything.
+    :raises ScenarioError: unknown or missing keys, wrong types, or a scenario that cannot fail.
+    """
+    table = _Table(name, values)
     scenario = Scenario(
         name=name,
         description=table.take("description", str),
         attack=table.take("attack", bool),
         command=_command(table, "command"),
         before=tuple(tuple(words) for words in table.take("before", list, [])),
+        before_the_guard=tuple(tuple(words) for words in table.take("before-the-guard", list, [])),
+        launch=table.texts("launch") or PIP,
+        tools=table.texts("tools"),
         configured=table.texts("configured"),
         environment=table.text_map("environment"),
         pip=table.take("pip", str, ""),
         python=table.take("python", str, ""),
         resolvers=table.texts("resolvers") or RESOLVERS,
-        site=table.choice("site", ("target", "own"), "target"),
+        site=table.choice("site", ("target", "own", "other"), "target"),
         needs=table.texts("needs"),
         indexes=tuple(_index(key, item) for key, item in table.tables("indexes")),
         folders={key: _folder(item) for key, item in table.tables("folders")},
@@ -261,7 +299,7 @@ def read_scenario(name: str, text: str) -> Scenario:
         differs=tuple(_difference(f"{name}: differs", item) for item in table.take("differs", list, [])),
     )
     table.end()
-    _check(scenario)
+    _check(scenario, reachable=reachable)
     return scenario
 
 
@@ -272,7 +310,7 @@ def _command(table: _Table, key: str) -> tuple[str, ...]:
     return words
 
 
-def _check(scenario: Scenario) -> None:
+def _check(scenario: Scenario, *, reachable: bool) -> None:
     """Refuse what no run could show to be wrong."""
     names = {index.name for index in scenario.indexes}
     for used in (*scenario.configured, *(file.at for index in scenario.indexes for file in index.files if file.at)):
@@ -287,23 +325,29 @@ def _check(scenario: Scenario) -> None:
     in_range("20.3.4", scenario.pip)
     in_range("3.9", scenario.python)
     told = " ".join(
-        (*scenario.command, *scenario.environment, *scenario.environment.values(), *scenario.files.values())
+        (
+            *scenario.launch,
+            *scenario.command,
+            *scenario.environment,
+            *scenario.environment.values(),
+            *scenario.files.values(),
+        )
     )
     if not scenario.configured and not any(
         word in told.lower() for word in ("index-url", "index_url", "no-index", "no_index")
     ):
         raise ScenarioError(f"{scenario.name}: pip would ask its default index")
     if scenario.attack:
-        _check_attack(scenario)
+        _check_attack(scenario, reachable=reachable)
 
 
-def _check_attack(scenario: Scenario) -> None:
+def _check_attack(scenario: Scenario, *, reachable: bool) -> None:
     shown = scenario.unguarded.installed or scenario.unguarded.says
     if scenario.unguarded.exit != 0 or not shown:
         raise ScenarioError(f"{scenario.name}: an attack must succeed unguarded, and say how that shows")
     guarded = scenario.guarded
     unchanged = guarded.exit == 0 and guarded.installed == scenario.unguarded.installed
-    if unchanged and not (guarded.says or guarded.lacks or guarded.events):
+    if reachable and unchanged and not (guarded.says or guarded.lacks or guarded.events):
         raise ScenarioError(f"{scenario.name}: guarded, the attack would succeed unseen")
 
 
@@ -317,6 +361,7 @@ def _index(name: str, table: _Table) -> IndexSpec:
         answers=answers,
         transport=table.choice("transport", tuple(sorted(TRANSPORTS)), "http"),
         login=table.take("login", str, None),
+        redirects=table.text_map("redirects"),
     )
     for answer in (spec.answer, *answers.values()):
         if not is_answer(answer):

@@ -10,6 +10,8 @@ Answers, per index or per project:
 ``empty``                 a page without files
 ``404`` and other status  that status, with a short HTML body
 ``redirect:URL``          302 to ``URL`` followed by ``NAME/``
+``html:TEXT``             a page with that very text
+``json:TEXT``             the same as PEP 691 JSON, whatever the client accepts
 ``captive``               200 with a login form
 ``captive-redirect``      302 to such a login form
 ``text``                  200 with a content type that is no index page
@@ -53,7 +55,8 @@ TRANSPORTS = frozenset({"http", "refuse", "bad-tls"})
 
 def is_answer(text: str) -> bool:
     """Tell whether ``text`` is one of the answers above."""
-    return text in PLAIN_ANSWERS or text.startswith("redirect:") or (text.isdecimal() and 400 <= int(text) < 600)
+    told = text.startswith(("redirect:", "html:", "json:"))
+    return told or text in PLAIN_ANSWERS or (text.isdecimal() and 400 <= int(text) < 600)
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class ScriptedIndex:
     :param transport: ``http``, ``refuse`` (a closed port) or ``bad-tls`` (a certificate that nobody signed).
     :param certificate: PEM file with key and certificate, for ``bad-tls``.
     :param login: ``user:password`` that every request must carry.
+    :param redirects: URLs by path, for whatever is no project page: 302 to there.
     """
 
     name: str
@@ -99,6 +103,7 @@ class ScriptedIndex:
     transport: str = "http"
     certificate: Path | None = None
     login: str | None = None
+    redirects: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.requests: list[Request] = []
@@ -252,7 +257,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(401, "text/html", "<html>who are you?</html>", {"WWW-Authenticate": 'Basic realm="index"'})
                 return
         parts = path.strip("/").split("/")
-        if parts[0] == "files" and len(parts) == 2:
+        if path in index.redirects:
+            self._send(302, "text/html", "", {"Location": index.redirects[path]})
+        elif parts[0] == "files" and len(parts) == 2:
             self._file(parts[1])
         elif parts[0] == "simple" and len(parts) == 2:
             self._project(normalised(parts[1]))
@@ -279,19 +286,25 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(404, "text/html", "<html>no such project</html>")
         elif answer == "empty":
             self._page(project, [])
+        elif ":" in answer:
+            self._told(project, *answer.split(":", 1))
         elif answer == "captive":
             self._send(200, "text/html", _LOGIN)
         elif answer == "captive-redirect":
             self._send(302, "text/html", "", {"Location": f"{index.origin}/login"})
         elif answer == "text":
             self._send(200, "text/plain", "maintenance")
-        elif answer.startswith("redirect:"):
-            self._send(302, "text/html", "", {"Location": f"{answer.partition(':')[2]}{project}/"})
         elif answer in ("drop", "reset", "hang"):
             self._break_off(answer)
         else:
             headers = {"WWW-Authenticate": 'Basic realm="index"'} if answer == "401" else {}
             self._send(int(answer), "text/html", f"<html>{answer}</html>", headers)
+
+    def _told(self, project: str, kind: str, text: str) -> None:
+        if kind == "redirect":
+            self._send(302, "text/html", "", {"Location": f"{text}{project}/"})
+        else:
+            self._send(200, _JSON if kind == "json" else "text/html; charset=utf-8", text)
 
     def _page(self, project: str, listed: list[Listed]) -> None:
         index = self.server.index

@@ -6,14 +6,18 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import tarfile
+import zipfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from integration import pips
 from integration.dists import Dist, normalised, origin_of_text, origin_of_wheel, write_file, write_project
+from integration.scenario import PIP
 from integration.scripted_index import Listed, ScriptedIndex
 
 if TYPE_CHECKING:
@@ -54,6 +58,58 @@ class Outcome:
         )
 
 
+PLACES = ("python", "other", "pip-wheel", "pip-zipapp", "pip-bootstrap")
+"""Placeholders for ways to start pip."""
+
+
+class Launch:
+    """An environment, and the other ways to start its pip; each is made when it is asked for.
+
+    :param folder: where to make them.
+    """
+
+    def __init__(self, environment: Environment, folder: Path) -> None:
+        self.environment = environment
+        self._folder = folder
+
+    def place(self, key: str) -> str:
+        """Return the path that stands for one of ``PLACES``.
+
+        :raises KeyError: ``key`` is none of them.
+        """
+        made = {
+            "python": lambda: self.environment.python,
+            "other": self._other,
+            "pip-wheel": lambda: pips.pip_wheel(self.environment.pip),
+            "pip-zipapp": self._zipapp,
+            "pip-bootstrap": self._bootstrap,
+        }
+        return str(made[key]())
+
+    def _other(self) -> Path:
+        folder = self._folder / "other"
+        if not folder.exists():
+            pips.make_venv(self.environment.python_version, folder)
+        return folder / "bin" / "python"
+
+    def _zipapp(self) -> Path:
+        path = self._folder / "pip.pyz"
+        shutil.copy(pips.pip_wheel(self.environment.pip), path)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("__main__.py", 'import runpy\nrunpy.run_module("pip", run_name="__main__")\n')
+        return path
+
+    def _bootstrap(self) -> Path:
+        path = self._folder / "bootstrap.py"
+        wheel = str(pips.pip_wheel(self.environment.pip))
+        path.write_text(
+            f"import sys\nsys.path.insert(0, {wheel!r})\n"
+            "from pip._internal.cli.main import main\nsys.exit(main(sys.argv[1:]))\n",
+            encoding="utf-8",
+        )
+        return path
+
+
 class Stage:
     """One half of a scenario, unguarded or guarded, with the indexes running."""
 
@@ -62,6 +118,7 @@ class Stage:
         self.folder = folder
         self.indexes = indexes
         self.cwd = folder / "cwd"
+        self._launch: Launch | None = None
 
     def fill(self, text: str) -> str:
         """Return ``text`` with its placeholders replaced.
@@ -73,6 +130,10 @@ class Stage:
     def _value(self, key: str) -> str:
         if key == "cwd":
             return str(self.cwd)
+        if key in PLACES:
+            if self._launch is None:
+                raise KeyError(key)
+            return self._launch.place(key)
         if key.startswith("sha256:"):
             filename, _, index = key[len("sha256:") :].partition("@")
             dist = self.indexes[index].find_file(filename)
@@ -171,10 +232,12 @@ class Stage:
     def words(self, command: tuple[str, ...], resolver: str) -> list[str]:
         """Return pip's arguments: the scenario's words, the indexes, where to put what comes, the resolver."""
         words = [self.fill(word) for word in command]
+        if self.scenario.tools:
+            return words
         if command[0] in ("install", "download", "wheel", "lock", "index", "list"):
             for number, name in enumerate(self.scenario.configured):
                 words += ["--extra-index-url" if number else "--index-url", self.indexes[name].url]
-        aimed = self.scenario.site == "own" or any(word in _SELF_SUFFICIENT for word in command)
+        aimed = self.scenario.site != "target" or any(word in _SELF_SUFFICIENT for word in command)
         if command[0] == "install" and not aimed:
             words += ["--target", str(self.cwd / "installed")]
         if command[0] in ("download", "wheel"):
@@ -183,22 +246,25 @@ class Stage:
             words.append("--use-deprecated=legacy-resolver")
         return words
 
-    def run(self, environment: Environment, resolver: str) -> Outcome:
+    def run(self, environment: Environment, resolver: str, plain: Environment | None = None) -> Outcome:
         """Run the scenario's commands with one pip and look at what they left.
 
-        :raises RuntimeError: a command of ``before`` fails.
+        :param plain: the same environment without the guard, for what happens before the guard is there.
+        :raises RuntimeError: a command of ``before`` or ``before-the-guard`` fails.
         """
         if self.scenario.site == "own":
             environment = environment.copy_to(self.folder / "environment")
+        unguarded = Launch(plain or environment, self.folder)
+        for command in self.scenario.before_the_guard:
+            self._succeed(unguarded, self.words(command, resolver), guarded=False)
+        self._launch = Launch(environment, self.folder)
         for command in self.scenario.before:
-            done = self._pip(environment, self.words(command, resolver))
-            if done.returncode != 0:
-                raise RuntimeError(f"{shlex.join(command)} failed:\n{done.stdout}{done.stderr}")
+            self._succeed(self._launch, self.words(command, resolver))
         log = self.audit_log()
         seen = log.stat().st_size if log.exists() else 0
         for index in self.indexes.values():
             index.requests.clear()
-        done = self._pip(environment, self.words(self.scenario.command, resolver))
+        done = self._start(self._launch, self.words(self.scenario.command, resolver), self.scenario.launch)
         variables = [f"{key}={value}" for key, value in self.environment().items()]
         return Outcome(
             command=shlex.join(["cd", str(self.cwd)]) + " && " + shlex.join(["env", "-i", *variables, *done.args]),
@@ -214,11 +280,24 @@ class Stage:
             ),
         )
 
-    def _pip(self, environment: Environment, words: list[str]) -> subprocess.CompletedProcess[str]:
+    def _succeed(self, launch: Launch, words: list[str], *, guarded: bool = True) -> None:
+        done = self._start(launch, words, PIP, guarded=guarded)
+        if done.returncode != 0:
+            raise RuntimeError(f"{shlex.join(words)} failed:\n{done.stdout}{done.stderr}")
+
+    def _start(
+        self, launch: Launch, words: list[str], start: tuple[str, ...], *, guarded: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        self._launch = launch
+        variables = self.environment()
+        if not guarded:
+            variables.pop("INDEXGUARD_POLICY", None)
+        if self.scenario.tools:
+            variables["PATH"] = f"{launch.environment.python.parent}:{variables['PATH']}"
         return subprocess.run(
-            [str(environment.python), "-m", "pip", *words],
+            [*map(self.fill, start), *words],
             cwd=self.cwd,
-            env=self.environment(),
+            env=variables,
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -229,8 +308,10 @@ class Stage:
     def _installed(self, environment: Environment) -> dict[str, str]:
         """Return ``ORIGIN VERSION`` by project of all modules installed and of all files downloaded or built."""
         found: dict[str, str] = {}
-        own = self.scenario.site == "own"
-        for path in (environment.site_packages if own else self.cwd / "installed").glob("*.py"):
+        site = {"own": environment.site_packages, "target": self.cwd / "installed"}.get(self.scenario.site)
+        if site is None:
+            site = next((self.folder / "other").glob("lib/python3*/site-packages"), self.cwd / "installed")
+        for path in site.glob("*.py"):
             text = path.read_text(encoding="utf-8")
             if text.startswith("ORIGIN = "):
                 found[normalised(path.stem)] = origin_of_text(text)
@@ -301,6 +382,7 @@ def staged(scenario: Scenario, folder: Path, certificate: Path | None) -> Iterat
             index.listed.extend(_listed(file, stage) for file in spec.files)
             index.answer = stage.fill(spec.answer)
             index.answers = {name: stage.fill(answer) for name, answer in spec.answers.items()}
+            index.redirects = {path: stage.fill(url) for path, url in spec.redirects.items()}
             for file in spec.files:
                 if file.at is not None:
                     indexes[file.at].kept.append(filled(file.dist, stage.fill))
