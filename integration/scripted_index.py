@@ -2,6 +2,7 @@
 
 Every index is a threading HTTP server on a free port of 127.0.0.1. It answers ``/simple/NAME/`` with a page (PEP 503
 HTML, or PEP 691 JSON where asked for and enabled), ``/files/FILENAME`` with the file, and remembers what it was asked.
+A test may have itself called at each request, to change the world while pip waits for the answer.
 
 Answers, per index or per project:
 
@@ -40,7 +41,7 @@ from typing_extensions import Self
 from integration.dists import Dist, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -93,6 +94,8 @@ class ScriptedIndex:
     :param certificate: PEM file with key and certificate, for ``bad-tls``.
     :param login: ``user:password`` that every request must carry.
     :param redirects: URLs by path, for whatever is no project page: 302 to there.
+    :param file_headers: what is sent with each file, such as a Cache-Control.
+    :param on_request: called in the thread of each request, after it was noted and before it is answered.
     """
 
     name: str
@@ -104,6 +107,8 @@ class ScriptedIndex:
     certificate: Path | None = None
     login: str | None = None
     redirects: Mapping[str, str] = field(default_factory=dict)
+    file_headers: Mapping[str, str] = field(default_factory=dict)
+    on_request: Callable[[Request], None] | None = None
 
     def __post_init__(self) -> None:
         self.requests: list[Request] = []
@@ -250,7 +255,10 @@ class _Handler(BaseHTTPRequestHandler):
         index = self.server.index
         path = unquote(urlsplit(self.path).path)
         authorization = self.headers.get("Authorization")
-        index.requests.append(Request(self.command, path, authorization is not None))
+        request = Request(self.command, path, authorization is not None)
+        index.requests.append(request)
+        if index.on_request is not None:
+            index.on_request(request)
         if index.login is not None:
             expected = "Basic " + base64.b64encode(index.login.encode()).decode()
             if authorization != expected:
@@ -273,7 +281,7 @@ class _Handler(BaseHTTPRequestHandler):
         if dist is None:
             self._send(404, "text/html", "<html>no such file</html>")
         else:
-            self._send(200, "application/octet-stream", dist.content)
+            self._send(200, "application/octet-stream", dist.content, self.server.index.file_headers)
 
     def _project(self, project: str) -> None:
         index = self.server.index
