@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from indexguard.decision import PASS, Authority, Finding, Settings, Verdict, sift_ambiguous
 from indexguard.patterns import Name, Pattern, normalise_name, parse_range
-from indexguard.policy.identity import PYPI, Location, parse_location
+from indexguard.policy.identity import PYPI, Location, find_reference, parse_location
 from indexguard.policy.model import Layer, Policy, Rule
 from indexguard.policy.reader import read_policy
 from strategies import (
@@ -274,7 +274,7 @@ BLOCK = 'local = "block"\n'
         ("acme-core", BLOCK + STORY, True, True, ["local-path"]),
         ("requests", BLOCK + STORY, True, True, ["local-path"]),
         ("requests", BLOCK + STORY, True, False, []),
-        ("requests", BLOCK + STORY, False, True, ["direct-url"]),
+        ("requests", BLOCK + STORY, False, True, ["local-path"]),
         # A policy without [indexes] has no opinion on names, but on references.
         ("acme-core", "", True, False, []),
         ("acme-core", "", True, True, []),
@@ -283,11 +283,89 @@ BLOCK = 'local = "block"\n'
     ],
 )
 def test_direct_references(name: str, text: str, *, requested: bool, local: bool, found: list[str]) -> None:
-    assert codes(authority(name, text).direct(requested=requested, local=local)) == found
+    place = LOCAL if local else STRANGER
+    assert codes(authority(name, text).direct(place, requested=requested)) == found
+    if not local:
+        assert codes(authority(name, text).direct(None, requested=requested)) == found
+
+
+WHEELS = "https://wheels.corp.example/wheels/"
+REFERENCES = f"""
+[direct-urls]
+allow = ["{WHEELS}", "git+https://git.corp.example/team/", "file:///srv/wheels/"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "covered"),
+    [
+        (f"{WHEELS}x.whl", True),
+        ("HTTPS://user:pw@Wheels.corp.example:443//%77heels/./a/../x.whl?q=1#egg=x", True),
+        ("https://wheels.corp.example/wheels", True),
+        ("https://wheels.corp.example/wheels-evil/x.whl", False),
+        ("https://wheels.corp.example/wheels/../x.whl", False),
+        ("https://wheels.corp.example/", False),
+        ("http://wheels.corp.example/wheels/x.whl", False),
+        ("https://wheels.corp.example:8443/wheels/x.whl", False),
+        ("https://wheels.corp.example\\@evil.example/wheels/x.whl", False),
+        ("https://wheels.corp.example/wheels%2Fx.whl", False),
+        ("git+https://git.corp.example/team/repo@v1.0#egg=x", True),
+        ("git+https://git.corp.example/team/repo@feature/a", True),
+        ("GIT+HTTPS://git.corp.example/team/repo", True),
+        ("git+https://git.corp.example/evil@/team/repo", False),
+        ("git+https://git.corp.example/team/../evil@v1", False),
+        ("git+http://git.corp.example/team/repo", False),
+        ("https://git.corp.example/team/repo/x.whl", False),
+        ("hg+https://git.corp.example/team/repo", False),
+        ("git+https://git.corp.example@evil.example/team/repo", False),
+        ("file:///srv/wheels/x.whl", True),
+        ("file://localhost/srv/wheels/x.whl", True),
+    ],
+)
+def test_a_prefix_lets_references_pass(url: str, *, covered: bool) -> None:
+    of_name = authority("acme-core", REFERENCES + STORY)
+    verdict = of_name.direct(find_reference(url), requested=True)
+    assert codes(verdict) == ([] if covered else ["direct-url"])
+    # Whoever brings it, and by a lock file too.
+    assert codes(of_name.direct(find_reference(url), requested=False)) == codes(verdict)
+    assert codes(of_name.locked(find_reference(url), "1.0")) == ([] if covered else ["locked-link"])
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "requested", "key"),
+    [
+        ('direct-urls.requested = "block"\n', "requests", True, "direct-urls.requested"),
+        ('direct-urls.requested = "block"\n', "acme-core", True, "direct-urls.requested"),
+        ('direct-urls.requested = "block"\n', "requests", False, "direct-urls.transitive"),
+        ('direct-urls.transitive = "allow"\n', "requests", False, None),
+        ('direct-urls.transitive = "allow"\n', "acme-core", False, ""),
+        ("", "acme-core", True, ""),
+        ("", "acme-core", False, "direct-urls.transitive"),
+    ],
+)
+def test_the_key_that_decides_a_reference(text: str, name: str, *, requested: bool, key: str | None) -> None:
+    findings = authority(name, text + STORY).direct(STRANGER, requested=requested).findings
+    assert [finding.key for finding in findings] == ([] if key is None else [key])
+    # A local file is requested or brought, too; no claim stands against it.
+    local = authority(name, text + STORY).direct(LOCAL, requested=requested)
+    assert (local == PASS) == (requested or "transitive" in text)
+
+
+def test_a_prefix_does_not_unblock_local_files() -> None:
+    found = authority("acme-core", BLOCK + REFERENCES + STORY).direct(
+        find_reference("file:///srv/wheels/x"), requested=True
+    )
+    assert codes(found) == ["local-path"]
+
+
+def test_a_lock_that_takes_what_no_reference_may() -> None:
+    of_name = authority("requests", 'direct-urls.requested = "block"\n' + STORY)
+    assert codes(of_name.locked(STRANGER, "1.0")) == ["locked-link"]
+    assert codes(of_name.locked(page(PYPI, "x.whl"), "1.0")) == []
 
 
 def test_the_rule_of_a_direct_reference_is_shown() -> None:
-    (finding,) = authority("acme-core").direct(requested=True, local=False).findings
+    (finding,) = authority("acme-core").direct(STRANGER, requested=True).findings
     assert finding.rule is not None
     assert (finding.rule.key, finding.layer) == ("indexes.corp.namespaces[0]", read())
 
@@ -438,7 +516,7 @@ def judge(found: Sequence[Layer], offer: Offer) -> dict[str, Verdict]:
         "ask": ask,
         "file": Verdict((*ask.findings, *answer.findings, *file.findings)),
         "configured": of_name.configured([place for place in [offer.asked] if place is not None]),
-        "direct": of_name.direct(requested=offer.requested, local=offer.local),
+        "direct": of_name.direct(LOCAL if offer.local else offer.file, requested=offer.requested),
         "local": of_name.local_file(),
         "locked": of_name.locked(LOCAL if offer.local else offer.file, offer.version),
     }

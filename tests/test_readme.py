@@ -90,7 +90,7 @@ def test_policy_example_shows_every_key_but_the_defaults() -> None:
 
 
 TABLES = {"": "_FILE", "indexes.N": "_INDEX", "entry": "_ENTRY", "merge": "_MERGE", "shadow": "_SHADOW"}
-TABLES["defaults"] = "_DEFAULTS"
+TABLES |= {"direct-urls": "_DIRECT_URLS", "defaults": "_DEFAULTS"}
 
 
 def keys_of(table_name: str) -> Any:
@@ -107,7 +107,7 @@ def test_table_of_keys_is_what_the_reader_reads() -> None:
     for name in TABLES:
         read |= {f"{name}.{key}".lstrip(".") for key in keys_of(name).known}
     # A table's own key is told by the keys in it.
-    tables = {"indexes", "merge", "shadow", "defaults"}
+    tables = {"indexes", "merge", "shadow", "direct-urls", "defaults"}
     assert sorted(documented) == sorted(read - tables)
 
 

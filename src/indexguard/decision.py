@@ -27,6 +27,8 @@ class Finding(NamedTuple):
     """The rule that decides the name in that layer; None where no rule matches."""
     probe: bool = False
     """Whether the index is still to be asked, for squatters only."""
+    key: str = ""
+    """The key that decides, where it is not the rule's own."""
 
     @property
     def enforced(self) -> bool:
@@ -68,6 +70,8 @@ class Verdict(NamedTuple):
 
 PASS = Verdict()
 """No layer objects."""
+
+_LOCAL = Location("file", "", 0)
 
 
 LayerCheck = Callable[[Layer, Optional[Rule]], Optional[Finding]]
@@ -195,27 +199,17 @@ class Authority:
 
         return check
 
-    def direct(self, *, requested: bool, local: bool) -> Verdict:
+    def direct(self, place: Location | None, *, requested: bool) -> Verdict:
         """May a reference that goes round every index be used for this name?
 
-        :param requested: whether the user typed it; otherwise a distribution brought it.
-        :param local: whether it is a ``file:`` URL with an empty host or ``localhost``.
+        :param place: the identity of its URL, as ``parse_reference`` gives it; None where it is unknown.
+        :param requested: whether the user gave it; otherwise a distribution brought it.
         """
-        rules = dict(self._views)
-        found = []
-        for layer in self._layers:
-            rule = rules.get(layer)
-            if not requested:
-                found.append(Finding("direct-url", layer, rule))
-            elif local and layer.policy.local == "block":
-                found.append(Finding("local-path", layer, rule))
-            elif not local and _claims(rule):
-                found.append(Finding("direct-url", layer, rule))
-        return Verdict(tuple(found))
+        return self._collect_all(lambda layer, rule: _check_direct(layer, rule, place, requested=requested))
 
     def local_file(self) -> Verdict:
         """May a local file that pip's finder met (``--find-links``, a ``file:`` index) be used?"""
-        return self.direct(requested=True, local=True)
+        return self.direct(_LOCAL, requested=True)
 
     def locked(self, link: Location | None, version: str) -> Verdict:
         """May a file that a lock file names by URL be used?
@@ -230,15 +224,14 @@ class Authority:
             return self.local_file()
 
         def check(layer: Layer, rule: Rule | None) -> Finding | None:
-            if rule is None or not _claims(rule):
-                return None
-            if rule.is_expired(self._today):
-                return Finding("entry-expired", layer, rule)
-            if link is None or not _may_hold(layer.policy, rule, link):
-                return Finding("locked-link", layer, rule)
-            return _check_version(layer, rule, version)
+            if rule is not None and link is not None and _may_hold(layer.policy, rule, link):
+                if rule.is_expired(self._today):
+                    return Finding("entry-expired", layer, rule)
+                return _check_version(layer, rule, version)
+            refusal = _check_direct(layer, rule, link, requested=True)
+            return None if refusal is None else refusal._replace(code="locked-link")
 
-        return self._collect(check)
+        return self._collect_all(check)
 
     def version(self, version: str) -> Verdict:
         """May this version, as the distribution's own metadata tells it, be used?"""
@@ -272,6 +265,12 @@ class Authority:
         found = tuple(finding for layer, rule in self._views if (finding := check(layer, rule)) is not None)
         return Verdict(found) if found else PASS
 
+    def _collect_all(self, check: LayerCheck) -> Verdict:
+        """As ``_collect``, for what a layer without ``[indexes]`` decides too."""
+        rules = dict(self._views)
+        found = tuple(finding for layer in self._layers if (finding := check(layer, rules.get(layer))) is not None)
+        return Verdict(found) if found else PASS
+
 
 def sift_ambiguous(offers: Mapping[Location, Mapping[str, str | None]]) -> frozenset[str] | None:
     """Apply the rule that holds without any policy: a name that more than one remote index offers is refused.
@@ -292,6 +291,22 @@ def sift_ambiguous(offers: Mapping[Location, Mapping[str, str | None]]) -> froze
         if digest is not None and all(files.get(filename) == digest for files in others)
     )
     return None if all(len(files) == len(alike) for files in offering) else alike
+
+
+def _check_direct(layer: Layer, rule: Rule | None, place: Location | None, *, requested: bool) -> Finding | None:
+    policy = layer.policy
+    is_local = place is not None and place.is_local
+    if is_local and policy.local == "block":
+        return Finding("local-path", layer, rule, key="local")
+    if place is not None and policy.direct_urls.covers(place):
+        return None
+    if not requested and policy.direct_urls.transitive == "block":
+        return Finding("direct-url", layer, rule, key="direct-urls.transitive")
+    if is_local:
+        return None
+    if requested and policy.direct_urls.requested == "block":
+        return Finding("direct-url", layer, rule, key="direct-urls.requested")
+    return Finding("direct-url", layer, rule) if _claims(rule) else None
 
 
 def _claims(rule: Rule | None) -> bool:

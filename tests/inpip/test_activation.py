@@ -49,8 +49,8 @@ FAULTS = {
     "in what wraps a list": ("inpip/finder.py", "kept = _sift(", "kept = 1 / 0 or _sift("),
     "in the gate": (
         "inpip/gate.py",
-        "link = requirement.link\n        if link is None",
-        "1 / 0\n        if link is None",
+        "if requirement.link is None",
+        "1 / 0\n        if requirement.link is None",
     ),
     "in what is told": ("inpip/story.py", "        shadowed = any(", "        shadowed = 1 / 0 or any("),
 }

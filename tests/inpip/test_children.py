@@ -31,12 +31,12 @@ def no_mark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def report_file() -> Path:
-    return Path(os.environ[MARK].partition(":")[2])
+    return Path(os.environ[MARK].split(":", 2)[2])
 
 
 def test_a_report_arrives_whole() -> None:
     second = GuardError("guard-broken", "another")
-    with Reports("run-1") as reports:
+    with Reports("run-1", requested=False) as reports:
         assert parent_run() == "run-1"
         report_to_parent(REFUSAL)
         report_to_parent(second)
@@ -44,7 +44,7 @@ def test_a_report_arrives_whole() -> None:
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
-    with Reports("run-1"):
+    with Reports("run-1", requested=False):
         assert list(tmp_path.iterdir()) == [report_file()]
         assert report_file().stat().st_mode & 0o077 == 0
     assert list(tmp_path.iterdir()) == []
@@ -53,8 +53,8 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
 
 def test_a_pip_in_a_pip_reports_to_its_own_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(MARK, "outermost:")
-    with Reports("outer") as outer:
-        with Reports("inner") as inner:
+    with Reports("outer", requested=False) as outer:
+        with Reports("inner", requested=False) as inner:
             report_to_parent(REFUSAL)
             assert (parent_run(), len(inner.read())) == ("inner", 1)
         assert (parent_run(), outer.read()) == ("outer", [])
@@ -64,7 +64,23 @@ def test_a_pip_in_a_pip_reports_to_its_own_parent(monkeypatch: pytest.MonkeyPatc
 def test_without_a_parent_nothing_is_written(tmp_path: Path) -> None:
     report_to_parent(REFUSAL)
     assert (parent_run(), list(tmp_path.iterdir())) == (None, [])
-    assert Reports("never entered").read() == []
+    assert Reports("never entered", requested=False).read() == []
+
+
+@pytest.mark.parametrize(("requested", "word"), [(True, "requested"), (False, "brought")])
+def test_the_mark_says_whose_the_requirements_are(requested: bool, word: str) -> None:
+    assert children.takes_requests()
+    with Reports("run-1", requested=requested):
+        assert os.environ[MARK].split(":")[1] == word
+        assert children.takes_requests() is requested
+
+
+@pytest.mark.parametrize(
+    "mark", ["", ":", "run", "run:", "run:other:", "run::requested", "requested", "run: requested:"]
+)
+def test_a_mark_that_says_nothing_clear_narrows(monkeypatch: pytest.MonkeyPatch, mark: str) -> None:
+    monkeypatch.setenv(MARK, mark)
+    assert not children.takes_requests()
 
 
 @pytest.mark.parametrize("mark", ["", "run-1", "run-1:"])
@@ -105,7 +121,7 @@ GARBAGE = [
 
 @pytest.mark.parametrize("line", GARBAGE)
 def test_a_line_that_is_no_report_is_left_out(line: str) -> None:
-    with Reports("run-1") as reports:
+    with Reports("run-1", requested=False) as reports:
         report_file().write_text(f"{line}\n", encoding="utf-8")
         report_to_parent(REFUSAL)
         assert [parts(error) for error in reports.read()] == [parts(REFUSAL)]
@@ -164,6 +180,6 @@ def test_a_throw_away_environment_gets_a_start_up_file(tmp_path: Path) -> None:
 
 
 def test_reports_are_lines_of_json() -> None:
-    with Reports("run-1"):
+    with Reports("run-1", requested=False):
         report_to_parent(REFUSAL)
         assert json.loads(report_file().read_text(encoding="utf-8"))["facts"] == [list(fact) for fact in REFUSAL.facts]

@@ -58,7 +58,7 @@ def run(tmp_path: Path) -> Run:
         pypi_files=None,
         today=date(2026, 1, 1),
         recorder=recorder,
-        build_child=False,
+        takes_requests=True,
     )
 
 

@@ -153,3 +153,105 @@ def test_audit_mode_only_logs(bench: Bench, evil: str) -> None:
     done = bench.install(evil, policy='mode = "audit"\n' + bench.policy)
     assert (done.code, done.origins) == (0, {"acme_core": "public"})
     assert ("would-refuse", "direct-url") in done.codes
+
+
+def direct_urls(bench: Bench, *lines: str) -> str:
+    """The policy of the bench, with these lines in [direct-urls]."""
+    return bench.policy + "[direct-urls]\n" + "\n".join(lines)
+
+
+def test_a_prefix_lets_a_claimed_name_pass(bench: Bench, evil: str) -> None:
+    allow = f'allow = ["{bench.public.root}/files/"]'
+    done = bench.install(evil, policy=direct_urls(bench, allow))
+    assert (done.code, done.origins) == (0, {"acme_core": "public"})
+    done = bench.install(evil, policy=direct_urls(bench, f'allow = ["{bench.public.root}/file/"]'))
+    assert (done.code, "no prefix in direct-urls.allow covers the URL" in done.output) == (1, True)
+    # Whoever brings it.
+    bench.public.publish(Dist("foo", "1.0", "public", requires=(f"acme-core @ {evil}",)))
+    done = bench.install("foo", policy=direct_urls(bench, allow))
+    assert (done.code, done.origins) == (0, {"acme_core": "public", "foo": "public"})
+
+
+def test_requested_references_may_be_blocked(bench: Bench, lib: str) -> None:
+    done = bench.install(lib, policy=direct_urls(bench, 'requested = "block"'))
+    assert (done.code, 'direct-urls.requested = "block"' in done.output) == (1, True)
+    assert {event["rule"]["key"] for event in done.events if event["event"] == "refused"} == {"direct-urls.requested"}
+
+
+def test_transitive_references_may_be_allowed_where_nothing_claims_the_name(bench: Bench, lib: str, evil: str) -> None:
+    policy = direct_urls(bench, 'transitive = "allow"')
+    bench.public.publish(Dist("foo", "1.0", "public", requires=(f"lib @ {lib}",)))
+    assert bench.install("foo", policy=policy).origins == {"foo": "public", "lib": "direct"}
+    bench.public.publish(Dist("foo", "1.0", "public", requires=(f"acme-core @ {evil}",)))
+    done = bench.install("foo", policy=policy)
+    assert (done.code, "indexes.corp.namespaces[0]" in done.output) == (1, True)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
+def test_a_redirect_of_the_download_counts(bench: Bench, evil: str, *, named: bool) -> None:
+    at_home = bench.corp.keep(Dist("acme-core", "99.0", "corp"))
+    policy = direct_urls(bench, f'allow = ["{bench.corp.root}/files/"]')
+    for target, origins in (
+        (evil, {}),
+        (bench.corp.root + at_home, {"acme_core": "corp"}),
+        (at_home, {"acme_core": "corp"}),
+    ):
+        path = f"/files/moved/{evil.rpartition('/')[2]}"
+        bench.corp.answers[path] = (302, {"Location": target}, b"")
+        bench.public.asked.clear()
+        done = bench.install(f"acme-core @ {bench.corp.root}{path}" if named else bench.corp.root + path, policy=policy)
+        assert (done.code, done.origins) == (0 if origins else 1, origins)
+        if not origins:
+            assert f" to {evil}\n" in done.output
+            assert "/files/" not in "".join(bench.public.asked), "it was asked before it was refused"
+            assert ("refused", "direct-url") in done.codes
+
+
+def test_a_redirect_of_an_archive_without_a_name_is_refused_when_the_name_is_known(bench: Bench) -> None:
+    sdist = Dist("acme-core", "99.0", "public", kind="sdist")
+    bench.public.answers["/files/archive.tar.gz"] = sdist.content
+    bench.corp.answers["/files/archive.tar.gz"] = (302, {"Location": f"{bench.public.root}/files/archive.tar.gz"}, b"")
+    policy = direct_urls(bench, f'allow = ["{bench.corp.root}/files/"]')
+    done = bench.install("--no-build-isolation", f"{bench.corp.root}/files/archive.tar.gz", policy=policy)
+    assert (done.code, done.origins) == (1, {})
+    assert "redirected" in done.output
+    assert "code of its build has run" in done.output
+
+
+def test_a_redirect_of_an_unclaimed_reference_passes(bench: Bench, lib: str) -> None:
+    bench.corp.answers["/moved/lib-1.0-py3-none-any.whl"] = (302, {"Location": lib}, b"")
+    done = bench.install(f"{bench.corp.root}/moved/lib-1.0-py3-none-any.whl", policy=bench.policy)
+    assert (done.code, done.origins) == (0, {"lib": "direct"})
+
+
+def test_local_projects_may_bring_each_other(bench: Bench, lib: str) -> None:
+    third = project(bench.folder / "third", "third", f"lib @ {lib}")
+    second = project(bench.folder / "second", "second", f"third @ file://{third}")
+    first = project(bench.folder / "first", "first", f"second @ file://{second}")
+    done = bench.install("--no-build-isolation", first, policy=bench.policy)
+    assert (done.code, sorted(done.origins)) == (0, ["first", "lib", "second", "third"])
+
+
+def test_a_local_wheel_is_no_project(bench: Bench, lib: str) -> None:
+    wheel = bench.folder / "tool-1.0-py3-none-any.whl"
+    wheel.write_bytes(Dist("tool", "1.0", "local", requires=(f"lib @ {lib}",)).content)
+    done = bench.install(wheel, policy=bench.policy)
+    assert (done.code, "direct-urls.transitive" in done.output) == (1, True)
+
+
+def test_build_requirements_of_a_requested_local_project_are_requested(bench: Bench, lib: str, evil: str) -> None:
+    for number, (url, name, code) in enumerate([(lib, "lib", 0), (evil, "acme-core", 1)]):
+        folder = project(bench.folder / f"project{number}", "tool")
+        toml = (folder / "pyproject.toml").read_text().replace("requires = []", f'requires = ["{name} @ {url}"]')
+        (folder / "pyproject.toml").write_text(toml)
+        done = bench.install(folder, policy=bench.policy)
+        assert (done.code, "tool" in done.origins) == (code, not code), done.output
+
+
+def test_build_requirements_of_a_distribution_are_transitive(bench: Bench, lib: str) -> None:
+    bench.public.publish(Dist("foo", "1.0", "public", kind="sdist", build_requires=(f"lib @ {lib}",)))
+    done = bench.install("foo", policy=bench.policy)
+    assert (done.code, done.origins) == (1, {})
+    assert "direct-urls.transitive" in done.output
+    done = bench.install("foo", policy=direct_urls(bench, 'transitive = "allow"'))
+    assert (done.code, "foo" in done.origins) == (0, True)

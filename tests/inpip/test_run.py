@@ -36,7 +36,7 @@ def run(tmp_path: Path) -> Run:
         pypi_files="files.example",
         today=date(2026, 1, 1),
         recorder=Recorder(RunContext.of_process("1.0", argv=["pip"]), tmp_path / "log" / "audit.jsonl"),
-        build_child=False,
+        takes_requests=True,
     )
 
 

@@ -36,6 +36,11 @@ def describe_policy(policy: Policy) -> dict[str, Any]:
         "shadow action": policy.shadow_action,
         "local": policy.local,
         "when nothing left": policy.when_nothing_left,
+        "direct urls": [
+            policy.direct_urls.requested,
+            policy.direct_urls.transitive,
+            *map(str, policy.direct_urls.allow),
+        ],
         "indexes": {
             index.name: {
                 "urls": [str(url) for url in index.urls],

@@ -157,14 +157,14 @@ def build_event(
 
 
 def _rule(finding: Finding | None) -> dict[str, Any] | None:
-    """Name the layer that objected, and its rule; key and pattern are None where no rule matches the name."""
+    """Name the layer that objected, and its rule; pattern is None where no rule matches the name."""
     if finding is None or finding.layer is None:
         return None
     rule = finding.rule
     return {
         "layer": finding.layer.kind,
         "file": escape(finding.layer.path),
-        "key": None if rule is None else escape(rule.key),
+        "key": finding.key or (None if rule is None else escape(rule.key)),
         "pattern": None if rule is None else str(rule.pattern),
         "indexes": [] if rule is None else [escape(index) for index in rule.indexes],
     }

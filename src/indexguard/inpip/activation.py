@@ -6,6 +6,7 @@ Everything is imported here and now: pip 26.3 refuses every import once installa
 from __future__ import annotations
 
 import codecs
+import functools
 import importlib
 import sys
 from dataclasses import replace
@@ -20,6 +21,7 @@ from ..errors import GuardError
 from ..policy.identity import find_location
 from ..policy.layers import find_layers
 from . import children, finder, gate, pages, seams, story, telling
+from .references import is_requested_project
 from .run import Run
 from .search import clean
 
@@ -76,7 +78,7 @@ def _prepare(root: str) -> Run:
         pypi_files=getattr(_public_index(root), "file_storage_domain", None),
         today=datetime.now(timezone.utc).date(),
         recorder=Recorder(context, log_path()),
-        build_child=children.parent_run() is not None,
+        takes_requests=children.takes_requests(),
     )
     _wrap(run)
     # A codec is a module too, loaded with its first use.
@@ -88,7 +90,7 @@ def _prepare(root: str) -> Run:
 def _wrap(run: Run) -> None:
     resolve, prepare = gate.wrap_resolve(run), gate.wrap_prepare(run)
     wrappers = {
-        seams.REQUEST: pages.wrap_request(run),
+        seams.REQUEST: pages.wrap_request(run, functools.partial(gate.check_redirect, run)),
         seams.PROCESS_PAGE: pages.wrap_process_project_url(run),
         seams.EVALUATE_LINKS: pages.wrap_evaluate_links(run),
         seams.FIND_ALL: finder.wrap_find_all_candidates(run),
@@ -148,9 +150,9 @@ def _wrap_install_requirements(run: Run) -> Any:
 
     def install_requirements(wrapped: Any, _environment: Any, args: Any, kwargs: Any) -> Any:
         before = len(run.refusals)
-        run.building += 1
+        run.building.append(bool(run.preparing) and is_requested_project(run, run.preparing[-1]))
         try:
-            with children.Reports(run.recorder.context.run) as reports:
+            with children.Reports(run.recorder.context.run, requested=run.takes_requests) as reports:
                 try:
                     return wrapped(*args, **kwargs)
                 except Exception:
@@ -163,7 +165,7 @@ def _wrap_install_requirements(run: Run) -> Any:
                     children.report_to_parent(refusals[0])
                     raise telling.as_pip_error(run.root, refusals[0]) from None
         finally:
-            run.building -= 1
+            run.building.pop()
 
     return install_requirements
 

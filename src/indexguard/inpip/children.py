@@ -22,7 +22,11 @@ BOOTSTRAP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bootstrap"
 """The folder that a child's path may hold: it starts the guard and has nothing else in it."""
 
 MARK = "_INDEXGUARD_PARENT"
-"""The environment variable of the mark: the parent's run id, a colon, and the file to report refusals in."""
+"""The environment variable of the mark: the parent's run id, whose the requirements are, the file to report refusals in;
+colons between them."""
+
+_REQUESTED = "requested"
+"""Whose they are: a local project's that the user requested. Any other word: some distribution's."""
 
 _SUPPORTED = ((3, 9), (3, 18))
 """Pythons that the guard supports: from the first, below the second."""
@@ -75,17 +79,19 @@ class Reports:
     """Where the pips for build requirements report their refusals to this one.
 
     :param run: the id of this run.
+    :param requested: whether the build requirements are those of a local project that was itself requested.
     """
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, *, requested: bool) -> None:
         self._run = run
+        self._kind = _REQUESTED if requested else "brought"
         self._path: str | None = None
 
     def __enter__(self) -> Reports:  # noqa: PYI034  # typing.Self needs Python 3.11
         descriptor, self._path = tempfile.mkstemp(prefix="indexguard-")
         os.close(descriptor)
         self._before = os.environ.get(MARK)
-        os.environ[MARK] = f"{self._run}:{self._path}"
+        os.environ[MARK] = f"{self._run}:{self._kind}:{self._path}"
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -130,15 +136,21 @@ def parent_run() -> str | None:
     return None if mark is None else mark.partition(":")[0]
 
 
+def takes_requests() -> bool:
+    """Tell whether this pip's root requirements are the user's: not if a parent started it for a distribution's build."""
+    mark = os.environ.get(MARK)
+    return mark is None or mark.split(":")[1:2] == [_REQUESTED]
+
+
 def report_to_parent(error: GuardError) -> None:
     """Tell the parent pip of a refusal, so that it can explain it last; does nothing without a parent."""
-    path = os.environ.get(MARK, "").partition(":")[2]
-    if not path:
+    path = os.environ.get(MARK, "").split(":", 2)[2:]
+    if not path or not path[0]:
         return
     line = json.dumps({"code": error.code, "refused": error.refused, "facts": error.facts, "hint": error.hint})
     try:
         # Only the parent's own file: never made here, never a link, never somebody else's.
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0))
+        descriptor = os.open(path[0], os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0))
     except OSError:
         return
     try:
@@ -146,7 +158,7 @@ def report_to_parent(error: GuardError) -> None:
         if (
             stat.S_ISREG(status.st_mode)
             and status.st_uid == os.geteuid()
-            and os.path.basename(path).startswith("indexguard-")
+            and os.path.basename(path[0]).startswith("indexguard-")
         ):
             os.write(descriptor, f"{line}\n".encode())
     finally:

@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 from ..decision import PASS, Finding, Verdict, sift_ambiguous
 from ..patterns import is_in_range, normalise_name, parse_range
-from ..policy.identity import Location
+from ..policy.identity import Location, find_reference
 from . import story
 from .run import Run
 from .search import Page, Search
@@ -117,8 +117,8 @@ def _may_use_file(run: Run, search: Search, candidate: Any, *, is_locked: bool) 
         verdict = PASS if _is_bundled(candidate.link) else search.authority.local_file()
     else:
         # A remote file that a --find-links option or a local page names is a requested direct URL.
-        direct = search.authority.direct(requested=True, local=False)
-        verdict = Verdict(tuple(Finding("find-links", finding.layer, finding.rule) for finding in direct.findings))
+        direct = search.authority.direct(find_reference(candidate.link.url), requested=True)
+        verdict = Verdict(tuple(finding._replace(code="find-links") for finding in direct.findings))
     page = search.page_of(candidate.link)
     for finding in verdict.findings:
         search.drop(finding, page, [str(candidate.version)])

@@ -12,7 +12,8 @@ from typing import Any, Callable
 from ..decision import Finding, Verdict
 from ..errors import CODES, GuardError, escape
 from ..patterns import Name, find_version, normalise_name
-from ..policy.identity import redact
+from ..policy.identity import find_reference, redact
+from . import references
 from .run import Run
 from .search import Page, clean
 
@@ -27,40 +28,70 @@ def wrap_prepare(run: Run) -> Wrapper:
 
     def prepare(wrapped: Any, _preparer: Any, args: Any, kwargs: Any) -> Any:
         requirement = _requirement(*args, **kwargs)
-        link = requirement.link
-        if link is None:
+        if requirement.link is None:
             return wrapped(*args, **kwargs)
-        if is_approved(run, requirement):
-            distribution = wrapped(*args, **kwargs)
-            _check_name(run, requirement, distribution)
-            _check_version(run, requirement, distribution)
-            return distribution
-        name = _name_of(requirement)
-        # Without a name, what rules by URL or place alone can say comes before anything is fetched or run.
-        _check_reference(run, requirement, name or _UNNAMED)
-        distribution = wrapped(*args, **kwargs)
-        if name is None:
-            # An unnamed VCS URL or archive: only now is its name known, and its build backend may have run.
-            for found in sorted(_names_in(distribution)):
-                _check_reference(run, requirement, found, late=True)
-        _check_name(run, requirement, distribution)
-        return distribution
+        run.preparing.append(requirement)
+        try:
+            if is_approved(run, requirement):
+                return _prepare_approved(run, requirement, lambda: wrapped(*args, **kwargs))
+            return _prepare_reference(run, requirement, lambda: wrapped(*args, **kwargs))
+        finally:
+            run.preparing.pop()
 
     return prepare
+
+
+def _prepare_approved(run: Run, requirement: Any, prepare: Callable[[], Any]) -> Any:
+    name = _name_of(requirement)
+    approval = None if name is None else _find_approval(run, name, requirement.link)
+    if name is not None and approval is not None and (approval[1] is None or approval[1].is_local):
+        # A file that a lock, a --find-links option or a local page names: a requested direct URL.
+        references.watch(run, requirement, name, requested=True)
+    distribution = prepare()
+    _check_name(run, requirement, distribution)
+    _check_version(run, requirement, distribution)
+    return distribution
+
+
+def _prepare_reference(run: Run, requirement: Any, prepare: Callable[[], Any]) -> Any:
+    name = _name_of(requirement)
+    # Without a name, what rules by URL or place alone can say comes before anything is fetched or run.
+    reference = _check_reference(run, requirement, name or _UNNAMED)
+    distribution = prepare()
+    if name is None:
+        # An unnamed VCS URL or archive: only now is its name known, and its build backend may have run.
+        for found in sorted(_names_in(distribution)):
+            _check_reference(run, requirement, found, late=True)
+            if reference is not None:
+                for url in reference.hops:
+                    _check_hop(run, reference, url, found, late=True)
+    _check_name(run, requirement, distribution)
+    return distribution
+
+
+def check_redirect(run: Run, reference: references.Reference, url: str) -> None:
+    """Judge a place that the download of a reference is led to, before it is asked.
+
+    :raises Exception: pip's own error, made from a ``GuardError``.
+    """
+    _check_hop(run, reference, url, reference.name)
+
+
+def _check_hop(run: Run, reference: references.Reference, url: str, name: Name, *, late: bool = False) -> None:
+    verdict = reference.judge(run, url, name)
+    fields = {"name": name or None, "index_asked": _shown(reference.requirement.link), "index_answered": redact(url)}
+    run.record_verdict(Verdict(verdict.observed), "would-refuse", **fields)
+    refusal = verdict.refusal
+    if refusal is not None:
+        error = _explain(reference.requirement, name, refusal, led_to=redact(url), late=late)
+        raise run.refuse(error, finding=refusal, files=1, **fields)
 
 
 def wrap_resolve(run: Run) -> Wrapper:
     """Note what the user requested, have refusals end the run while pip resolves, and record what was selected."""
 
     def resolve(wrapped: Any, _resolver: Any, args: Any, kwargs: Any) -> Any:
-        # Build requirements are the distribution's, although pip calls them user-supplied.
-        if not run.building and not run.build_child:
-            for requirement in _root_requirements(*args, **kwargs):
-                locked = getattr(requirement, "locked_link", None)  # pip 26.1
-                if locked is not None:
-                    run.locked.add(locked.url)
-                elif requirement.link is not None:
-                    run.requested.add(requirement.link.url)
+        references.note_requested(run, _root_requirements(*args, **kwargs))
         run.resolving += 1
         try:
             resolved = wrapped(*args, **kwargs)
@@ -101,38 +132,29 @@ def _find_approval(run: Run, name: Name, link: Any) -> tuple[Any, Page | None] |
     return None
 
 
-def _check_reference(run: Run, requirement: Any, name: Name, *, late: bool = False) -> None:
-    """Judge a reference that no index gave.
+def _check_reference(run: Run, requirement: Any, name: Name, *, late: bool = False) -> references.Reference | None:
+    """Judge a reference that no index gave; return it where its download is watched.
 
     :raises Exception: pip's own error, made from a ``GuardError``.
     """
     if not run.layers:
-        return
+        return None
     link = _source_of(requirement)
-    place = run.locate(link.url)
-    is_local = place is not None and place.is_local
+    place = find_reference(link.url)
+    requested = references.is_requested(run, requirement, link)
     if link.url in run.locked:
         verdict = run.authority(name).locked(run.locate_locked(link.url), find_version(link.filename, name) or "")
     else:
-        verdict = run.authority(name).direct(requested=_is_requested(run, requirement, link), local=is_local)
+        verdict = run.authority(name).direct(place, requested=requested)
     shown = _shown(link)
     run.record_verdict(Verdict(verdict.observed), "would-refuse", name=name or None, index_asked=shown)
     refusal = verdict.refusal
     if refusal is not None:
-        error = _explain(requirement, name, refusal, shown, late=late)
+        error = _explain(requirement, name, refusal, late=late)
         raise run.refuse(error, name=name or None, index_asked=shown, finding=refusal, files=1)
-
-
-def _is_requested(run: Run, requirement: Any, link: Any) -> bool:
-    """Tell whether the user typed a reference, or a local project that the user requested brings it."""
-    if link.url in run.requested:
-        return True
-    parent = requirement.comes_from
-    if parent is None or isinstance(parent, str):
-        return False
-    parent_link = parent.original_link or parent.link
-    place = None if parent_link is None else run.locate(parent_link.url)
-    return bool(place is not None and place.is_local and parent_link.url in run.requested)
+    if requested and place is not None and place.is_local:
+        run.requested.add(link.url)  # what a requested local project brings is requested, and so on
+    return references.watch(run, requirement, name, requested=requested or link.url in run.locked)
 
 
 def _check_name(run: Run, requirement: Any, distribution: Any) -> None:
@@ -191,20 +213,31 @@ def _first_finding(run: Run, name: Name) -> Finding | None:
     return findings[0] if findings else None
 
 
-def _explain(requirement: Any, name: Name, refusal: Finding, shown: str, *, late: bool) -> GuardError:
-    rule = refusal.rule
+def _explain(requirement: Any, name: Name, refusal: Finding, *, late: bool, led_to: str | None = None) -> GuardError:
+    shown = _shown(_source_of(requirement))
     facts = []
     if refusal.layer is not None:
-        key = "direct-urls.transitive (default: block)" if rule is None or rule.pattern.is_catch_all else rule.key
-        key = "local" if refusal.code == "local-path" else key
-        facts.append(("rule", f"{key}\n{refusal.layer.path}"))
+        facts.append(("rule", f"{_decisive_key(refusal)}\n{refusal.layer.path}"))
     facts.append(("reference", shown))
+    if led_to is not None:
+        facts.append(("redirected", f"to {led_to}"))
     parent = requirement.comes_from
     if parent is not None:
         facts.append(("asked for by", escape(str(getattr(parent, "name", None) or parent))))
     if late:
         facts.append(("note", "its name was known only after it was fetched: code of its build has run"))
     return GuardError(refusal.code, f"refused `{escape(name) or shown}`: {CODES[refusal.code].meaning}", facts)
+
+
+def _decisive_key(refusal: Finding) -> str:
+    if refusal.key or refusal.rule is None:
+        return f'{refusal.key} = "block"'
+    rule = refusal.rule
+    indexes = ", ".join(f"`{index}`" for index in rule.indexes)
+    uncovered = (
+        "\nno prefix in direct-urls.allow covers the URL" if refusal.code in ("direct-url", "locked-link") else ""
+    )
+    return f"`{rule.pattern}` belongs to index {indexes}: {rule.key}{uncovered}"
 
 
 def _record_selected(run: Run, requirement: Any) -> None:

@@ -16,18 +16,26 @@ from urllib.parse import urlsplit
 from ..decision import Finding, Verdict
 from ..patterns import normalise_name
 from ..policy.identity import Location
+from .references import Reference, response_hook, watched
 from .run import Run
 from .search import Page, Search, is_distribution
 
 Wrapper = Callable[[Any, Any, Any, Any], Any]
 
 
-def wrap_request(run: Run) -> Wrapper:
-    """Note what became of each request for a page: pip tells 404, 503 and a broken connection alike: no page."""
+def wrap_request(run: Run, check_redirect: Callable[[Reference, str], None]) -> Wrapper:
+    """Note what became of each request for a page: pip tells 404, 503 and a broken connection alike: no page.
+
+    :param check_redirect: is given each place that the download of a reference is led to, and raises where that is not
+        allowed.
+    """
 
     def request(wrapped: Any, session: Any, args: Any, kwargs: Any) -> Any:
         page = run.page
         if page is None:
+            reference = watched(run, _url_of(*args, **kwargs))
+            if reference is not None:
+                kwargs = {**kwargs, "hooks": {"response": response_hook(check_redirect, reference)}}
             return wrapped(*args, **kwargs)
         try:
             if page.probing:

@@ -17,6 +17,7 @@ from ..patterns import Name
 from ..policy.identity import PYPI, Location, find_location
 from ..policy.model import Layer
 from . import children, telling
+from .references import Reference
 from .search import Page, Search
 
 logger = logging.getLogger("indexguard")
@@ -35,7 +36,8 @@ class Run:
     :param pypi: the public index as the running pip knows it.
     :param pypi_files: the host of its files, likewise.
     :param today: the date in UTC.
-    :param build_child: whether the parent pip started this one for build requirements: then nothing is requested.
+    :param takes_requests: whether the root requirements are the user's; a pip that another started for the build
+        requirements of a distribution has none.
     """
 
     def __init__(
@@ -48,23 +50,29 @@ class Run:
         pypi_files: str | None,
         today: date,
         recorder: Recorder,
-        build_child: bool,
+        takes_requests: bool,
     ) -> None:
         self.root = root
         self.layers = tuple(layers)
         self.built_in = built_in
         self.settings = Settings.of(layers)
         self.recorder = recorder
-        self.build_child = build_child
         self.resolving = 0
-        self.building = 0
+        self.building: list[bool] = []
+        """For each set of build requirements that is being installed in this process, the innermost last: whether it is
+        that of a local project that was itself requested."""
+        self.preparing: list[Any] = []
+        """The requirements that are being prepared, the innermost last."""
         self.requested: set[str] = set()
-        """URLs that the user typed: on the command line, in requirements and constraints files."""
+        """URLs that the user gave: on the command line, in requirements and constraints files."""
+        self.references: dict[str, Reference] = {}
+        """References whose download is watched, by URL without fragment."""
         self.locked: set[str] = set()
         """URLs that a lock file names (pip >= 26.1)."""
         self.refusals: list[GuardError] = []
         self.lock = threading.RLock()
         self.probing = threading.Lock()
+        self._takes_requests = takes_requests
         self._today = today
         self._pypi = pypi
         self._pypi_files = pypi_files
@@ -85,6 +93,11 @@ class Run:
         if location is not None and location.scheme == "https" and location.host == self._pypi_files:
             return Location(PYPI.scheme, PYPI.host, PYPI.port, location.segments)
         return location
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether what pip is asked to resolve now is the user's: build requirements are the distribution's."""
+        return self.building[-1] if self.building else self._takes_requests
 
     def authority(self, name: Name) -> Authority:
         """Return what the layers say of a name."""

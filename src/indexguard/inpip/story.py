@@ -151,6 +151,8 @@ def _rule(search: Search, cause: Finding) -> str:
     if cause.layer is None:
         return "built in: without a policy file, no name may come from more than one index"
     rule, path = cause.rule, cause.layer.path
+    if cause.key:
+        return f'{cause.key} = "block"\n{path}'
     if rule is None:
         return f"none matches `{search.name}`\n{path}"
     names = ", ".join(f"`{index}`" for index in rule.indexes)
@@ -174,7 +176,7 @@ def _rule_of(run: Run, search: Search) -> str:
 def _where(finding: Finding) -> str:
     if finding.layer is None:
         return "built-in rule, no policy file"
-    key = "no rule" if finding.rule is None else finding.rule.key
+    key = finding.key or ("no rule" if finding.rule is None else finding.rule.key)
     return f"{key} in {finding.layer.path}"
 
 

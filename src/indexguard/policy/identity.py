@@ -14,6 +14,8 @@ from typing import NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_VCS_PORTS = {**_DEFAULT_PORTS, "ssh": 22, "git": 9418, "svn": 3690, "sftp": 22, "file": 0}
+_VCS = ("git", "hg", "svn", "bzr")
 _UNSAFE = re.compile("[\x00-\x20\x7f-\x9f\\\\\\s\ud800-\udfff]")
 _ENCODED_SEPARATOR = re.compile(r"%(?:2f|5c)", re.IGNORECASE)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
@@ -37,7 +39,7 @@ class Location(NamedTuple):
     """The identity of an index, page or file."""
 
     scheme: str
-    """``https``, ``http``, ``file``, or ``pypi`` for the token of that name."""
+    """``https``, ``http``, ``file``, or ``pypi`` for the token of that name; of a reference also ``git+https`` and so on."""
     host: str
     """Lower case, IDNA; empty for a local file and for the token."""
     port: int
@@ -69,7 +71,7 @@ class Location(NamedTuple):
     def __str__(self) -> str:
         if self.scheme == "pypi":
             return "/".join(("pypi", *self.segments))
-        port = "" if self.port in (0, _DEFAULT_PORTS.get(self.scheme)) else f":{self.port}"
+        port = "" if self.port in (0, _VCS_PORTS.get(self.scheme.rpartition("+")[2])) else f":{self.port}"
         path = "".join(f"/{segment}" for segment in self.segments)
         return f"{self.scheme}://{self.host}{port}{path}" + ("" if self.is_local else "/")
 
@@ -112,6 +114,43 @@ def parse_location(url: str) -> Location:
     if port == 0:
         raise UnknownLocation("its port is 0")
     return Location(scheme, _host(parts.netloc), port or _DEFAULT_PORTS[scheme], _segments(parts.path))
+
+
+@lru_cache(maxsize=256)
+def parse_reference(url: str) -> Location:
+    """Read the URL of a direct reference into its identity: as ``parse_location``, and VCS URLs too.
+
+    The VCS is part of the scheme (``git+https`` is not ``https``); the revision after the last ``@`` of the path does not
+    count (pip 20.3 to 26.3 cut it off in the same way).
+
+    :raises UnknownLocation: the URL has no single reading.
+    """
+    vcs, plus, rest = url.partition("+")
+    if not plus or vcs.lower() not in _VCS:
+        return parse_location(url)
+    if _UNSAFE.search(url):
+        raise UnknownLocation("it holds a backslash, white space or a control character")
+    try:
+        parts = urlsplit(rest)
+        port = parts.port
+    except ValueError:
+        raise UnknownLocation("its authority cannot be read") from None
+    scheme = parts.scheme.lower()
+    path = parts.path.rpartition("@")[0] if "@" in parts.path else parts.path
+    if scheme not in _VCS_PORTS or "://" not in rest:
+        raise UnknownLocation("its scheme is none that a VCS reference may have")
+    if parts.netloc.count("@") > 1 or _ENCODED_SEPARATOR.search(path) or _STRAY_PERCENT.search(path):
+        raise UnknownLocation("its parts can be read in more than one way")
+    host = "" if scheme == "file" and parts.netloc.lower() in ("", "localhost") else _host(parts.netloc)
+    return Location(f"{vcs.lower()}+{scheme}", host, port or _VCS_PORTS[scheme], _segments(path))
+
+
+def find_reference(url: str) -> Location | None:
+    """Return the identity of the URL of a direct reference, or None where it is unknown."""
+    try:
+        return parse_reference(url)
+    except UnknownLocation:
+        return None
 
 
 def find_location(url: str) -> Location | None:

@@ -9,6 +9,7 @@ from ..patterns import Name, Pattern
 from .model import Policy, Rule, join_key
 
 _BACKENDS = ("setuptools", "wheel", "hatchling", "flit-core", "poetry-core", "pdm-backend")
+_OPEN_TO_ALL = ("http", "git+http", "git+git", "hg+http", "svn+http", "svn+svn", "bzr+http")
 _SOON = timedelta(days=30)
 
 
@@ -30,12 +31,13 @@ def lint_policy(policy: Policy, today: date | None = None) -> list[Lint]:
     :param today: the day, UTC, that entries are compared with; by default the current one.
     """
     if not policy.indexes:
-        return []
+        return _lint_direct_urls(policy)
     rules = list(policy.rules)
     return [
         *_lint_unmatched(policy),
         *_lint_prefixes(rules),
         *_lint_indexes(policy, rules),
+        *_lint_direct_urls(policy),
         *_lint_expiry(rules, today or datetime.now(timezone.utc).date()),
     ]
 
@@ -75,6 +77,21 @@ def _lint_indexes(policy: Policy, rules: list[Rule]) -> list[Lint]:
             lints.append(Lint(key, message))
     if not any(index.public for index in policy.indexes):
         lints.append(Lint("indexes", 'no index is `url = "pypi"` or `public`: a pip that is given no index is refused'))
+    return lints
+
+
+def _lint_direct_urls(policy: Policy) -> list[Lint]:
+    lints = []
+    if policy.direct_urls.transitive == "allow":
+        lints.append(
+            Lint("direct-urls.transitive", "whatever a distribution requires by URL passes if nothing claims it")
+        )
+    for place, prefix in enumerate(policy.direct_urls.allow):
+        key = f"direct-urls.allow[{place}]"
+        if not prefix.segments:
+            lints.append(Lint(key, f"`{prefix}` is a whole host: whoever may put a file there may give it any name"))
+        if prefix.scheme in _OPEN_TO_ALL and not prefix.is_loopback:
+            lints.append(Lint(key, f"anyone on the way can change what {prefix.scheme} brings"))
     return lints
 
 

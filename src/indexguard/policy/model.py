@@ -170,6 +170,24 @@ class Index:
     """Whether one of its URLs was written with a user name or a password."""
 
 
+class DirectUrls(NamedTuple):
+    """What ``[direct-urls]`` says of references that go round every index."""
+
+    requested: str = "allow"
+    """``allow`` or ``block``: those that the user gave, of names that nothing or only ``*`` claims."""
+    transitive: str = "block"
+    """The same for those that a distribution brings."""
+    allow: tuple[Location, ...] = ()
+    """Prefixes, by segment: what lies at or under one of them passes for every name, whoever gave it."""
+
+    def covers(self, place: Location) -> bool:
+        """Tell whether a reference to ``place`` passes by a prefix."""
+        return any(place.is_at_or_under(prefix) for prefix in self.allow)
+
+
+_NOTHING_SAID = DirectUrls()
+
+
 @dataclass(frozen=True)
 class Policy:
     """One policy file, read."""
@@ -186,6 +204,7 @@ class Policy:
     """``allow`` or ``block``."""
     when_nothing_left: str = "refuse"
     """``refuse`` or ``backtrack``."""
+    direct_urls: DirectUrls = _NOTHING_SAID
     path: str = ""
     """The file, as it is shown in messages."""
 

@@ -20,8 +20,8 @@ from ..patterns import (
     parse_range,
     split_entry,
 )
-from .identity import PYPI, Location, UnknownLocation, parse_location, redact
-from .model import FilesFrom, Index, Policy, Rule, Rules, join_key
+from .identity import PYPI, Location, UnknownLocation, parse_location, parse_reference, redact
+from .model import DirectUrls, FilesFrom, Index, Policy, Rule, Rules, join_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -48,14 +48,15 @@ class _Keys:
 
 
 _FILE = _Keys(
-    ("version", "mode", "indexes", "merge", "shadow", "local", "when-nothing-left", "defaults"),
-    ("deny", "advisories", "direct-urls", "typosquat", "log"),
+    ("version", "mode", "indexes", "merge", "shadow", "direct-urls", "local", "when-nothing-left", "defaults"),
+    ("deny", "advisories", "typosquat", "log"),
 )
 _LATER = ("min-age", "formats", "require-hashes")
 _INDEX = _Keys(("url", "insecure", "packages", "namespaces", "public", "files-from"), _LATER)
 _ENTRY = _Keys(("name", "version", "reason", "expires"), _LATER)
 _MERGE = _Keys(("packages", "indexes"))
 _SHADOW = _Keys(("probe", "action"))
+_DIRECT_URLS = _Keys(("requested", "transitive", "allow"))
 _DEFAULTS = _Keys(("files-from",), _LATER)
 
 
@@ -132,8 +133,33 @@ class _Reader:
             shadow_action=self._choice("shadow.action", shadow, ("drop", "abort")),
             local=local,
             when_nothing_left=when_nothing_left,
+            direct_urls=self._direct_urls(tree),
             path=path,
         )
+
+    def _direct_urls(self, tree: Mapping[str, Any]) -> DirectUrls:
+        key = "direct-urls"
+        table = self._table(key, tree.get(key, {}), _DIRECT_URLS)
+        prefixes: list[Location | None] = []
+        if "allow" in table:
+            texts = self._list(f"{key}.allow", table["allow"], "URL prefixes")
+            prefixes = [self._prefix(f"{key}.allow[{place}]", text) for place, text in enumerate(texts)]
+        return DirectUrls(
+            requested=self._choice(f"{key}.requested", table, ("allow", "block")),
+            transitive=self._choice(f"{key}.transitive", table, ("block", "allow")),
+            allow=tuple(prefix for prefix in prefixes if prefix is not None),
+        )
+
+    def _prefix(self, key: str, text: object) -> Location | None:
+        expected = "a URL prefix, such as https://files.corp.example/wheels/ or git+https://git.corp.example/team/"
+        if not isinstance(text, str) or text == "pypi":
+            self._unexpected(key, text, expected)
+            return None
+        try:
+            return parse_reference(text)
+        except UnknownLocation as reason:
+            self._unexpected(key, text, f"{expected}: {reason}", _find_url(text))
+            return None
 
     # Kinds of values
 
