@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Callable
 
 import pytest
 
+from integration import pips, route_table
 from integration.playing import play
+from integration.route import GROUPS, find_routes, read_route
+from integration.scenario import ScenarioError
+from readme_text import marked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,3 +31,73 @@ def test_route(
         record_property("exit", outcome.exit)
         codes = (event["code"] for event in outcome.events if event["event"] not in ("selected", "not-asked"))
         record_property("codes", sorted({code for code in codes if code}))
+
+
+def test_the_readme_has_the_table_of_all_routes() -> None:
+    routes = find_routes()
+    table = marked("routes").strip()
+    assert re.match(r"Run on \d{4}-\d\d-\d\d on pip ", table)
+    ended_as_the_files_say = route_table.markdown(routes, route_table.expected(routes, pips.ROUTE_PIPS)).strip()
+    assert route_table.without_codes(table) == route_table.without_codes(ended_as_the_files_say)
+
+
+def test_every_group_has_routes() -> None:
+    assert {route.group for route in find_routes()} == set(GROUPS)
+
+
+ROUTE = """
+title = "A way"
+group = "Names"
+configured = ["corp"]
+command = ["install", "x"]
+[indexes.corp]
+files = ["x 1.0"]
+[attack]
+unguarded = { exit = 0, installed = { x = "corp 1.0" } }
+guarded = { exit = 1 }
+[benign]
+unguarded = { exit = 0, installed = { x = "corp 1.0" } }
+guarded = { exit = 0, installed = { x = "corp 1.0" } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('group = "Names"', 'group = "Others"', "a group out of"),
+        ('title = "A way"', "", "a route needs a title"),
+        ("[attack]", "[other]", "a route needs .attack."),
+        ('title = "A way"', 'title = "A way"\nout-of-reach = "no pip"', "either .benign. or out-of-reach"),
+        ("guarded = { exit = 0, ", "guarded = { exit = 1, ", "the benign twin must pass"),
+        ("guarded = { exit = 1 }", 'guarded = { exit = 0, installed = { x = "corp 1.0" } }', "would succeed unseen"),
+        ('title = "A way"', 'title = "A way"\nspeed = 3', "unknown key speed"),
+    ],
+)
+def test_a_faulty_route_is_refused(old: str, new: str, message: str) -> None:
+    assert read_route("a-way", ROUTE).attack.attack
+    assert old in ROUTE
+    with pytest.raises(ScenarioError, match=message):
+        read_route("a-way", ROUTE.replace(old, new))
+
+
+def test_a_route_out_of_reach_must_be_seen_to_be_so() -> None:
+    text = ROUTE.partition("[benign]")[0].replace('title = "A way"', 'title = "A way"\nout-of-reach = "no pip"')
+    with pytest.raises(ScenarioError, match="the attack succeeds with the guard, too"):
+        read_route("a-way", text.replace("guarded = { exit = 1 }", "guarded = { exit = 1, installed = {} }"))
+    reached = text.replace("guarded = { exit = 1 }", 'guarded = { exit = 0, installed = { x = "corp 1.0" } }')
+    assert read_route("a-way", reached).benign is None
+
+
+def test_neighbouring_pips_with_the_same_end_are_one_line() -> None:
+    ended = {"status": "passed", "half": "attack", "route": "a-way", "codes": []}
+    pairs = [("20.3.4", 1), ("21.3.1", 1), ("23.0.1", 0), ("26.3", 1)]
+    table = route_table.markdown(
+        [read_route("a-way", ROUTE)], [{**ended, "column": pip, "exit": code} for pip, code in pairs]
+    )
+    assert table.splitlines()[-3:] == [
+        "| A way | 20.3.4 to 21.3.1 | refused |",
+        "| A way | 23.0.1 | guarded |",
+        "| A way | 26.3 | refused |",
+    ]
+    failed = route_table.markdown([read_route("a-way", ROUTE)], [{**ended, "column": "26.3", "status": "failed"}])
+    assert "**FAILED**" in failed
