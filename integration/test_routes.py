@@ -68,7 +68,7 @@ guarded = { exit = 0, installed = { x = "corp 1.0" } }
         ('title = "A way"', "", "a route needs a title"),
         ("[attack]", "[other]", "a route needs .attack."),
         ('title = "A way"', 'title = "A way"\nout-of-reach = "no pip"', "either .benign. or out-of-reach"),
-        ("guarded = { exit = 0, ", "guarded = { exit = 1, ", "the benign twin must pass"),
+        ("\nguarded = { exit = 0, ", "\nguarded = { exit = 1, ", "the benign twin must pass"),
         ("guarded = { exit = 1 }", 'guarded = { exit = 0, installed = { x = "corp 1.0" } }', "would succeed unseen"),
         ('title = "A way"', 'title = "A way"\nspeed = 3', "unknown key speed"),
     ],
