@@ -97,6 +97,7 @@ def _wrap(run: Run) -> None:
         seams.FIND_BEST: finder.wrap_find_best_candidate(run),
         seams.PREPARE_LINKED: prepare,
         seams.PREPARE_EDITABLE: prepare,
+        seams.PREPARE_WHOLE: gate.wrap_prepare_whole(run),
         seams.RESOLVE: resolve,
         seams.RESOLVE_LEGACY: resolve,
     }

@@ -87,6 +87,23 @@ def _check_hop(run: Run, reference: references.Reference, url: str, name: Name, 
         raise run.refuse(error, finding=refusal, files=1, **fields)
 
 
+def wrap_prepare_whole(run: Run) -> Wrapper:
+    """Check the name in a file that is fetched late, after its metadata alone (PEP 658, ``fast-deps``).
+
+    The metadata beside a file is the index's word, and need not be what the file holds.
+    """
+
+    def prepare_whole(wrapped: Any, _preparer: Any, args: Any, kwargs: Any) -> Any:
+        requirement = _requirement(*args, **kwargs)
+        distribution = wrapped(*args, **kwargs)
+        if requirement not in run.preparing:
+            _check_name(run, requirement, distribution)
+            _check_version(run, requirement, distribution)
+        return distribution
+
+    return prepare_whole
+
+
 def wrap_resolve(run: Run) -> Wrapper:
     """Note what the user requested, have refusals end the run while pip resolves, and record what was selected."""
 

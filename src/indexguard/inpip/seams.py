@@ -37,6 +37,7 @@ EVALUATE_LINKS = Seam("index.package_finder", "PackageFinder", "evaluate_links",
 REQUEST = Seam("network.session", "PipSession", "request", ("method", "url"))
 PREPARE_LINKED = Seam("operations.prepare", "RequirementPreparer", "prepare_linked_requirement", ("req",))
 PREPARE_EDITABLE = Seam("operations.prepare", "RequirementPreparer", "prepare_editable_requirement", ("req",))
+PREPARE_WHOLE = Seam("operations.prepare", "RequirementPreparer", "_prepare_linked_requirement", ("req",))
 RESOLVE = Seam("resolution.resolvelib.resolver", "Resolver", "resolve", ("root_reqs",))
 RESOLVE_LEGACY = Seam("resolution.legacy.resolver", "Resolver", "resolve", ("root_reqs",))
 
@@ -48,6 +49,7 @@ ALWAYS = (
     REQUEST,
     PREPARE_LINKED,
     PREPARE_EDITABLE,
+    PREPARE_WHOLE,
     RESOLVE,
     RESOLVE_LEGACY,
 )
