@@ -175,3 +175,23 @@ def test_user_without_entry_and_home(tmp_path: Path) -> None:
     )
     assert done.stdout.startswith("54321 | the audit log ")
     assert (done.stderr, list(tmp_path.iterdir())) == ("", [])
+
+
+def test_what_an_earlier_run_left_torn_swallows_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b'{"a":1}\n{"b":')
+    log = AuditLog(path)
+    log.write({"c": 3})
+    log.write({"d": 4})
+    assert path.read_bytes() == b'{"a":1}\n{"b":\n{"c":3}\n{"d":4}\n'
+    assert log.problem is None
+
+
+def test_every_folder_that_is_made_is_closed_to_others(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        AuditLog(tmp_path / "state" / "indexguard" / "log" / "audit.jsonl").write({"a": 1})
+    finally:
+        os.umask(before)
+    made = [path for path in sorted(tmp_path.rglob("*"))]
+    assert [path.stat().st_mode & 0o027 for path in made] == [0] * 4

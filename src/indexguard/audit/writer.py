@@ -23,12 +23,7 @@ _NO_HOME = "this user has no home folder (HOME is not set)"
 
 # O_NOFOLLOW: nobody leads root's log elsewhere by a link. O_NONBLOCK: a FIFO without a reader fails instead of waiting.
 _FLAGS = (
-    os.O_WRONLY
-    | os.O_APPEND
-    | os.O_CREAT
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
+    os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 )
 
 
@@ -53,13 +48,11 @@ class AuditLog:
         self.path = path
         self.problem: str | None = None
         """One line on the first failure to write, fit to be printed."""
-        self._torn = False
+        self._torn: bool | None = None  # not known before the first line
 
     def write(self, event: Mapping[str, Any]) -> None:
         """Append one event. Never raises for what the system refuses; the first failure is kept in ``problem``."""
         line = json.dumps(event, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
-        if self._torn:  # what a full disk cut off must not swallow this line too
-            line = b"\n" + line
         try:
             self._append(line)
         except OSError as error:
@@ -79,6 +72,10 @@ class AuditLog:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 self.fail("it is not a regular file")
                 return
+            if self._torn is None:
+                self._torn = _is_torn(descriptor)
+            if self._torn:  # what a full disk cut off must not swallow this line too
+                line = b"\n" + line
             written = os.write(descriptor, line)
             self._torn = 0 < written < len(line)
             if written < len(line):
@@ -88,10 +85,33 @@ class AuditLog:
 
     def _open(self) -> int:
         try:
-            return os.open(self.path, _FLAGS, 0o640)
+            return _open(self.path)
         except FileNotFoundError:
-            self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            return os.open(self.path, _FLAGS, 0o640)
+            _make_folders(self.path.parent)
+            return _open(self.path)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, _FLAGS | os.O_RDWR, 0o640)
+    except PermissionError:  # a log that this user may add to and not read
+        return os.open(path, _FLAGS | os.O_WRONLY, 0o640)
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder and what is missing above it: ``Path.mkdir`` gives its mode to the last one only."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    for parent in reversed(missing):
+        parent.mkdir(mode=0o750, exist_ok=True)
+
+
+def _is_torn(descriptor: int) -> bool:
+    """Tell whether the log ends in the middle of a line: an earlier run's last write was cut off."""
+    size = os.fstat(descriptor).st_size
+    try:
+        return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+    except OSError:
+        return False
 
 
 def find_obstacle(path: Path) -> str | None:

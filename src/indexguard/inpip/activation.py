@@ -48,6 +48,7 @@ def activate(root: str) -> None:
         else:
             return
         _record_failure(root, _failures[root])
+        children.report_to_parent(_failures[root])
     raise telling.as_pip_error(root, _failures[root])
 
 
@@ -177,7 +178,8 @@ def _broken(error: Exception) -> GuardError:
 
 
 def _record_failure(root: str, error: GuardError) -> None:
-    context = RunContext.of_process(_pip_version(root), (), argv=getattr(sys, "orig_argv", sys.argv))
+    argv = getattr(sys, "orig_argv", sys.argv)
+    context = RunContext.of_process(_pip_version(root), (), argv=argv, parent_run=children.parent_run())
     recorder = Recorder(context, log_path())
     facts = "; ".join(text for _, text in error.facts)
     recorder.record("guard-failed", error.code, message=f"{error.refused}: {facts}")

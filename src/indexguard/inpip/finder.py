@@ -32,9 +32,12 @@ def wrap_find_all_candidates(run: Run) -> Wrapper:
         kept = _sift(run, finder, search, found)
         with run.lock:
             search.kept = kept
-            first, search.told = not search.told, True
-        if first:
+            told, search.told = search.told, len(search.drops)
+        if told is None:
             story.record_search(run, search)
+        elif told < len(search.drops):
+            story.record_drops(run, search, search.drops[told:])
+        if told != len(search.drops):
             story.warn_of_drops(run, search)
         return list(kept)
 
@@ -147,7 +150,7 @@ def _sift_ambiguous(run: Run, finder: Any, search: Search, found: Sequence[Any])
     alike = sift_ambiguous(offers)
     if alike is None:
         return list(found)
-    if not search.told:
+    if not any(drop.finding.code == "ambiguous-name" for drop in search.drops):
         for page, files in offered:
             for version, filename, _ in files:
                 if filename not in alike:
@@ -206,10 +209,10 @@ def _find_cause(run: Run, search: Search, specifier: Any, *, nothing_left: bool)
         if drop.finding.enforced and any(_satisfies(specifier, version) for version in drop.versions)
     ]
     causes += [
-        page.verdict.refusal
-        for page in search.pages
-        if page.verdict.refusal is not None and page.verdict.refusal.code == "unmatched-name"
+        Finding("unmatched-name", layer) for layer, rule in search.authority.rules if layer.enforces and rule is None
     ]
+    if all(page.verdict.refusal is not None for page in search.pages):
+        causes += [page.verdict.refusal for page in search.pages if page.verdict.refusal is not None]
     if not causes or run.settings.backtrack:
         return None
     return causes[0]

@@ -129,9 +129,11 @@ def _open_page(run: Run, finder: Any, project_url: Any, project_name: str) -> Pa
 
 def _may_ask(finder: Any, search: Search, page: Page) -> Verdict:
     verdict = search.authority.ask(page.asked)
-    if verdict.refusal is not None:
+    if verdict.refusal is not None and not verdict.probes:
         return verdict
-    return Verdict((*_unverified(finder, search, page.asked, page.url), *verdict.findings))
+    # Not even for squatters: the name would travel unprotected, and anybody on the way could answer.
+    unverified = tuple(_unverified(finder, search, page.asked, page.url))
+    return Verdict((*verdict.findings, *unverified) if verdict.probes else (*unverified, *verdict.findings))
 
 
 def _unverified(finder: Any, search: Search, place: Location | None, url: str) -> Iterator[Finding]:

@@ -159,8 +159,8 @@ class Search:
     not_configured: Verdict = PASS
     failures_count: bool = False
     """Whether an index that failed refuses the name: a layer enforces, or the built-in rule has several indexes."""
-    told: bool = False
-    """Whether events and warnings have been given: pip asks the finder more than once."""
+    told: int | None = None
+    """How many drops have been told, in events and warnings; None before the first time: pip asks the finder often."""
 
     def use(self, page: Page) -> None:
         """Have the candidates of a page found by its final URL; a page that was only probed has none."""

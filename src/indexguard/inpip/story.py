@@ -42,7 +42,13 @@ def record_search(run: Run, search: Search) -> None:
                 run.record_finding(
                     failed, "refused", name=search.name, index_asked=page.shown, kept=kept, message=page.outcome
                 )
-    for drop in search.drops:
+    record_drops(run, search, search.drops)
+
+
+def record_drops(run: Run, search: Search, drops: Sequence[Drop]) -> None:
+    """Write the events of what was kept from pip."""
+    kept = sorted({str(candidate.version) for candidate in search.kept}) if drops else []
+    for drop in drops:
         if drop.page is not None and drop.finding.code == "unknown-index":
             continue
         if not drop.files and drop.finding.code != "redirected":
