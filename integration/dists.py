@@ -17,6 +17,10 @@ import zipfile
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _ZIP_TIME = (2020, 1, 1, 0, 0, 0)
 _TAR_TIME = 1_577_836_800  # the same moment, seconds since the epoch
@@ -38,7 +42,7 @@ class Dist:
     origin: str
     """Who offers it; the module's ORIGIN."""
     kind: str = "wheel"
-    """``wheel`` or ``sdist``."""
+    """``wheel``, ``sdist``, or ``zip``: a sdist as a zip file."""
     requires: tuple[str, ...] = ()
     """Requires-Dist."""
     requires_python: str | None = None
@@ -70,6 +74,8 @@ class Dist:
         """What the file is called on a page and on disk."""
         if self.kind == "sdist":
             return f"{self.escaped}-{self.version}.tar.gz"
+        if self.kind == "zip":
+            return f"{self.escaped}-{self.version}.zip"
         return f"{self.escaped}-{self.version}-{self.tag}.whl"
 
     @property
@@ -99,7 +105,7 @@ class Dist:
 
 @functools.cache
 def _content(dist: Dist) -> bytes:
-    return _wheel(dist) if dist.kind == "wheel" else _sdist(dist)
+    return {"wheel": _wheel, "sdist": _sdist, "zip": _zipped_sdist}[dist.kind](dist)
 
 
 def _wheel(dist: Dist) -> bytes:
@@ -110,6 +116,15 @@ def _wheel(dist: Dist) -> bytes:
     }
     record = "".join(f"{name},{_record_hash(text)},{len(text.encode())}\n" for name, text in files.items())
     files[f"{dist.dist_info}/RECORD"] = record + f"{dist.dist_info}/RECORD,,\n"
+    return _zip(files)
+
+
+def _zipped_sdist(dist: Dist) -> bytes:
+    folder = f"{dist.escaped}-{dist.version}"
+    return _zip({f"{folder}/{name}": text for name, text in project_files(dist).items()})
+
+
+def _zip(files: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():

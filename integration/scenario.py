@@ -7,8 +7,11 @@ Every key is read by name and every other key is an error. A text may hold place
 ``{NAME.files}``              the URL under which NAME keeps its files, with a trailing slash
 ``{NAME.origin}``             its scheme, host and port
 ``{NAME.host}``               its host and port
+``{NAME.port}``               its port
+``{NAME.proxy}``              the URL of its server, for --proxy
 ``{sha256:FILENAME@NAME}``    the digest of a file that NAME lists
 ``{cwd}``                     the folder in which pip runs
+``{certificate}``             the file with the certificate of the indexes whose transport is ``bad-tls``, for --cert
 
 and, in ``launch`` and commands only:
 
@@ -71,6 +74,10 @@ class IndexSpec:
     transport: str = "http"
     login: str | None = None
     redirects: Mapping[str, str] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
+    on: str | None = None
+    path: str = "/simple/"
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,8 @@ class Expected:
     no_events: tuple[Mapping[str, Any], ...] = ()
     """Guarded only: none of these may match."""
     asked: tuple[str, ...] = ()
-    """``INDEX:NAME``: this index was asked for the page of this name; ``INDEX:FILENAME``: for this file."""
+    """``INDEX:NAME``: this index was asked for the page of this name; ``INDEX:FILENAME``: for this file;
+    ``INDEX:/PATH``: for just that."""
     not_asked: tuple[str, ...] = ()
     """The same, or ``INDEX:*`` for anything at all."""
 
@@ -313,6 +321,10 @@ def _command(table: _Table, key: str) -> tuple[str, ...]:
 def _check(scenario: Scenario, *, reachable: bool) -> None:
     """Refuse what no run could show to be wrong."""
     names = {index.name for index in scenario.indexes}
+    servers = {index.name for index in scenario.indexes if index.on is None}
+    for index in scenario.indexes:
+        if index.on is not None and index.on not in servers:
+            raise ScenarioError(f"{scenario.name}: {index.name}.on: {index.on!r} has no server")
     for used in (*scenario.configured, *(file.at for index in scenario.indexes for file in index.files if file.at)):
         if used not in names:
             raise ScenarioError(f"{scenario.name}: there is no index {used!r}")
@@ -352,7 +364,7 @@ def _check_attack(scenario: Scenario, *, reachable: bool) -> None:
 
 
 def _index(name: str, table: _Table) -> IndexSpec:
-    answers = table.text_map("answers")
+    answers, pages = table.text_map("answers"), table.text_map("pages")
     spec = IndexSpec(
         name=name,
         files=_files(table, origin=name),
@@ -362,8 +374,12 @@ def _index(name: str, table: _Table) -> IndexSpec:
         transport=table.choice("transport", tuple(sorted(TRANSPORTS)), "http"),
         login=table.take("login", str, None),
         redirects=table.text_map("redirects"),
+        pages=pages,
+        on=table.take("on", str, None),
+        path=table.take("path", str, "/simple/"),
+        hosts=table.texts("hosts"),
     )
-    for answer in (spec.answer, *answers.values()):
+    for answer in (spec.answer, *answers.values(), *pages.values()):
         if not is_answer(answer):
             raise table.fail("answer", f"unknown answer {answer!r}")
     table.end()
@@ -397,7 +413,7 @@ def _file(where: str, item: object, origin: str) -> FileSpec:
         name=table.take("name", str),
         version=table.take("version", str),
         origin=table.take("origin", str, origin),
-        kind=table.choice("kind", ("wheel", "sdist"), "wheel"),
+        kind=table.choice("kind", ("wheel", "sdist", "zip"), "wheel"),
         requires=table.texts("requires"),
         requires_python=table.take("requires-python", str, None),
         build_requires=table.texts("build-requires"),

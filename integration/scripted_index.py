@@ -4,7 +4,11 @@ Every index is a threading HTTP server on a free port of 127.0.0.1. It answers `
 HTML, or PEP 691 JSON where asked for and enabled), ``/files/FILENAME`` with the file, and remembers what it was asked.
 A test may have itself called at each request, to change the world while pip waits for the answer.
 
-Answers, per index or per project:
+Several indexes may share one server (``on``), each with its pages under a path of its own (``path``) or with host names
+of its own (``hosts``), which are reached with the server as proxy (``proxy``): so hosts need no name service. The
+longest path decides, among those of the host that was asked for.
+
+Answers, per index or per project, or per path (``pages``):
 
 ========================  ==============================================================================
 ``page``                  the list of files; 404 where there is none (the default)
@@ -13,6 +17,10 @@ Answers, per index or per project:
 ``redirect:URL``          302 to ``URL`` followed by ``NAME/``
 ``html:TEXT``             a page with that very text
 ``json:TEXT``             the same as PEP 691 JSON, whatever the client accepts
+``raw:TEXT``              the status, header lines, an empty line and the body that ``TEXT`` spells out; the body is
+                          compressed where the headers say ``Content-Encoding: gzip``
+``file:FILENAME``         that file of the index, whatever the path
+``hops:N:URL``            ``N`` redirects on this index, then one to ``URL`` followed by ``NAME/``
 ``captive``               200 with a login form
 ``captive-redirect``      302 to such a login form
 ``text``                  200 with a content type that is no index page
@@ -25,8 +33,10 @@ Answers, per index or per project:
 from __future__ import annotations
 
 import base64
+import gzip
 import html
 import json
+import re
 import socket
 import ssl
 import struct
@@ -56,7 +66,9 @@ TRANSPORTS = frozenset({"http", "refuse", "bad-tls"})
 
 def is_answer(text: str) -> bool:
     """Tell whether ``text`` is one of the answers above."""
-    told = text.startswith(("redirect:", "html:", "json:"))
+    if text.startswith("raw:"):
+        return re.match(r"raw:[1-5][0-9][0-9](\n|$)", text) is not None
+    told = text.startswith(("redirect:", "html:", "json:", "file:")) or re.match("hops:[0-9]+:", text) is not None
     return told or text in PLAIN_ANSWERS or (text.isdecimal() and 400 <= int(text) < 600)
 
 
@@ -94,6 +106,10 @@ class ScriptedIndex:
     :param certificate: PEM file with key and certificate, for ``bad-tls``.
     :param login: ``user:password`` that every request must carry.
     :param redirects: URLs by path, for whatever is no project page: 302 to there.
+    :param pages: answers by path, before everything else.
+    :param on: the running index whose server answers for this one too; its files are then under ``/files/NAME/``.
+    :param path: where the project pages are; begins and ends with a slash.
+    :param hosts: the hosts, with ports other than 80, that this index has to itself; the first one is in its URLs.
     :param file_headers: what is sent with each file, such as a Cache-Control.
     :param on_request: called in the thread of each request, after it was noted and before it is answered.
     """
@@ -109,16 +125,25 @@ class ScriptedIndex:
     redirects: Mapping[str, str] = field(default_factory=dict)
     file_headers: Mapping[str, str] = field(default_factory=dict)
     on_request: Callable[[Request], None] | None = None
+    pages: Mapping[str, str] = field(default_factory=dict)
+    on: ScriptedIndex | None = None
+    path: str = "/simple/"
+    hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.requests: list[Request] = []
         self.kept: list[Dist] = []  # files that only other indexes list
+        self.guests: list[ScriptedIndex] = []
         self.stopping = threading.Event()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
         self._closed_port: socket.socket | None = None
 
     def __enter__(self) -> Self:
+        if self.on is not None:
+            self.port = self.on.port
+            self.on.guests.append(self)
+            return self
         if self.transport == "refuse":
             # Bound, so that nobody else gets the port, and not listening, so that it refuses.
             self._closed_port = socket.socket()
@@ -145,13 +170,20 @@ class ScriptedIndex:
     @property
     def origin(self) -> str:
         """Scheme, host and port."""
+        if self.hosts:
+            return f"http://{self.hosts[0]}"
         # TLS by name: pip 24.2 to 25.0 on Python 3.13 breaks off with a traceback at an https URL with an IP address.
         return f"https://localhost:{self.port}" if self.transport == "bad-tls" else f"http://127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:
         """The simple index's URL, with a trailing slash."""
-        return f"{self.origin}/simple/"
+        return f"{self.origin}{self.path}"
+
+    @property
+    def proxy(self) -> str:
+        """The server's own URL, for --proxy."""
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def login_url(self) -> str:
@@ -161,16 +193,39 @@ class ScriptedIndex:
     @property
     def files_url(self) -> str:
         """What a file name is appended to."""
-        return f"{self.origin}/files/"
+        return f"{self.origin}{self._files_path}"
+
+    @property
+    def _files_path(self) -> str:
+        return "/files/" if self.on is None else f"/files/{self.name}/"
 
     def asked_names(self) -> set[str]:
         """Return the names whose page somebody asked for."""
-        paths = (request.path.split("/") for request in self.requests)
-        return {parts[2] for parts in paths if len(parts) > 2 and parts[1] == "simple" and parts[2]}
+        names = (self.asked_name(request.path) for request in self.requests)
+        return {name for name in names if name}
 
     def fetched_files(self) -> set[str]:
         """Return the names of the files that somebody downloaded."""
-        return {request.path.rpartition("/")[2] for request in self.requests if request.path.startswith("/files/")}
+        paths = [request.path for request in self.requests]
+        return {path.rpartition("/")[2] for path in paths if path.startswith(self._files_path)}
+
+    def asked_name(self, path: str) -> str | None:
+        """Return the first segment of a path below the index's own: the name whose page it is."""
+        if not path.startswith(self.path):
+            return None
+        return path[len(self.path) :].partition("/")[0] or None
+
+    def asked_file(self, path: str) -> str | None:
+        """Return the file name of a path in the folder of files."""
+        filename = path[len(self._files_path) :]
+        return filename if path.startswith(self._files_path) and "/" not in filename else None
+
+    def find_guest(self, host: str, path: str) -> ScriptedIndex:
+        """Return the index that answers for a host and path: this one, or one that shares its server."""
+        every = [self, *self.guests]
+        own = [index for index in every if host in index.hosts] or [index for index in every if not index.hosts]
+        under = [index for index in own if path.startswith((index.path, index._files_path)) or path in index.pages]
+        return max(under or own or [self], key=lambda index: _rank(index, path))
 
     def find_file(self, filename: str) -> Dist | None:
         """Return the file of that name that this index keeps, listed here or elsewhere."""
@@ -180,6 +235,11 @@ class ScriptedIndex:
     def page_of(self, project: str) -> list[Listed]:
         """Return what the page of ``project`` lists."""
         return [item for item in self.listed if normalised(item.dist.name) == normalised(project)]
+
+
+def _rank(index: ScriptedIndex, path: str) -> tuple[bool, int]:
+    below = [own for own in (index.path, index.files_url.removeprefix(index.origin)) if path.startswith(own)]
+    return path in index.pages, max(map(len, below), default=0)
 
 
 def html_page(project: str, listed: Iterable[Listed], files_url: str) -> str:
@@ -252,8 +312,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
-        index = self.server.index
-        path = unquote(urlsplit(self.path).path)
+        url = urlsplit(self.path)  # to a proxy, a whole URL
+        path = unquote(url.path)
+        host = url.netloc.rpartition("@")[2].lower().removesuffix(":80")
+        index = self.index = self.server.index.find_guest(host, path)
         authorization = self.headers.get("Authorization")
         request = Request(self.command, path, authorization is not None)
         index.requests.append(request)
@@ -264,28 +326,29 @@ class _Handler(BaseHTTPRequestHandler):
             if authorization != expected:
                 self._send(401, "text/html", "<html>who are you?</html>", {"WWW-Authenticate": 'Basic realm="index"'})
                 return
-        parts = path.strip("/").split("/")
-        if path in index.redirects:
+        project, filename = index.asked_name(path), index.asked_file(path)
+        if path in index.pages:
+            self._answer(path, index.pages[path])
+        elif path in index.redirects:
             self._send(302, "text/html", "", {"Location": index.redirects[path]})
-        elif parts[0] == "files" and len(parts) == 2:
-            self._file(parts[1])
-        elif parts[0] == "simple" and len(parts) == 2:
-            self._project(normalised(parts[1]))
-        elif parts[0] == "login":
+        elif filename is not None:
+            self._file(filename)
+        elif project is not None and path.strip("/") == (index.path + project).strip("/"):
+            self._answer(normalised(project), index.answers.get(normalised(project), index.answer))
+        elif path == "/login":
             self._send(200, "text/html", _LOGIN)
         else:
             self._send(404, "text/html", "<html>not here</html>")
 
     def _file(self, filename: str) -> None:
-        dist = self.server.index.find_file(filename)
+        dist = self.index.find_file(filename)
         if dist is None:
             self._send(404, "text/html", "<html>no such file</html>")
         else:
-            self._send(200, "application/octet-stream", dist.content, self.server.index.file_headers)
+            self._send(200, "application/octet-stream", dist.content, self.index.file_headers)
 
-    def _project(self, project: str) -> None:
-        index = self.server.index
-        answer = index.answers.get(project, index.answer)
+    def _answer(self, project: str, answer: str) -> None:
+        index = self.index
         if answer == "page":
             listed = index.page_of(project)
             if listed:
@@ -311,11 +374,31 @@ class _Handler(BaseHTTPRequestHandler):
     def _told(self, project: str, kind: str, text: str) -> None:
         if kind == "redirect":
             self._send(302, "text/html", "", {"Location": f"{text}{project}/"})
+        elif kind == "hops":
+            self._hop(project, *text.split(":", 1))
+        elif kind == "file":
+            self._file(text)
+        elif kind == "raw":
+            self._raw(text)
         else:
             self._send(200, _JSON if kind == "json" else "text/html; charset=utf-8", text)
 
+    def _hop(self, project: str, hops: str, url: str) -> None:
+        left = int(urlsplit(self.path).query or hops)
+        following = f"{url}{project}/" if left == 0 else f"{self.index.url}{project}/?{left - 1}"
+        self._send(302, "text/html", "", {"Location": following})
+
+    def _raw(self, text: str) -> None:
+        head, _, body = text.partition("\n\n")
+        status, *lines = head.splitlines()
+        headers = dict(line.split(": ", 1) for line in lines)
+        data = body.encode()
+        if headers.get("Content-Encoding") == "gzip":
+            data = gzip.compress(data, mtime=0)
+        self._send(int(status), headers.pop("Content-Type", "text/html; charset=utf-8"), data, headers)
+
     def _page(self, project: str, listed: list[Listed]) -> None:
-        index = self.server.index
+        index = self.index
         if index.json_pages and _JSON in self.headers.get("Accept", ""):
             self._send(200, _JSON, json_page(project, listed, index.files_url))
         else:
@@ -324,7 +407,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _break_off(self, how: str) -> None:
         self.close_connection = True
         if how == "hang":
-            self.server.index.stopping.wait()
+            self.server.index.stopping.wait()  # the server's own: a guest has no end of its own
         if how == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         # socketserver's own shutdown would send a FIN first; a plain close with that linger sends the RST.

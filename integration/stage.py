@@ -42,7 +42,7 @@ class Outcome:
     installed: Mapping[str, str]
     events: tuple[Mapping[str, Any], ...]
     asked: frozenset[str]
-    """``INDEX:NAME`` for pages, ``INDEX:FILENAME`` for files."""
+    """``INDEX:NAME`` for pages, ``INDEX:FILENAME`` for files, ``INDEX:/PATH`` for every request."""
 
     @property
     def output(self) -> str:
@@ -111,9 +111,19 @@ class Launch:
 
 
 class Stage:
-    """One half of a scenario, unguarded or guarded, with the indexes running."""
+    """One half of a scenario, unguarded or guarded, with the indexes running.
 
-    def __init__(self, scenario: Scenario, folder: Path, indexes: Mapping[str, ScriptedIndex]) -> None:
+    :param certificate: what stands for ``{certificate}``.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        folder: Path,
+        indexes: Mapping[str, ScriptedIndex],
+        certificate: Path | None = None,
+    ) -> None:
+        self.certificate = certificate
         self.scenario = scenario
         self.folder = folder
         self.indexes = indexes
@@ -130,6 +140,8 @@ class Stage:
     def _value(self, key: str) -> str:
         if key == "cwd":
             return str(self.cwd)
+        if key == "certificate" and self.certificate is not None:
+            return str(self.certificate)
         if key in PLACES:
             if self._launch is None:
                 raise KeyError(key)
@@ -148,6 +160,8 @@ class Stage:
             "files": index_of_name.files_url,
             "origin": index_of_name.origin,
             "host": index_of_name.origin.partition("://")[2],
+            "port": str(index_of_name.port),
+            "proxy": index_of_name.proxy,
         }
         return values[part]
 
@@ -163,6 +177,7 @@ class Stage:
             if project.git:
                 self._commit(self.cwd / name)
         for name, text in self.scenario.files.items():
+            (self.cwd / name).parent.mkdir(parents=True, exist_ok=True)
             (self.cwd / name).write_text(self.fill(text), encoding="utf-8")
         self._write_policies()
 
@@ -276,7 +291,7 @@ class Stage:
             asked=frozenset(
                 f"{name}:{asked}"
                 for name, index in self.indexes.items()
-                for asked in index.asked_names() | index.fetched_files()
+                for asked in index.asked_names() | index.fetched_files() | {found.path for found in index.requests}
             ),
         )
 
@@ -367,15 +382,21 @@ def staged(scenario: Scenario, folder: Path, certificate: Path | None) -> Iterat
     :param certificate: PEM file for indexes whose transport is ``bad-tls``.
     """
     with ExitStack() as stack:
-        indexes = {
-            spec.name: stack.enter_context(
+        indexes: dict[str, ScriptedIndex] = {}
+        for spec in sorted(scenario.indexes, key=lambda spec: spec.on is not None):  # servers before their guests
+            indexes[spec.name] = stack.enter_context(
                 ScriptedIndex(
-                    spec.name, [], spec.json, transport=spec.transport, certificate=certificate, login=spec.login
+                    spec.name,
+                    json_pages=spec.json,
+                    transport=spec.transport,
+                    certificate=certificate,
+                    login=spec.login,
+                    on=None if spec.on is None else indexes[spec.on],
+                    path=spec.path,
+                    hosts=spec.hosts,
                 )
             )
-            for spec in scenario.indexes
-        }
-        stage = Stage(scenario, folder, indexes)
+        stage = Stage(scenario, folder, indexes, certificate)
         # Pages name other indexes by URL, so they are written once every port is known.
         for spec in scenario.indexes:
             index = indexes[spec.name]
@@ -383,6 +404,7 @@ def staged(scenario: Scenario, folder: Path, certificate: Path | None) -> Iterat
             index.answer = stage.fill(spec.answer)
             index.answers = {name: stage.fill(answer) for name, answer in spec.answers.items()}
             index.redirects = {path: stage.fill(url) for path, url in spec.redirects.items()}
+            index.pages = {path: stage.fill(answer) for path, answer in spec.pages.items()}
             for file in spec.files:
                 if file.at is not None:
                     indexes[file.at].kept.append(filled(file.dist, stage.fill))

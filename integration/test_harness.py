@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import re
 import subprocess
@@ -237,3 +238,37 @@ def test_a_suite_without_an_attack_fails(tmp_path: Path) -> None:
     assert "1 passed" in done.stdout, done.stdout + done.stderr
     assert "FAILED: no attack shown at all" in done.stdout
     assert done.returncode == 1
+
+
+def test_indexes_share_a_server_by_path_and_by_host() -> None:
+    files = [[Listed(Dist("acme-core", version, "corp"))] for version in ("1.0", "2.0", "3.0")]
+    with (
+        ScriptedIndex("corp", files[0]) as corp,
+        ScriptedIndex("team", files[1], on=corp, path="/simple/team/") as team,
+        ScriptedIndex("rogue", files[2], on=corp, hosts=("rogue.example", "rogue.example.")) as rogue,
+    ):
+        page = _get(corp, "/simple/team/acme-core/")[2].decode()
+        assert f"{team.files_url}acme_core-2.0-" in page
+        assert _get(corp, f"/files/team/{files[1][0].dist.filename}")[2] == files[1][0].dist.content
+        assert "acme_core-1.0-" in _get(corp, "/simple/acme-core/")[2].decode()
+        assert _get(corp, "http://ROGUE.example.:80/simple/acme-core/")[2].decode().count(rogue.files_url) == 1
+        assert (corp.asked_names(), team.asked_names(), rogue.asked_names()) == ({"acme-core"},) * 3
+        assert team.fetched_files() == {files[1][0].dist.filename}
+        assert rogue.files_url == "http://rogue.example/files/rogue/"
+        assert corp.fetched_files() == set()
+
+
+def test_an_answer_may_be_spelled_out_for_a_path() -> None:
+    dist = Dist("acme-core", "1.0", "corp", kind="zip")
+    pages = {
+        "/evil/page": "raw:307\nLocation: ../other\n\n",
+        "/gone.zip": f"file:{dist.filename}",
+        "/packed": "raw:200\nContent-Encoding: gzip\n\n<html>",
+    }
+    with ScriptedIndex("corp", [Listed(dist)], pages=pages, answers={"x": "hops:2:http://h.example/"}) as index:
+        assert _get(index, "/evil/page")[:2] == (307, "../other")
+        assert _get(index, "/gone.zip")[2] == dist.content
+        assert gzip.decompress(_get(index, "/packed")[2]) == b"<html>"
+        assert _get(index, "/simple/x/")[1] == f"{index.url}x/?1"
+        assert _get(index, "/simple/x/?1")[1] == f"{index.url}x/?0"
+        assert _get(index, "/simple/x/?0")[1] == "http://h.example/x/"

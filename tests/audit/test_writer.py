@@ -193,5 +193,5 @@ def test_every_folder_that_is_made_is_closed_to_others(tmp_path: Path) -> None:
         AuditLog(tmp_path / "state" / "indexguard" / "log" / "audit.jsonl").write({"a": 1})
     finally:
         os.umask(before)
-    made = [path for path in sorted(tmp_path.rglob("*"))]
+    made = sorted(tmp_path.rglob("*"))
     assert [path.stat().st_mode & 0o027 for path in made] == [0] * 4
