@@ -321,11 +321,11 @@ def _command(table: _Table, key: str) -> tuple[str, ...]:
 def _check(scenario: Scenario, *, reachable: bool) -> None:
     """Refuse what no run could show to be wrong."""
     names = {index.name for index in scenario.indexes}
-    servers = {index.name for index in scenario.indexes if index.on is None}
-    for index in scenario.indexes:
-        if index.on is not None and index.on not in servers:
-            raise ScenarioError(f"{scenario.name}: {index.name}.on: {index.on!r} has no server")
-    for used in (*scenario.configured, *(file.at for index in scenario.indexes for file in index.files if file.at)):
+    for used in (
+        *scenario.configured,
+        *(file.at for index in scenario.indexes for file in index.files if file.at),
+        *(index.on for index in scenario.indexes if index.on),
+    ):
         if used not in names:
             raise ScenarioError(f"{scenario.name}: there is no index {used!r}")
     for tool in scenario.needs:

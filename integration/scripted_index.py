@@ -133,6 +133,7 @@ class ScriptedIndex:
     def __post_init__(self) -> None:
         self.requests: list[Request] = []
         self.kept: list[Dist] = []  # files that only other indexes list
+        self.port = 0
         self.guests: list[ScriptedIndex] = []
         self.stopping = threading.Event()
         self._server: _Server | None = None
@@ -224,8 +225,12 @@ class ScriptedIndex:
         """Return the index that answers for a host and path: this one, or one that shares its server."""
         every = [self, *self.guests]
         own = [index for index in every if host in index.hosts] or [index for index in every if not index.hosts]
-        under = [index for index in own if path.startswith((index.path, index._files_path)) or path in index.pages]
-        return max(under or own or [self], key=lambda index: _rank(index, path))
+        return max(own or [self], key=lambda index: index.rank(path))
+
+    def rank(self, path: str) -> tuple[bool, int]:
+        """Return how much a path is this index's own; the higher, the more."""
+        below = [len(own) for own in (self.path, self._files_path) if path.startswith(own)]
+        return path in self.pages, max(below, default=0)
 
     def find_file(self, filename: str) -> Dist | None:
         """Return the file of that name that this index keeps, listed here or elsewhere."""
@@ -235,11 +240,6 @@ class ScriptedIndex:
     def page_of(self, project: str) -> list[Listed]:
         """Return what the page of ``project`` lists."""
         return [item for item in self.listed if normalised(item.dist.name) == normalised(project)]
-
-
-def _rank(index: ScriptedIndex, path: str) -> tuple[bool, int]:
-    below = [own for own in (index.path, index.files_url.removeprefix(index.origin)) if path.startswith(own)]
-    return path in index.pages, max(map(len, below), default=0)
 
 
 def html_page(project: str, listed: Iterable[Listed], files_url: str) -> str:
