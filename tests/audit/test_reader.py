@@ -35,13 +35,16 @@ def test_event_comes_back_as_it_was_written() -> None:
         b"[" * 100_000,
         _line(EVENT)[:50],
         _line(EVENT)[50:],
+        _line({**EVENT, "extra": float("nan")}),
+        _line({**EVENT, "extra": [float("-inf")]}),
+        _line({**EVENT, "extra": 1.5}).replace(b"1.5", b"1e999"),
         _line({**EVENT, "schema": 2}),
         _line({**EVENT, "schema": True}),
         _line({**EVENT, "schema": "1"}),
         _line({**EVENT, "time": None}),
         _line({key: value for key, value in EVENT.items() if key != "event"}),
     ],
-    ids=range(13),
+    ids=range(16),
 )
 def test_line_that_is_no_event(line: bytes) -> None:
     reader = EventReader([line, _line(EVENT)])

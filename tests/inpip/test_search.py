@@ -80,6 +80,17 @@ def test_a_captive_portal_is_no_page(response: Response, body: str) -> None:
     assert not is_simple_page(response(body))
 
 
+@pytest.mark.parametrize("encoding", ["undefined", "idna", "no-such", "utf-8\0", "utf-16", "latin-1", None])
+def test_a_page_may_say_of_its_encoding_what_it_likes(response: Response, encoding: str | None) -> None:
+    page = response(SIMPLE[1])
+    page.encoding = encoding
+    assert is_simple_page(page) is (encoding != "utf-16")
+
+
+def test_a_declaration_that_breaks_the_parser_is_no_page(response: Response) -> None:
+    assert not is_simple_page(response("<![x y[words"))
+
+
 def test_what_pip_could_read_as_json_is_a_page(response: Response) -> None:
     assert is_simple_page(response('{"files": []}', content_type=JSON))
     assert is_simple_page(None)

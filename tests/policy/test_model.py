@@ -166,6 +166,12 @@ def test_the_public_index_by_its_address_is_the_token() -> None:
     assert policy.resolve_pypi(parse_location("https://elsewhere.example/")) is policy
 
 
+def test_an_index_that_says_that_it_is_not_public_is_not_by_its_address_either() -> None:
+    for says in (False, True):
+        policy = Policy(indexes=(Index("named", (SIMPLE,), public=False, says_public=says),))
+        assert policy.resolve_pypi(SIMPLE).indexes[0].public is not says
+
+
 def test_the_token_and_the_address_in_one_index_are_one_url() -> None:
     policy = Policy(indexes=(Index("both", (PYPI, SIMPLE)),))
     assert policy.resolve_pypi(SIMPLE).indexes[0].urls == (PYPI,)

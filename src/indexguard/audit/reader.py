@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from .event import SCHEMA
 
@@ -31,9 +32,22 @@ class EventReader:
                 yield event
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_number(text)
+
+
+def _refuse_number(text: str) -> NoReturn:
+    """Refuse what is no number of JSON (RFC 8259), although Python reads and would print it: NaN, Infinity.
+
+    :raises ValueError: always.
+    """
+    raise ValueError(text)
+
+
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        event = json.loads(line)
+        event = json.loads(line, parse_constant=_refuse_number, parse_float=_finite)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         return None
     if not isinstance(event, dict) or type(event.get("schema")) is not int or event["schema"] != SCHEMA:

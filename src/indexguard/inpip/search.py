@@ -212,8 +212,20 @@ def is_simple_page(response: Any) -> bool:
     if response is None or "json" in response.headers.get("Content-Type", ""):
         return True
     reader = _PageReader()
-    reader.feed(response.text)
+    try:
+        reader.feed(_text_of(response))
+    except AssertionError:  # html.parser's own, at a broken declaration
+        return False
     return reader.has_version or not reader.is_foreign
+
+
+def _text_of(response: Any) -> str:
+    """Return the text of a page, whatever it says of its encoding: ``response.text`` raises for some of what it may say."""
+    content: bytes = response.content
+    try:
+        return content.decode(response.encoding or "utf-8", "replace")
+    except (LookupError, ValueError):
+        return content.decode("latin-1")
 
 
 class _PageReader(HTMLParser):

@@ -166,6 +166,8 @@ class Index:
     """Whether anyone can register a name there."""
     files_from: tuple[FilesFrom, ...] | None = None
     """Where its files may come from; None allows any place."""
+    says_public: bool = False
+    """Whether the file says that it is public, or that it is not; otherwise ``public`` is the default."""
     has_credentials: bool = False
     """Whether one of its URLs was written with a user name or a password."""
 
@@ -254,7 +256,7 @@ class Policy:
 
 def _resolve(index: Index, simple: Location) -> Index:
     urls = (PYPI if url == simple else url for url in index.urls)
-    return replace(index, urls=tuple(dict.fromkeys(urls)), public=True)
+    return replace(index, urls=tuple(dict.fromkeys(urls)), public=index.public if index.says_public else True)
 
 
 @dataclass(frozen=True)

@@ -249,6 +249,7 @@ class _Reader:
             name,
             tuple(location for location, _ in urls),
             public=self._flag(f"{key}.public", table, default=any(location == PYPI for location, _ in urls)),
+            says_public="public" in table,
             files_from=default_files if files is None else files,
             has_credentials=any(_HAS_CREDENTIALS.match(text) for _, text in urls),
         )
