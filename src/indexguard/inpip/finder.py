@@ -182,7 +182,8 @@ def _identity(run: Run, finder: Any, page: Page) -> Location:
 
 def _sha256(link: Any) -> str | None:
     """Return the sha256 that pip will check the file against; None where it checks another hash, or none."""
-    return link.hash.lower() if link.hash_name == "sha256" and link.hash else None
+    # A JSON page may give any value as a hash (pip >= 22.2 takes it as it is).
+    return link.hash.lower() if link.hash_name == "sha256" and isinstance(link.hash, str) and link.hash else None
 
 
 def _find_cause(run: Run, search: Search, specifier: Any, *, nothing_left: bool) -> Finding | None:
