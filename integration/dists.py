@@ -15,7 +15,7 @@ import re
 import tarfile
 import zipfile
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,8 @@ class Dist:
     """What ``get_requires_for_build_wheel`` returns."""
     metadata_name: str | None = None
     """The Name in METADATA, where it is not the one of the file name."""
+    built_name: str | None = None
+    """The Name in the METADATA of what an sdist's backend builds, where it is not the one that the backend told before."""
     tag: str = "py3-none-any"
 
     @property
@@ -91,6 +93,11 @@ class Dist:
             lines.append(f"Requires-Python: {self.requires_python}")
         lines.extend(f"Requires-Dist: {requirement}" for requirement in self.requires)
         return "\n".join(lines) + "\n"
+
+    @property
+    def built_metadata(self) -> str:
+        """The METADATA of the wheel that an sdist's backend builds."""
+        return replace(self, metadata_name=self.built_name or self.metadata_name).metadata
 
     @property
     def content(self) -> bytes:
@@ -143,6 +150,7 @@ def project_files(dist: Dist) -> dict[str, str]:
         "module": dist.module_text,
         "module_file": f"{dist.module}.py",
         "metadata": dist.metadata,
+        "built_metadata": dist.built_metadata,
         "wheel_metadata": _WHEEL_METADATA,
         "dist_info": dist.dist_info,
         "wheel": f"{dist.escaped}-{dist.version}-py3-none-any.whl",
@@ -178,8 +186,8 @@ def _sdist(dist: Dist) -> bytes:
 
 
 def write_project(dist: Dist, folder: Path) -> None:
-    """Write the source tree of ``dist`` into ``folder``, which is created."""
-    folder.mkdir(parents=True)
+    """Write the source tree of ``dist`` into ``folder``, which is created unless another project lies below it."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, text in project_files(dist).items():
         (folder / name).write_text(text, encoding="utf-8")
 

@@ -419,6 +419,7 @@ def _file(where: str, item: object, origin: str) -> FileSpec:
         build_requires=table.texts("build-requires"),
         late_build_requires=table.texts("late-build-requires"),
         metadata_name=table.take("metadata-name", str, None),
+        built_name=table.take("built-name", str, None),
         tag=table.take("tag", str, "py3-none-any"),
     )
     if not dist.name or not dist.version:

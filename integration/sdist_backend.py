@@ -37,9 +37,9 @@ def _write_wheel(folder: str, files: dict[str, str]) -> str:
     return str(recipe["wheel"])
 
 
-def _metadata_files(recipe: dict[str, Any]) -> dict[str, str]:
+def _metadata_files(recipe: dict[str, Any], key: str = "built_metadata") -> dict[str, str]:
     return {
-        f"{recipe['dist_info']}/METADATA": recipe["metadata"],
+        f"{recipe['dist_info']}/METADATA": recipe[key],
         f"{recipe['dist_info']}/WHEEL": recipe["wheel_metadata"],
     }
 
@@ -55,7 +55,7 @@ get_requires_for_build_editable = get_requires_for_build_wheel
 def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: object = None) -> str:
     """PEP 517: write the ``.dist-info`` folder and return its name."""
     recipe = _recipe()
-    for name, text in _metadata_files(recipe).items():
+    for name, text in _metadata_files(recipe, "metadata").items():
         path = Path(metadata_directory, name)
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")

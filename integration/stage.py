@@ -174,7 +174,8 @@ class Stage:
                 write_file(self._dist(spec.dist), self.cwd / name)
         for name, project in self.scenario.projects.items():
             write_project(self._dist(project.dist), self.cwd / name)
-            if project.git:
+        for name, project in self.scenario.projects.items():
+            if project.git:  # with the projects below it
                 self._commit(self.cwd / name)
         for name, text in self.scenario.files.items():
             (self.cwd / name).parent.mkdir(parents=True, exist_ok=True)
