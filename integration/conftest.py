@@ -133,11 +133,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     if metafunc.function.__name__ == "test_route":
         routes = route.find_routes(metafunc.config.getoption("--routes"))
-        halves = [half for found in routes for half in found.halves]
-        every = [case for case in cases(metafunc.config, halves, pips.CI_ROUTE_PIPS) if _has_resolver(case)]
+        every = [case for case in _route_cases(metafunc.config, routes) if _has_resolver(case)]
     else:
         every = cases(metafunc.config, find_scenarios(metafunc.config.getoption("--scenarios")))
     metafunc.parametrize("case", every, ids=[case.id for case in every])
+
+
+def _route_cases(config: pytest.Config, routes: Iterable[route.Route]) -> list[Case]:
+    """Return the halves of every route on the pips that are asked for.
+
+    Without --pips or --all-pips: on the oldest and the newest pip of the table that has the route, and on one between.
+    """
+    every = cases(config, [half for found in routes for half in found.halves], pips.ROUTE_PIPS)
+    if config.getoption("--all-pips") or config.getoption("--pips"):
+        return every
+    chosen = {found.name: _some(found, row) for row, found in enumerate(routes)}
+    return [case for case in every if case.cell.pip in chosen[case.scenario.name.partition("/")[0]]]
+
+
+def _some(found: route.Route, row: int) -> set[str]:
+    having = [pip for pip in pips.ROUTE_PIPS if pips.in_range(pip, found.attack.pip)]
+    return {*having[:1], *having[-1:], *having[1:-1][row % max(1, len(having) - 2) :][:1]}
 
 
 def _has_resolver(case: Case) -> bool:

@@ -59,7 +59,6 @@ CI_LEGACY_PIPS = ("20.3.4", "26.3")
 """Where CI runs the legacy resolver too."""
 ROUTE_PIPS = ("20.3.4", "21.3.1", "23.0.1", "25.0.1", "26.1.2", "26.2.1", "26.3")
 """What the table of routes in the README is about."""
-CI_ROUTE_PIPS = ("20.3.4", "23.0.1", "26.1.2", "26.3")
 
 
 def version_key(text: str) -> tuple[int, ...]:
