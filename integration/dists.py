@@ -91,6 +91,8 @@ class Dist:
         lines = ["Metadata-Version: 2.1", f"Name: {self.metadata_name or self.name}", f"Version: {self.version}"]
         if self.requires_python is not None:
             lines.append(f"Requires-Python: {self.requires_python}")
+        extras = re.findall(r"extra == '([^']+)'", " ".join(self.requires))
+        lines.extend(f"Provides-Extra: {extra}" for extra in dict.fromkeys(extras))
         lines.extend(f"Requires-Dist: {requirement}" for requirement in self.requires)
         return "\n".join(lines) + "\n"
 
