@@ -18,7 +18,8 @@ Answers, per index or per project, or per path (``pages``):
 ``html:TEXT``             a page with that very text
 ``json:TEXT``             the same as PEP 691 JSON, whatever the client accepts
 ``raw:TEXT``              the status, header lines, an empty line and the body that ``TEXT`` spells out; the body is
-                          compressed where the headers say ``Content-Encoding: gzip``
+                          compressed where the headers say ``Content-Encoding: gzip``; a ``Content-Length`` among
+                          them counts, and the connection ends after the body
 ``file:FILENAME``         that file of the index, whatever the path
 ``hops:N:URL``            ``N`` redirects on this index, then one to ``URL`` followed by ``NAME/``
 ``captive``               200 with a login form
@@ -419,8 +420,10 @@ class _Handler(BaseHTTPRequestHandler):
         data = body.encode() if isinstance(body, str) else body
         self.send_response(status)
         self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(data)))
-        for key, value in (headers or {}).items():
+        headers = {"Content-Length": str(len(data)), **(headers or {})}
+        if headers["Content-Length"] != str(len(data)):
+            self.close_connection = True
+        for key, value in headers.items():
             self.send_header(key, value)
         self.end_headers()
         if self.command != "HEAD":
