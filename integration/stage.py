@@ -405,7 +405,7 @@ def staged(scenario: Scenario, folder: Path, certificate: Path | None) -> Iterat
             index.answer = stage.fill(spec.answer)
             index.answers = {name: stage.fill(answer) for name, answer in spec.answers.items()}
             index.redirects = {path: stage.fill(url) for path, url in spec.redirects.items()}
-            index.pages = {path: stage.fill(answer) for path, answer in spec.pages.items()}
+            index.pages = {stage.fill(path): stage.fill(answer) for path, answer in spec.pages.items()}
             for file in spec.files:
                 if file.at is not None:
                     indexes[file.at].kept.append(filled(file.dist, stage.fill))
