@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -196,3 +198,21 @@ def test_any_file_name_has_a_version_or_none(filename: str, name: str) -> None:
 @given(st.text(alphabet="abzABZ019-_.\u0130\u00df", max_size=20))
 def test_normalisation_is_that_of_packaging(name: str) -> None:
     assert str(normalise_name(name)) == canonicalize_name(name)
+
+
+@pytest.mark.parametrize(
+    "filename", ["a-" * 100_000 + ".tar.gz", "a" + "-_" * 100_000 + ".zip", "foo-1" + "-py3\n" * 50_000 + "x.tar.gz"]
+)
+def test_a_long_file_name_is_read_in_few_steps(filename: str) -> None:
+    steps = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal steps
+        steps += event == "c_call"
+
+    sys.setprofile(count)
+    try:
+        find_version(filename, Name("foo"))
+    finally:
+        sys.setprofile(None)
+    assert 0 < steps < 100

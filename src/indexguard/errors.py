@@ -199,14 +199,17 @@ class PolicyError(GuardError):
     :param path: the file, as found.
     :param faults: at least one fault.
     :param code: ``policy-invalid``, ``policy-unreadable`` or ``policy-missing``.
+    :param more: how many faults there are beside those.
     """
 
-    def __init__(self, path: str, faults: Sequence[Fault], code: str = "policy-invalid") -> None:
+    def __init__(self, path: str, faults: Sequence[Fault], code: str = "policy-invalid", more: int = 0) -> None:
         self.path = path
         self.faults = tuple(faults)
-        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        self.more = more
+        count = "1 fault" if len(self.faults) + more == 1 else f"{len(self.faults) + more} faults"
         refused = f"{count} in policy file {escape(path)}"
-        super().__init__(code, refused, [("fault", str(fault)) for fault in self.faults])
+        facts = [("fault", str(fault)) for fault in self.faults]
+        super().__init__(code, refused, facts + ([("", f"and {more} more")] if more else []))
 
 
 def escape(text: str) -> str:

@@ -35,8 +35,10 @@ Name = NewType("Name", str)
 
 _PROJECT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_NAME_AND_RANGE = re.compile(r"\s*(?P<pattern>[^\s<>=!~(\[;@]*)\s*(?P<range>[<>=!~].*)?", re.DOTALL)
+_NAME_AND_RANGE = re.compile(r"(?P<pattern>[^\s<>=!~(\[;@]*)\s*(?P<range>[<>=!~].*)?", re.DOTALL)
 _NORMAL_BYTES = bytes(ord("-") if byte in b"_." else ord(chr(byte).lower()) for byte in range(128)) + bytes(128)
+_END_OF_PART = re.compile(r"(?<![-_.])-")
+_PYTHON_TAG = re.compile(r"-py\d")
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
@@ -135,7 +137,7 @@ def split_entry(text: str) -> tuple[str, str]:
 
     :raises ValueError: the text has another form, such as extras, a marker or a URL.
     """
-    found = _NAME_AND_RANGE.fullmatch(text)
+    found = _NAME_AND_RANGE.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"{text!r} is not a name or pattern, with or without a version range")
     return found["pattern"], (found["range"] or "").strip()
@@ -211,10 +213,12 @@ def find_version(filename: str, name: Name) -> str | None:
     if ending == ".whl":
         distribution, _, rest = stem.partition("-")
         return rest.partition("-")[0] if rest and normalise_name(distribution) == name else None
-    # The name itself may hold dashes: try each dash as the end of the name, as pip does.
-    position = stem.find("-")
-    while position >= 0:
-        if normalise_name(stem[:position]) == name:
-            return re.sub(r"-py\d(?:\.\d+)?.*$", "", stem[position + 1 :]) or None
-        position = stem.find("-", position + 1)
+    # The name itself may hold dashes: each may be the end of the name, as pip has it. None after another separator can,
+    # and none behind more text than the name has: the time does not grow with the square of what a page sends.
+    for dash in _END_OF_PART.finditer(stem):
+        part = normalise_name(stem[: dash.start()])
+        if part == name:
+            return _PYTHON_TAG.split(stem[dash.end() :], maxsplit=1)[0] or None
+        if len(part) > len(name):
+            return None
     return None

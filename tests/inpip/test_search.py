@@ -8,7 +8,7 @@ from typing import Any, Callable
 import pytest
 
 from indexguard.decision import Authority, Finding
-from indexguard.inpip.search import Page, Search, clean, is_distribution, is_simple_page
+from indexguard.inpip.search import Page, Search, clean, find_foreign, is_distribution
 from indexguard.patterns import Name
 from indexguard.policy.identity import parse_location
 
@@ -51,7 +51,6 @@ def search_for() -> Search:
 
 
 SIMPLE = [
-    "",
     "<!DOCTYPE html><html><head><title>Links for acme-core</title></head><body><h1>Links for acme-core</h1></body></html>",
     '<html><head><title>Simple Index</title><meta name="api-version" value="2"></head><body></body></html>',
     '<meta name="pypi:repository-version" content="1.1"><h1>acme</h1><a href="/legal">terms</a> and text',
@@ -72,28 +71,62 @@ FOREIGN = [
 
 @pytest.mark.parametrize("body", SIMPLE)
 def test_a_page_without_files(response: Response, body: str) -> None:
-    assert is_simple_page(response(body))
+    assert find_foreign(response(body), lists_files=False, is_index=True) is None
 
 
 @pytest.mark.parametrize("body", FOREIGN)
 def test_a_captive_portal_is_no_page(response: Response, body: str) -> None:
-    assert not is_simple_page(response(body))
+    assert "captive portal" in str(find_foreign(response(body), lists_files=False, is_index=True))
 
 
 @pytest.mark.parametrize("encoding", ["undefined", "idna", "no-such", "utf-8\0", "utf-16", "latin-1", None])
 def test_a_page_may_say_of_its_encoding_what_it_likes(response: Response, encoding: str | None) -> None:
     page = response(SIMPLE[1])
     page.encoding = encoding
-    assert is_simple_page(page) is (encoding != "utf-16")
+    found = find_foreign(page, lists_files=False, is_index=True)
+    assert (found is None) is (encoding != "utf-16")
 
 
 def test_a_declaration_that_breaks_the_parser_is_no_page(response: Response) -> None:
-    assert not is_simple_page(response("<![x y[words"))
+    assert "captive portal" in str(find_foreign(response("<![x y[words"), lists_files=False, is_index=True))
 
 
 def test_what_pip_could_read_as_json_is_a_page(response: Response) -> None:
-    assert is_simple_page(response('{"files": []}', content_type=JSON))
-    assert is_simple_page(None)
+    assert find_foreign(response('{"files": []}', content_type=JSON), lists_files=False, is_index=True) is None
+    assert find_foreign(None, lists_files=False, is_index=True) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "reason"),
+    [
+        (204, {}, "", "status 204, which is no page"),
+        (302, {}, SIMPLE[0], "status 302, which is no page"),
+        (200, {}, " \n", "an empty answer"),
+        (200, {"Content-Length": "100000"}, SIMPLE[0], "the answer was cut off"),
+        (200, {"Content-Length": "100000", "Content-Encoding": "gzip"}, SIMPLE[0], None),
+        (200, {"Content-Length": "9" * 9999}, SIMPLE[0], "the answer was cut off"),
+        (200, {"Content-Length": "many"}, SIMPLE[0], None),
+        (200, {"Refresh": "0; url=https://portal.example/"}, SIMPLE[0], "(a captive portal?)"),
+        (203, {}, SIMPLE[0], None),
+    ],
+)
+def test_what_pip_takes_for_a_page_and_is_none(
+    response: Response, status: int, headers: dict[str, str], body: str, reason: str | None
+) -> None:
+    made = response(body, status=status)
+    made.headers.update(headers)
+    for lists_files in (True, False):
+        for is_index in (True, False):
+            found = find_foreign(made, lists_files=lists_files, is_index=is_index)
+            assert found == reason if reason is None else reason in str(found)
+
+
+def test_a_page_of_other_projects_files(response: Response) -> None:
+    listing = '<h1>Index of /</h1><a href="other-1.0.zip">other-1.0.zip</a> 2026-01-01'
+    for is_index in (True, False):
+        assert find_foreign(response(listing), lists_files=True, is_index=is_index) is None
+        found = find_foreign(response(listing + "<form>"), lists_files=True, is_index=is_index)
+        assert (found is None) is not is_index
 
 
 @pytest.mark.parametrize(
@@ -138,7 +171,8 @@ def test_no_answer_at_all() -> None:
     ("href", "body", "fails"),
     [
         ("/f/acme_core-1.0-py3-none-any.whl", FOREIGN[0], False),
-        ("/f/other-1.0.tar.gz", FOREIGN[0], False),
+        ("/f/other-1.0.tar.gz", FOREIGN[0], True),
+        ("/f/other-1.0.tar.gz", FOREIGN[1], False),
         ("/f/acme-core-1.0.win32.exe", FOREIGN[0], False),
         ("https://portal.example/terms", FOREIGN[0], True),
         (None, FOREIGN[0], True),

@@ -84,10 +84,37 @@ def _sift(run: Run, finder: Any, search: Search, found: Sequence[Any]) -> list[A
             continue  # no other remote source may stand in for an index that failed
         elif _may_use_file(run, search, candidate, is_locked=locked is candidate.link):
             kept.append(candidate)
-    # A requirement with hashes is not ambiguous: pip installs nothing that does not match them.
-    if run.built_in and several and not failed and not run.hashed:
-        return _sift_ambiguous(run, finder, search, kept)
+    if run.built_in and several and not failed:
+        _forget_metadata(search, kept)
+        # A requirement with hashes is not ambiguous: pip installs nothing that does not match them.
+        if not run.hashed:
+            return _sift_ambiguous(run, finder, search, kept)
     return kept
+
+
+def _forget_metadata(search: Search, kept: Sequence[Any]) -> None:
+    """Have pip read the metadata in a file, where several indexes offer the file and not one metadata file (PEP 658).
+
+    The hash of a file says nothing of the metadata that an index serves beside it, and that brings requirements.
+    """
+    beside: dict[str, list[str]] = {}
+    for page in search.pages:
+        for _, filename, link in () if page.is_local else page.offered(search.name):
+            beside.setdefault(filename, []).append(_metadata_digest(link))
+    for candidate in kept:
+        digests = beside.get(candidate.link.filename, [])
+        if len(digests) > 1 and (len(set(digests)) > 1 or "sha256" not in digests[0]):
+            for attribute in ("metadata_file_data", "dist_info_metadata"):  # pip >= 23.2; 22.3 to 23.1
+                if getattr(candidate.link, attribute, None) is not None:
+                    setattr(candidate.link, attribute, None)
+
+
+def _metadata_digest(link: Any) -> str:
+    """Return what a page says of the hash of a file's metadata file; empty where it lists none."""
+    data = getattr(link, "metadata_file_data", None)  # pip >= 23.2
+    if data is not None:
+        return repr(data.hashes)
+    return getattr(link, "dist_info_metadata", None) or ""  # pip 22.3 to 23.1
 
 
 def _complete_pages(run: Run, finder: Any, search: Search) -> None:

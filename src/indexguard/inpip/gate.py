@@ -19,6 +19,7 @@ from .search import Page, clean
 
 Wrapper = Callable[[Any, Any, Any, Any], Any]
 
+_CODE_HAS_RUN = "its name was known only after it was fetched: code of its build has run"
 _UNNAMED = Name("")
 """Stands for a name that is not yet known: no pattern but `*` matches it."""
 
@@ -84,7 +85,7 @@ def _check_hop(run: Run, reference: references.Reference, url: str, name: Name, 
     refusal = verdict.refusal
     if refusal is not None:
         error = _explain(reference.requirement, name, refusal, led_to=redact(url), late=late)
-        raise run.refuse(error, finding=refusal, files=1, **fields)
+        raise run.refuse(error, finding=refusal, files=1, message=_logged(error, late=late), **fields)
 
 
 def wrap_prepare_whole(run: Run) -> Wrapper:
@@ -168,7 +169,8 @@ def _check_reference(run: Run, requirement: Any, name: Name, *, late: bool = Fal
     refusal = verdict.refusal
     if refusal is not None:
         error = _explain(requirement, name, refusal, late=late)
-        raise run.refuse(error, name=name or None, index_asked=shown, finding=refusal, files=1)
+        message = _logged(error, late=late)
+        raise run.refuse(error, name=name or None, index_asked=shown, finding=refusal, files=1, message=message)
     if requested and place is not None and place.is_local:
         run.requested.add(link.url)  # what a requested local project brings is requested, and so on
     return references.watch(run, requirement, name, requested=requested or link.url in run.locked)
@@ -242,8 +244,12 @@ def _explain(requirement: Any, name: Name, refusal: Finding, *, late: bool, led_
     if parent is not None:
         facts.append(("asked for by", escape(str(getattr(parent, "name", None) or parent))))
     if late:
-        facts.append(("note", "its name was known only after it was fetched: code of its build has run"))
+        facts.append(("note", _CODE_HAS_RUN))
     return GuardError(refusal.code, f"refused `{escape(name) or shown}`: {CODES[refusal.code].meaning}", facts)
+
+
+def _logged(error: GuardError, *, late: bool) -> str:
+    return f"{error.refused}; {_CODE_HAS_RUN}" if late else error.refused
 
 
 def _decisive_key(refusal: Finding) -> str:

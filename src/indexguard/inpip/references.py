@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from ..policy.identity import find_reference
 
@@ -75,13 +75,28 @@ def watch(run: Run, requirement: Any, name: Name, *, requested: bool) -> Referen
     reference = Reference(requirement, name, requested, [])
     if not url.lower().startswith(("http:", "https:")) or reference.judge(run, url, name).refusal is not None:
         return None
-    run.references[url] = reference
+    run.references[_spelt(url)] = reference
     return reference
 
 
 def watched(run: Run, url: str) -> Reference | None:
-    """Return the reference whose download a request for ``url`` is."""
-    return run.references.get(url.partition("#")[0])
+    """Return the reference whose download a request for ``url`` is.
+
+    pip asks while it prepares the requirement, or later, for several at once (``fast-deps``, metadata beside a file).
+    """
+    for requirement in reversed(run.preparing):
+        for reference in run.references.values():
+            if reference.requirement is requirement:
+                return reference
+    return run.references.get(_spelt(url))
+
+
+def _spelt(url: str) -> str:
+    """Return a URL without fragment, in the spelling that pip >= 25.1 asks for; earlier pips ask for it as it is."""
+    try:
+        return urlunsplit((*urlsplit(url)[:4], ""))
+    except ValueError:
+        return url.partition("#")[0]
 
 
 def response_hook(refuse: Callable[[Reference, str], None], reference: Reference) -> Hook:

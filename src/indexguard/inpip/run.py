@@ -178,6 +178,6 @@ class Run:
             if not known:
                 self.refusals.append(error)
         if not known:
-            self.record("refused", error.code, message=error.refused, **fields)
+            self.record("refused", error.code, **{"message": error.refused, **fields})
             children.report_to_parent(error)
         return telling.as_pip_error(self.root, error)

@@ -15,6 +15,7 @@ from ..policy.identity import Location, redact
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _FIRST_ERROR = 400
+_OK, _NON_AUTHORITATIVE = 200, 203
 _NOT_OFFERED = (404, 410)
 _NOT_OFFERED_TO_US = (*_NOT_OFFERED, 401, 403)
 
@@ -115,12 +116,10 @@ class Page:
         """
         last = self.exchanges[-1] if self.exchanges else None
         if self.links is not None:
-            if self.is_local or any(
-                is_distribution(link.filename) or normalise_name(link.filename).startswith(f"{name}-")
-                for link in self.links
-            ):
+            if self.is_local or any(normalise_name(link.filename).startswith(f"{name}-") for link in self.links):
                 return None
-            return None if is_simple_page(last) else "the answer is not a simple index page (a captive portal?)"
+            lists_files = any(is_distribution(link.filename) for link in self.links)
+            return find_foreign(last, lists_files=lists_files, is_index=self.is_index)
         if last is None:
             return None if self.is_local else "pip did not ask it (not https, and not a trusted host?)"
         if isinstance(last, BaseException):
@@ -202,21 +201,45 @@ def clean(text: str) -> str:
     return escape(_CREDENTIALS.sub("", " ".join(text.split())))[:200]
 
 
-def is_simple_page(response: Any) -> bool:
-    """Tell whether a page without a single distribution may be an index page of a project without files.
+_PORTAL = "the answer is not a simple index page (a captive portal?)"
 
-    A captive portal or a login form answers 200 to everything. A JSON page that pip has read is one (PEP 691), so is one
-    that says its repository version (PEP 629); any other must be bare: no link, no form, no script, no text beside
-    its headings.
+
+def find_foreign(response: Any, *, lists_files: bool, is_index: bool) -> str | None:
+    """Return why what pip read as a page without a file of the project is no simple index page; None if it may be one.
+
+    A captive portal or a login form answers 200 to everything; and pip takes every status below 400 for a page. A JSON
+    page that pip has read is one (PEP 691), so is one that says its repository version (PEP 629); any other must be
+    bare: no form, no script, and unless it lists files no link and no text beside its headings.
+
+    :param lists_files: whether the page links files of other projects.
+    :param is_index: otherwise it is a --find-links page, which may look as its host likes if it lists files.
     """
-    if response is None or "json" in response.headers.get("Content-Type", ""):
-        return True
+    if response is None:
+        return None
+    if response.status_code not in (_OK, _NON_AUTHORITATIVE):
+        return f"status {response.status_code}, which is no page"
+    if "Refresh" in response.headers:
+        return _PORTAL
+    if not response.content.strip():
+        return "an empty answer"
+    if _is_cut_off(response):
+        return "the answer was cut off"
+    if "json" in response.headers.get("Content-Type", "") or (lists_files and not is_index):
+        return None
     reader = _PageReader()
     try:
         reader.feed(_text_of(response))
     except AssertionError:  # html.parser's own, at a broken declaration
-        return False
-    return reader.has_version or not reader.is_foreign
+        return _PORTAL
+    is_foreign = reader.is_portal or (reader.has_words and not lists_files)
+    return _PORTAL if is_foreign and not reader.has_version else None
+
+
+def _is_cut_off(response: Any) -> bool:
+    length = response.headers.get("Content-Length", "")
+    return (
+        "Content-Encoding" not in response.headers and length.isdecimal() and len(response.content) < int(length[:18])
+    )
 
 
 def _text_of(response: Any) -> str:
@@ -229,21 +252,25 @@ def _text_of(response: Any) -> str:
 
 
 class _PageReader(HTMLParser):
-    _FOREIGN = frozenset(("a", "form", "input", "script", "iframe", "img", "button", "object", "embed"))
+    _PORTAL = frozenset(("form", "input", "script", "iframe", "button", "object", "embed"))
     _HEADINGS = frozenset(("title", "h1", "h2", "h3", "style"))
 
     def __init__(self) -> None:
         super().__init__()
         self.has_version = False
-        self.is_foreign = False
+        self.is_portal = False
+        self.has_words = False
+        """Or pictures or links: what a page without files has no use for."""
         self._heading = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
         if tag == "meta" and values.get("name") == "pypi:repository-version":
             self.has_version = True
-        if tag in self._FOREIGN or (tag == "meta" and (values.get("http-equiv") or "").lower() == "refresh"):
-            self.is_foreign = True
+        if tag in self._PORTAL or (tag == "meta" and (values.get("http-equiv") or "").lower() == "refresh"):
+            self.is_portal = True
+        if tag in ("a", "img"):
+            self.has_words = True
         if tag in self._HEADINGS:
             self._heading += 1
 
@@ -253,7 +280,7 @@ class _PageReader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if data.strip() and self._heading <= 0:
-            self.is_foreign = True
+            self.has_words = True
 
 
 def is_distribution(filename: str) -> bool:

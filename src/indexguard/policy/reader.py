@@ -33,10 +33,14 @@ __all__ = ["MAX_BYTES", "read_policy"]
 MAX_BYTES = 16 * 1024 * 1024
 """The largest policy file that is read."""
 
+_MAX_FAULTS = 1000
+"""How many faults are described; the others are counted."""
+_MAX_SUGGESTIONS = 100
+_MAX_CANDIDATES = 1000
+
 _NOT_YET = "not yet supported in this version"
 _HAS_CREDENTIALS = re.compile(r"[^/]*//[^/?#]*@")
 _PLAIN_HOST = re.compile(r"[^/:@?#\\]+|\[[0-9A-Fa-f:.]+\]")
-_NAMESPACE_ENDING = re.compile(r"[-_.]*\*?$")
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def read_policy(content: bytes, path: str) -> Policy:
     reader = _Reader()
     policy = reader.read(tree, path)
     if reader.faults:
-        raise PolicyError(path, reader.faults)
+        raise PolicyError(path, reader.faults, more=reader.more_faults)
     return policy
 
 
@@ -110,8 +114,11 @@ class _Reader:
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
+        self.more_faults = 0
+        """How many faults there are beside those."""
         self._rules = Rules()
         self._places: dict[Location, tuple[str, str]] = {}
+        self._index_names: dict[str, None] = {}  # in their order
 
     def read(self, tree: dict[str, Any], path: str) -> Policy:
         """Return the policy; it means something only if no fault was found."""
@@ -164,17 +171,25 @@ class _Reader:
     # Kinds of values
 
     def _fault(self, key: str, message: str, suggestion: str | None = None) -> None:
-        self.faults.append(Fault(key, message, suggestion))
+        if len(self.faults) < _MAX_FAULTS:
+            self.faults.append(Fault(key, message, suggestion))
+        else:
+            self.more_faults += 1
 
     def _unexpected(self, key: str, found: object, expected: str, suggestion: str | None = None) -> None:
         self._fault(key, f"found {_show(found)}, expected {expected}", suggestion)
+
+    def _find_closest(self, text: str, candidates: Collection[str]) -> str | None:
+        """Return what the writer probably meant; a search that takes long, so only for the first of many faults."""
+        few = len(self.faults) < _MAX_SUGGESTIONS and len(candidates) < _MAX_CANDIDATES
+        return _find_closest(text, candidates) if few else None
 
     def _check_keys(self, key: str, table: Mapping[str, Any], keys: _Keys) -> None:
         for name in table:
             if name in keys.later:
                 self._fault(join_key(key, name), _NOT_YET)
             elif name not in keys.known:
-                close = _find_closest(name, (*keys.known, *keys.later))
+                close = self._find_closest(name, (*keys.known, *keys.later))
                 known = "" if close else f"; expected one of {', '.join(keys.known)}"
                 self._fault(join_key(key, name), f"unknown key{known}", close)
 
@@ -190,7 +205,7 @@ class _Reader:
         value = table.get(key.rpartition(".")[2], choices[0])
         if value in choices and isinstance(value, str):
             return value
-        close = _find_closest(value, choices) if isinstance(value, str) else None
+        close = self._find_closest(value, choices) if isinstance(value, str) else None
         self._unexpected(key, value, " or ".join(f'"{choice}"' for choice in choices), close)
         return choices[0]
 
@@ -221,12 +236,11 @@ class _Reader:
     def _indexes(self, tree: Mapping[str, Any], default_files: tuple[FilesFrom, ...] | None) -> tuple[Index, ...]:
         tables = tree.get("indexes")
         if tables is None:
-            self._index_names: tuple[str, ...] = ()
             return ()
         if not isinstance(tables, dict) or not tables:
             self._unexpected("indexes", tables, "a table for each index, such as [indexes.corp]")
             tables = {}
-        self._index_names = tuple(tables)
+        self._index_names = dict.fromkeys(tables)
         return tuple(self._index(name, table, default_files) for name, table in tables.items())
 
     def _index(self, name: str, value: object, default_files: tuple[FilesFrom, ...] | None) -> Index:
@@ -403,7 +417,7 @@ class _Reader:
             return
         pattern = _find_exact(text)
         if pattern is None:
-            close = _find_exact(_NAMESPACE_ENDING.sub("", text))
+            close = _find_exact(text[: -1 if text.endswith("*") else None].rstrip("-_."))
             self._unexpected(key, text, expected, str(close) if close else None)
             return
         # One fault is enough where both patterns of a namespace are there already.
@@ -449,16 +463,17 @@ class _Reader:
         if not isinstance(value, list):
             self._unexpected(key, value, expected)
             return ()
-        known = []
+        known: dict[str, None] = {}
         for place, name in enumerate(value):
             if not isinstance(name, str):
                 self._unexpected(f"{key}[{place}]", name, "the name of an index in this file")
             elif name not in self._index_names:
-                close = _find_closest(name, self._index_names)
+                close = self._find_closest(name, self._index_names)
                 self._unexpected(f"{key}[{place}]", name, "the name of an index in this file", close)
             elif name in known:
                 self._fault(f"{key}[{place}]", f"found {_show(name)} twice")
-            known.append(name)
+            else:
+                known[name] = None
         if len(value) == 1:
             self._fault(key, f"found one name, expected {expected}")
         elif not value:
