@@ -75,7 +75,7 @@ _ALL = (
     ),
     Code(
         "file-elsewhere",
-        "the page lists a file outside of the index's `files-from`",
+        "the page lists a file outside of the index's `files-from`, or a repository in the place of a file",
         "if the files are the index's own, add their place to `files-from`",
     ),
     Code(

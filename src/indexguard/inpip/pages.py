@@ -170,6 +170,7 @@ def _sift_files(run: Run, search: Search, page: Page, candidates: Sequence[Any])
         for finding in search.authority.unclaimed(page.asked).findings:
             _drop_page(search, page, finding)
     answered = page.answered
+    candidates = _without_repositories(search, page, candidates)
     check = None if answered is None else search.authority.file_check(answered)
     if check is None or answered is None:
         return list(candidates)
@@ -184,6 +185,16 @@ def _sift_files(run: Run, search: Search, page: Page, candidates: Sequence[Any])
         if verdict.refusal is None:
             kept.append(candidate)
     return kept
+
+
+def _without_repositories(search: Search, page: Page, candidates: Sequence[Any]) -> list[Any]:
+    """Drop the VCS URLs that a page lists: pip would check them out like files (20.3 to 26.3); an index holds files."""
+    found = [candidate for candidate in candidates if candidate.link.is_vcs]
+    findings = [Finding("file-elsewhere", layer, rule) for layer, rule in search.authority.rules] if found else []
+    verdict = Verdict(tuple(findings)).without(page.verdict)
+    for finding in verdict.findings:
+        search.drop(finding, page, [str(candidate.version) for candidate in found])
+    return [candidate for candidate in candidates if verdict.refusal is None or candidate not in found]
 
 
 def _note_observed(search: Search, page: Page, finding: Finding) -> None:
