@@ -1,0 +1,1 @@
+"""Fuzzing of whatever others may write: policy files, pages of indexes, lines of the audit log."""
