@@ -92,7 +92,11 @@ def test_a_declaration_that_breaks_the_parser_is_no_page(response: Response) -> 
 
 
 def test_what_pip_could_read_as_json_is_a_page(response: Response) -> None:
-    assert find_foreign(response('{"files": []}', content_type=JSON), lists_files=False, is_index=True) is None
+    page = '{"meta": {"api-version": "1.0"}, "name": "acme-core", "files": []}'
+    assert find_foreign(response(page, content_type=JSON), lists_files=False, is_index=True) is None
+    for other in ("{}", '{"files": []}', '{"meta": {"api-version": 1}, "files": []}', "[]", "{", "[" * 10_000):
+        found = find_foreign(response(other, content_type=JSON), lists_files=False, is_index=True)
+        assert found == "JSON that is no simple index page"
     assert find_foreign(None, lists_files=False, is_index=True) is None
 
 

@@ -89,7 +89,7 @@ def _prepare(root: str) -> Run:
 
 
 def _wrap(run: Run) -> None:
-    resolve, prepare = gate.wrap_resolve(run), gate.wrap_prepare(run)
+    resolve, prepare, order = gate.wrap_resolve(run), gate.wrap_prepare(run), gate.wrap_installation_order(run)
     wrappers = {
         seams.REQUEST: pages.wrap_request(run, functools.partial(gate.check_redirect, run)),
         seams.PROCESS_PAGE: pages.wrap_process_project_url(run),
@@ -101,6 +101,8 @@ def _wrap(run: Run) -> None:
         seams.PREPARE_WHOLE: gate.wrap_prepare_whole(run),
         seams.RESOLVE: resolve,
         seams.RESOLVE_LEGACY: resolve,
+        seams.ORDER: order,
+        seams.ORDER_LEGACY: order,
     }
     for seam, wrapper in wrappers.items():
         _wrap_method(run.root, seams.find_class(run.root, seam), seam.method, wrapper)

@@ -6,6 +6,7 @@ prepared only if the finder approved that very link, or a direct reference is al
 
 from __future__ import annotations
 
+import zipfile
 from email.parser import HeaderParser
 from typing import Any, Callable
 
@@ -49,7 +50,7 @@ def _prepare_approved(run: Run, requirement: Any, prepare: Callable[[], Any]) ->
         # A file that a lock, a --find-links option or a local page names: a requested direct URL.
         references.watch(run, requirement, name, requested=True)
     distribution = prepare()
-    _check_name(run, requirement, distribution)
+    _check_names(run, requirement, _names_in(distribution))
     _check_version(run, requirement, distribution)
     return distribution
 
@@ -66,7 +67,7 @@ def _prepare_reference(run: Run, requirement: Any, prepare: Callable[[], Any]) -
             if reference is not None:
                 for url in reference.hops:
                     _check_hop(run, reference, url, found, late=True)
-    _check_name(run, requirement, distribution)
+    _check_names(run, requirement, _names_in(distribution))
     return distribution
 
 
@@ -98,7 +99,7 @@ def wrap_prepare_whole(run: Run) -> Wrapper:
         requirement = _requirement(*args, **kwargs)
         distribution = wrapped(*args, **kwargs)
         if requirement not in run.preparing:
-            _check_name(run, requirement, distribution)
+            _check_names(run, requirement, _names_in(distribution))
             _check_version(run, requirement, distribution)
         return distribution
 
@@ -120,6 +121,23 @@ def wrap_resolve(run: Run) -> Wrapper:
         return resolved
 
     return resolve
+
+
+def wrap_installation_order(run: Run) -> Wrapper:
+    """Check the names in the wheels that are about to be installed, before the first one is.
+
+    A wheel that was built here, or before, is a file of its own: its metadata need not be what its sdist said.
+    """
+
+    def get_installation_order(wrapped: Any, _resolver: Any, args: Any, kwargs: Any) -> Any:
+        ordered = wrapped(*args, **kwargs)
+        for requirement in ordered:
+            path = getattr(requirement, "local_file_path", None)
+            if path is not None and path.endswith(".whl"):
+                _check_names(run, requirement, _names_in_wheel(path))
+        return ordered
+
+    return get_installation_order
 
 
 def is_approved(run: Run, requirement: Any) -> bool:
@@ -176,13 +194,13 @@ def _check_reference(run: Run, requirement: Any, name: Name, *, late: bool = Fal
     return references.watch(run, requirement, name, requested=requested or link.url in run.locked)
 
 
-def _check_name(run: Run, requirement: Any, distribution: Any) -> None:
+def _check_names(run: Run, requirement: Any, names: set[Name]) -> None:
     """Check that the distribution's own metadata names the project that was authorised.
 
     :raises Exception: pip's own error, made from a ``GuardError`` (``name-mismatch``).
     """
     expected = _name_of(requirement)
-    others = sorted(_names_in(distribution) - {expected})
+    others = sorted(names - {expected})
     if expected is None or not others or not (run.layers or run.built_in):
         return
     finding = _first_finding(run, expected)
@@ -315,6 +333,18 @@ def _names_in(distribution: Any) -> set[Name]:
         files = [file for file in ("METADATA", "PKG-INFO") if distribution.has_metadata(file)]
         metadata = HeaderParser().parsestr(distribution.get_metadata(files[0])) if files else {}
     names.add(metadata.get("Name"))
+    return {normalise_name(name) for name in names if name}
+
+
+def _names_in_wheel(path: str) -> set[Name]:
+    """Return the names that a wheel bears, likewise."""
+    names = set()
+    with zipfile.ZipFile(path) as wheel:
+        for entry in wheel.namelist():
+            folder, _, file = entry.partition("/")
+            if folder.endswith(".dist-info") and file == "METADATA":
+                metadata = HeaderParser().parsestr(wheel.read(entry).decode("utf-8", "replace"))
+                names |= {folder.partition("-")[0], metadata.get("Name", "")}
     return {normalise_name(name) for name in names if name}
 
 

@@ -41,6 +41,9 @@ PREPARE_WHOLE = Seam("operations.prepare", "RequirementPreparer", "_prepare_link
 RESOLVE = Seam("resolution.resolvelib.resolver", "Resolver", "resolve", ("root_reqs",))
 RESOLVE_LEGACY = Seam("resolution.legacy.resolver", "Resolver", "resolve", ("root_reqs",))
 
+ORDER = Seam("resolution.resolvelib.resolver", "Resolver", "get_installation_order", ("req_set",))
+ORDER_LEGACY = Seam("resolution.legacy.resolver", "Resolver", "get_installation_order", ("req_set",))
+
 ALWAYS = (
     FIND_ALL,
     FIND_BEST,
@@ -52,6 +55,8 @@ ALWAYS = (
     PREPARE_WHOLE,
     RESOLVE,
     RESOLVE_LEGACY,
+    ORDER,
+    ORDER_LEGACY,
 )
 
 # What installs build requirements, by the class that does it.

@@ -207,9 +207,9 @@ _PORTAL = "the answer is not a simple index page (a captive portal?)"
 def find_foreign(response: Any, *, lists_files: bool, is_index: bool) -> str | None:
     """Return why what pip read as a page without a file of the project is no simple index page; None if it may be one.
 
-    A captive portal or a login form answers 200 to everything; and pip takes every status below 400 for a page. A JSON
-    page that pip has read is one (PEP 691), so is one that says its repository version (PEP 629); any other must be
-    bare: no form, no script, and unless it lists files no link and no text beside its headings.
+    A captive portal or a login form answers 200 to everything; and pip takes every status below 400 for a page. JSON
+    must be what PEP 691 demands; a page of HTML that says its repository version (PEP 629) is one, any other must be bare:
+    no form, no script, and unless it lists files no link and no text beside its headings.
 
     :param lists_files: whether the page links files of other projects.
     :param is_index: otherwise it is a --find-links page, which may look as its host likes if it lists files.
@@ -224,8 +224,10 @@ def find_foreign(response: Any, *, lists_files: bool, is_index: bool) -> str | N
         return "an empty answer"
     if _is_cut_off(response):
         return "the answer was cut off"
-    if "json" in response.headers.get("Content-Type", "") or (lists_files and not is_index):
+    if lists_files and not is_index:
         return None
+    if response.headers.get("Content-Type", "").partition(";")[0].strip().lower().endswith("json"):
+        return None if _is_json_page(response) else "JSON that is no simple index page"
     reader = _PageReader()
     try:
         reader.feed(_text_of(response))
@@ -233,6 +235,16 @@ def find_foreign(response: Any, *, lists_files: bool, is_index: bool) -> str | N
         return _PORTAL
     is_foreign = reader.is_portal or (reader.has_words and not lists_files)
     return _PORTAL if is_foreign and not reader.has_version else None
+
+
+def _is_json_page(response: Any) -> bool:
+    """Tell whether JSON has what PEP 691 demands of a page; pip reads any object."""
+    try:
+        page = response.json()
+    except (ValueError, RecursionError):
+        return False
+    meta = page.get("meta") if isinstance(page, dict) else None
+    return isinstance(meta, dict) and isinstance(meta.get("api-version"), str) and isinstance(page.get("files"), list)
 
 
 def _is_cut_off(response: Any) -> bool:
