@@ -80,6 +80,9 @@ _POLICIES: dict[str, Maker] = {
     "unknown keys": _count(_HEAD, b"k0 = 1\n"),
     "almost known keys": _count(_HEAD, b"indexes0 = 1\n"),
     "indexes": _INDEXES,
+    "merges": lambda size: (
+        _INDEXES(size // 2) + _count(b"", b'[[merge]]\npackages = ["m0"]\nindexes = ["i0", "i1"]\n')(size // 2)
+    ),
     "merged indexes": _merge(b'"i0",'),
     "merged indexes that are not there": _merge(b'"j0",'),
     "names": _count(_INDEX + b"packages = [", b'"n0",', b"]"),
