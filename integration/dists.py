@@ -64,7 +64,7 @@ class Dist:
     @property
     def module(self) -> str:
         """The name that an import statement uses."""
-        return normalised(self.metadata_name or self.name).replace("-", "_")
+        return normalised(self.built_name or self.metadata_name or self.name).replace("-", "_")
 
     @property
     def dist_info(self) -> str:
