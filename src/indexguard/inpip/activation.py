@@ -99,6 +99,7 @@ def _wrap(run: Run) -> None:
         seams.PREPARE_LINKED: prepare,
         seams.PREPARE_EDITABLE: prepare,
         seams.PREPARE_WHOLE: gate.wrap_prepare_whole(run),
+        seams.CACHE_ENTRY: gate.wrap_get_cache_entry(run),
         seams.RESOLVE: resolve,
         seams.RESOLVE_LEGACY: resolve,
         seams.ORDER: order,

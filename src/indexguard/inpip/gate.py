@@ -50,8 +50,8 @@ def _prepare_approved(run: Run, requirement: Any, prepare: Callable[[], Any]) ->
         # A file that a lock, a --find-links option or a local page names: a requested direct URL.
         references.watch(run, requirement, name, requested=True)
     distribution = prepare()
-    _check_names(run, requirement, _names_in(distribution))
-    _check_version(run, requirement, distribution)
+    _check_names(run, requirement, name, _names_in(distribution))
+    _check_version(run, requirement, name, distribution)
     return distribution
 
 
@@ -67,7 +67,7 @@ def _prepare_reference(run: Run, requirement: Any, prepare: Callable[[], Any]) -
             if reference is not None:
                 for url in reference.hops:
                     _check_hop(run, reference, url, found, late=True)
-    _check_names(run, requirement, _names_in(distribution))
+    _check_names(run, requirement, name or _name_of(requirement), _names_in(distribution))
     return distribution
 
 
@@ -85,7 +85,7 @@ def _check_hop(run: Run, reference: references.Reference, url: str, name: Name, 
     run.record_verdict(Verdict(verdict.observed), "would-refuse", **fields)
     refusal = verdict.refusal
     if refusal is not None:
-        error = _explain(reference.requirement, name, refusal, led_to=redact(url), late=late)
+        error = _explain(run, reference.requirement, name, refusal, led_to=redact(url), late=late)
         raise run.refuse(error, finding=refusal, files=1, message=_logged(error, late=late), **fields)
 
 
@@ -97,13 +97,26 @@ def wrap_prepare_whole(run: Run) -> Wrapper:
 
     def prepare_whole(wrapped: Any, _preparer: Any, args: Any, kwargs: Any) -> Any:
         requirement = _requirement(*args, **kwargs)
+        name = _name_of(requirement)
         distribution = wrapped(*args, **kwargs)
         if requirement not in run.preparing:
-            _check_names(run, requirement, _names_in(distribution))
-            _check_version(run, requirement, distribution)
+            _check_names(run, requirement, name, _names_in(distribution))
+            _check_version(run, requirement, name, distribution)
         return distribution
 
     return prepare_whole
+
+
+def wrap_get_cache_entry(run: Run) -> Wrapper:
+    """Note which link a cached wheel was built from: pip itself keeps that from 26.3 on only."""
+
+    def get_cache_entry(wrapped: Any, _cache: Any, args: Any, kwargs: Any) -> Any:
+        entry = wrapped(*args, **kwargs)
+        if entry is not None:
+            run.built_from[entry.link.url] = _cached_link(*args, **kwargs)
+        return entry
+
+    return get_cache_entry
 
 
 def wrap_resolve(run: Run) -> Wrapper:
@@ -134,7 +147,7 @@ def wrap_installation_order(run: Run) -> Wrapper:
         for requirement in ordered:
             path = getattr(requirement, "local_file_path", None)
             if path is not None and path.endswith(".whl"):
-                _check_names(run, requirement, _names_in_wheel(path))
+                _check_names(run, requirement, _name_of(requirement), _names_in_wheel(path))
         return ordered
 
     return get_installation_order
@@ -145,19 +158,7 @@ def is_approved(run: Run, requirement: Any) -> bool:
     name = _name_of(requirement)
     if name is None:
         return False
-    links = (
-        requirement.link,
-        getattr(requirement, "cached_wheel_source_link", None),  # pip >= 23.1
-        getattr(requirement, "source_link", None),  # pip >= 26.3
-    )
-    if any(link is not None and _find_approval(run, name, link) for link in links):
-        return True
-    if getattr(requirement, "original_link_is_in_wheel_cache", False):  # pip <= 23.0 keeps no source
-        version = find_version(requirement.link.filename, name)
-        return requirement.original_link is None and any(
-            str(candidate.version) == version for search in run.searches(name) for candidate in search.kept
-        )
-    return False
+    return _find_approval(run, name, _source_of(run, requirement)) is not None
 
 
 def _find_approval(run: Run, name: Name, link: Any) -> tuple[Any, Page | None] | None:
@@ -175,7 +176,7 @@ def _check_reference(run: Run, requirement: Any, name: Name, *, late: bool = Fal
     """
     if not run.layers:
         return None
-    link = _source_of(requirement)
+    link = _source_of(run, requirement)
     place = find_reference(link.url)
     requested = references.is_requested(run, requirement, link)
     if link.url in run.locked:
@@ -186,7 +187,7 @@ def _check_reference(run: Run, requirement: Any, name: Name, *, late: bool = Fal
     run.record_verdict(Verdict(verdict.observed), "would-refuse", name=name or None, index_asked=shown)
     refusal = verdict.refusal
     if refusal is not None:
-        error = _explain(requirement, name, refusal, late=late)
+        error = _explain(run, requirement, name, refusal, late=late)
         message = _logged(error, late=late)
         raise run.refuse(error, name=name or None, index_asked=shown, finding=refusal, files=1, message=message)
     if requested and place is not None and place.is_local:
@@ -194,12 +195,13 @@ def _check_reference(run: Run, requirement: Any, name: Name, *, late: bool = Fal
     return references.watch(run, requirement, name, requested=requested or link.url in run.locked)
 
 
-def _check_names(run: Run, requirement: Any, names: set[Name]) -> None:
+def _check_names(run: Run, requirement: Any, expected: Name | None, names: set[Name]) -> None:
     """Check that the distribution's own metadata names the project that was authorised.
 
+    :param expected: the name that was judged. With the legacy resolver pip gives a requirement the name in the metadata
+        of what it prepared ("Fix your #egg= fragments"), so that afterwards the two are always alike.
     :raises Exception: pip's own error, made from a ``GuardError`` (``name-mismatch``).
     """
-    expected = _name_of(requirement)
     others = sorted(names - {expected})
     if expected is None or not others or not (run.layers or run.built_in):
         return
@@ -218,13 +220,13 @@ def _check_names(run: Run, requirement: Any, names: set[Name]) -> None:
     run.record_finding(finding, "refused", name=expected, index_asked=_shown(requirement.link), files=1)
 
 
-def _check_version(run: Run, requirement: Any, distribution: Any) -> None:
+def _check_version(run: Run, requirement: Any, name: Name | None, distribution: Any) -> None:
     """Check the version that the metadata tells: the legacy resolver does not compare it with the file's name.
 
+    :param name: the name that was judged.
     :raises Exception: pip's own error, made from a ``GuardError`` (``version-not-allowed``).
     """
-    name = _name_of(requirement)
-    approval = None if name is None else _find_approval(run, name, _source_of(requirement))
+    approval = None if name is None else _find_approval(run, name, _source_of(run, requirement))
     version = str(distribution.version)
     if name is None or approval is None or approval[1] is None or approval[1].is_local:
         return  # a version range is for the files of indexes
@@ -250,8 +252,10 @@ def _first_finding(run: Run, name: Name) -> Finding | None:
     return findings[0] if findings else None
 
 
-def _explain(requirement: Any, name: Name, refusal: Finding, *, late: bool, led_to: str | None = None) -> GuardError:
-    shown = _shown(_source_of(requirement))
+def _explain(
+    run: Run, requirement: Any, name: Name, refusal: Finding, *, late: bool, led_to: str | None = None
+) -> GuardError:
+    shown = _shown(_source_of(run, requirement))
     facts = []
     if refusal.layer is not None:
         facts.append(("rule", f"{_decisive_key(refusal)}\n{refusal.layer.path}"))
@@ -286,7 +290,7 @@ def _record_selected(run: Run, requirement: Any) -> None:
     name = _name_of(requirement)
     if link is None or name is None or requirement.constraint:
         return
-    source = _source_of(requirement)
+    source = _source_of(run, requirement)
     approval = _find_approval(run, name, source)
     candidate, page = approval if approval is not None else (None, None)
     version = str(candidate.version) if candidate is not None else find_version(link.filename, name)
@@ -303,12 +307,9 @@ def _record_selected(run: Run, requirement: Any) -> None:
     )
 
 
-def _source_of(requirement: Any) -> Any:
+def _source_of(run: Run, requirement: Any) -> Any:
     """Return the link that a requirement comes from; pip replaces it by that of a wheel built from it before."""
-    source = getattr(requirement, "cached_wheel_source_link", None)  # pip >= 23.1
-    if source is None and getattr(requirement, "original_link_is_in_wheel_cache", False):  # pip <= 23.0
-        source = requirement.original_link
-    return source or requirement.link
+    return run.built_from.get(requirement.link.url, requirement.link)
 
 
 def _shown(link: Any) -> str:
@@ -350,6 +351,10 @@ def _names_in_wheel(path: str) -> set[Name]:
 
 def _requirement(req: Any, *_args: Any, **_kwargs: Any) -> Any:
     return req
+
+
+def _cached_link(link: Any, *_args: Any, **_kwargs: Any) -> Any:
+    return link
 
 
 def _root_requirements(root_reqs: Any, *_args: Any, **_kwargs: Any) -> Any:

@@ -69,6 +69,8 @@ class Run:
         """References whose download is watched, by URL without fragment."""
         self.locked: set[str] = set()
         """URLs that a lock file names (pip >= 26.1)."""
+        self.built_from: dict[str, Any] = {}
+        """By the URL of a wheel in pip's cache, the link that it was built from."""
         self.refusals: list[GuardError] = []
         self.lock = threading.RLock()
         self.probing = threading.Lock()

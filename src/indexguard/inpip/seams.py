@@ -38,6 +38,7 @@ REQUEST = Seam("network.session", "PipSession", "request", ("method", "url"))
 PREPARE_LINKED = Seam("operations.prepare", "RequirementPreparer", "prepare_linked_requirement", ("req",))
 PREPARE_EDITABLE = Seam("operations.prepare", "RequirementPreparer", "prepare_editable_requirement", ("req",))
 PREPARE_WHOLE = Seam("operations.prepare", "RequirementPreparer", "_prepare_linked_requirement", ("req",))
+CACHE_ENTRY = Seam("cache", "WheelCache", "get_cache_entry", ("link",))
 RESOLVE = Seam("resolution.resolvelib.resolver", "Resolver", "resolve", ("root_reqs",))
 RESOLVE_LEGACY = Seam("resolution.legacy.resolver", "Resolver", "resolve", ("root_reqs",))
 
@@ -53,6 +54,7 @@ ALWAYS = (
     PREPARE_LINKED,
     PREPARE_EDITABLE,
     PREPARE_WHOLE,
+    CACHE_ENTRY,
     RESOLVE,
     RESOLVE_LEGACY,
     ORDER,
