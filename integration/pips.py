@@ -259,7 +259,7 @@ def plain_environment(pip: str, python_version: str) -> Environment:
 def tool_environment(plain: Environment, tools: tuple[str, ...]) -> Environment:
     """Return a copy of ``plain`` with ``tools`` from the machine's registry in it, made once per cache folder.
 
-    :param tools: requirements, such as ``pip-tools==7.6.2``.
+    :param tools: requirements, such as ``pip-tools==7.6.2``, also with markers.
     :raises RuntimeError: the registry does not hand them out.
     """
     digest = hashlib.sha256(" ".join(tools).encode()).hexdigest()[:12]
@@ -269,23 +269,25 @@ def tool_environment(plain: Environment, tools: tuple[str, ...]) -> Environment:
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
             plain.copy_to(folder)
-            # --only-binary: no build of theirs is to run here. The pip under test may not read the machine's indexes.
-            command = [
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--only-binary=:all:",
-                *tools,
-                f"pip=={plain.pip}",
-            ]
-            options = [f"--python-version={plain.python_version}", "--target", str(environment.site_packages)]
-            done = subprocess.run([*command, *options, "--upgrade"], capture_output=True, text=True, check=False)
+            # The newest pip on the environment's own Python, which the markers are about, and run from its wheel: the
+            # pip under test may not read the machine's indexes. --only-binary: no build of theirs is to run here.
+            installer = f"{pip_wheel(_newest_pip_on(plain.python_version))}/pip"
+            options = ["--quiet", "--only-binary=:all:", "--target", str(environment.site_packages), "--upgrade"]
+            done = subprocess.run(
+                [environment.python, installer, "install", *options, *tools, f"pip=={plain.pip}"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             if done.returncode != 0:
                 raise RuntimeError(f"{', '.join(tools)} cannot be installed:\n{done.stderr}")
             (folder / "complete").touch()
     return environment
+
+
+def _newest_pip_on(python_version: str) -> str:
+    python = version_key(python_version)
+    return [pip for pip, (oldest, newest) in _RUNS_ON.items() if version_key(oldest) <= python <= version_key(newest)][-1]
 
 
 def guarded_environment(plain: Environment, wheel: Path, folder: Path) -> Environment:

@@ -13,9 +13,11 @@ Every key is read by name and every other key is an error. A text may hold place
 ``{cwd}``                     the folder in which pip runs
 ``{certificate}``             the file with the certificate of the indexes whose transport is ``bad-tls``, for --cert
 
-and, in ``launch`` and commands only:
+and, in ``launch``, commands and ``environment`` only:
 
 ``{python}``                  the interpreter that has the pip
+``{environment}``             the folder of its environment
+``{site}``                    where that keeps its packages
 ``{other}``                   an interpreter of another environment, without pip and without the guard
 ``{pip-wheel}``               the wheel of this pip
 ``{pip-zipapp}``              this pip as one zip file that Python runs, made as pip.pyz is
@@ -110,6 +112,8 @@ class Expected:
     """``ORIGIN VERSION`` by project: all that was installed, downloaded or built."""
     says: tuple[str, ...] = ()
     """Parts of the output, blanks and line ends as one space."""
+    writes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Parts of the files in ``{cwd}``, by path; without parts: there must be no such file."""
     lacks: tuple[str, ...] = ()
     """What neither the output nor an event may hold."""
     code: str | None = None
@@ -354,12 +358,12 @@ def _check(scenario: Scenario, *, reachable: bool) -> None:
 
 
 def _check_attack(scenario: Scenario, *, reachable: bool) -> None:
-    shown = scenario.unguarded.installed or scenario.unguarded.says
+    shown = scenario.unguarded.installed or scenario.unguarded.says or any(scenario.unguarded.writes.values())
     if scenario.unguarded.exit != 0 or not shown:
         raise ScenarioError(f"{scenario.name}: an attack must succeed unguarded, and say how that shows")
     guarded = scenario.guarded
     unchanged = guarded.exit == 0 and guarded.installed == scenario.unguarded.installed
-    if reachable and unchanged and not (guarded.says or guarded.lacks or guarded.events):
+    if reachable and unchanged and not (guarded.says or guarded.lacks or guarded.events or guarded.writes):
         raise ScenarioError(f"{scenario.name}: guarded, the attack would succeed unseen")
 
 
@@ -454,6 +458,9 @@ def _expected(table: _Table, *, guarded: bool) -> Expected:
 def _expectations(table: _Table, *, guarded: bool) -> dict[str, Any]:
     """Return the fields that the table gives, ready for ``Expected`` or ``dataclasses.replace``."""
     found: dict[str, Any] = {}
+    if "writes" in table.values:
+        written = _Table(f"{table.where}: writes", table.take("writes", dict))
+        found["writes"] = {name: written.texts(name) for name in tuple(written.values)}
     if "installed" in table.values:
         found["installed"] = table.text_map("installed")
     for key in ("says", "lacks", "asked", "not-asked"):

@@ -11,7 +11,7 @@ import subprocess
 import tarfile
 import zipfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,8 @@ class Outcome:
     events: tuple[Mapping[str, Any], ...]
     asked: frozenset[str]
     """``INDEX:NAME`` for pages, ``INDEX:FILENAME`` for files, ``INDEX:/PATH`` for every request."""
+    written: Mapping[str, str] = field(default_factory=dict)
+    """The text of each file that the scenario has an opinion on, by its path in ``{cwd}``."""
 
     @property
     def output(self) -> str:
@@ -54,11 +56,11 @@ class Outcome:
         events = "\n".join(json.dumps(event) for event in self.events)
         return (
             f"$ {self.command}\nexit {self.exit}\n--- stdout\n{self.stdout}--- stderr\n{self.stderr}"
-            f"--- installed {dict(self.installed)}\n--- asked {sorted(self.asked)}\n--- events\n{events}"
+            f"--- installed {dict(self.installed)}\n--- written {dict(self.written)}\n--- asked {sorted(self.asked)}\n--- events\n{events}"
         )
 
 
-PLACES = ("python", "other", "pip-wheel", "pip-zipapp", "pip-bootstrap")
+PLACES = ("python", "environment", "site", "other", "pip-wheel", "pip-zipapp", "pip-bootstrap")
 """Placeholders for ways to start pip."""
 
 
@@ -79,6 +81,8 @@ class Launch:
         """
         made = {
             "python": lambda: self.environment.python,
+            "environment": lambda: self.environment.folder,
+            "site": lambda: self.environment.site_packages,
             "other": self._other,
             "pip-wheel": lambda: pips.pip_wheel(self.environment.pip),
             "pip-zipapp": self._zipapp,
@@ -288,6 +292,7 @@ class Stage:
             stdout=done.stdout,
             stderr=done.stderr,
             installed=self._installed(environment),
+            written=self._written(),
             events=tuple(self._events(log, seen)),
             asked=frozenset(
                 f"{name}:{asked}"
@@ -337,6 +342,13 @@ class Stage:
         for path in (self.cwd / "got").glob("*.tar.gz"):
             found[normalised(path.name.rpartition("-")[0])] = _origin_of_sdist(path)
         return found
+
+    def _written(self) -> dict[str, str]:
+        names = {*self.scenario.unguarded.writes, *self.scenario.guarded.writes}
+        for difference in self.scenario.differs:
+            names.update(difference.unguarded.get("writes", ()), difference.guarded.get("writes", ()))
+        paths = {name: self.cwd / name for name in names}
+        return {name: path.read_text(encoding="utf-8") for name, path in paths.items() if path.is_file()}
 
     def audit_log(self) -> Path:
         """Return where the guard writes its log in these runs."""
@@ -428,6 +440,8 @@ def mismatches(expected: Expected, outcome: Outcome) -> list[str]:
     text = _one_line(outcome.output)
     found += [f"the output lacks {part!r}" for part in expected.says if _one_line(part) not in text]
     told = text + "".join(map(json.dumps, outcome.events))
+    for name, parts in expected.writes.items():
+        found += _not_written(name, parts, outcome.written.get(name))
     found += [f"the output or an event holds {part!r}" for part in expected.lacks if _one_line(part) in told]
     if "Traceback (most recent call last)" in outcome.output:
         found.append("the output holds a traceback")
@@ -438,6 +452,14 @@ def mismatches(expected: Expected, outcome: Outcome) -> list[str]:
     if expected.code is not None:
         found += _not_explained_last(expected.code, outcome)
     return found
+
+
+def _not_written(name: str, parts: tuple[str, ...], text: str | None) -> list[str]:
+    if text is None:
+        return [f"there is no {name}"] if parts else []
+    if not parts:
+        return [f"there is a {name}"]
+    return [f"{name} lacks {part!r}" for part in parts if _one_line(part) not in _one_line(text)]
 
 
 def _one_line(text: str) -> str:
