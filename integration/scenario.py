@@ -122,6 +122,8 @@ class Expected:
     """Guarded only: each must match an event of the audit log, by the keys given."""
     no_events: tuple[Mapping[str, Any], ...] = ()
     """Guarded only: none of these may match."""
+    traceback: bool = False
+    """Whether the tool ends with one; no pip may."""
     asked: tuple[str, ...] = ()
     """``INDEX:NAME``: this index was asked for the page of this name; ``INDEX:FILENAME``: for this file;
     ``INDEX:/PATH``: for just that."""
@@ -458,6 +460,8 @@ def _expected(table: _Table, *, guarded: bool) -> Expected:
 def _expectations(table: _Table, *, guarded: bool) -> dict[str, Any]:
     """Return the fields that the table gives, ready for ``Expected`` or ``dataclasses.replace``."""
     found: dict[str, Any] = {}
+    if "traceback" in table.values:
+        found["traceback"] = table.take("traceback", bool)
     if "writes" in table.values:
         written = _Table(f"{table.where}: writes", table.take("writes", dict))
         found["writes"] = {name: written.texts(name) for name in tuple(written.values)}

@@ -443,8 +443,8 @@ def mismatches(expected: Expected, outcome: Outcome) -> list[str]:
     for name, parts in expected.writes.items():
         found += _not_written(name, parts, outcome.written.get(name))
     found += [f"the output or an event holds {part!r}" for part in expected.lacks if _one_line(part) in told]
-    if "Traceback (most recent call last)" in outcome.output:
-        found.append("the output holds a traceback")
+    if ("Traceback (most recent call last)" in outcome.output) is not expected.traceback:
+        found.append(f"the output holds {'no' if expected.traceback else 'a'} traceback")
     found += [f"{pair} was not asked" for pair in expected.asked if not _asked(pair, outcome)]
     found += [f"{pair} was asked" for pair in expected.not_asked if _asked(pair, outcome)]
     found += [f"no event like {dict(event)}" for event in expected.events if not _logged(event, outcome)]

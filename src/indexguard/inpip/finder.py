@@ -16,6 +16,7 @@ from ..decision import PASS, Finding, Verdict, sift_ambiguous
 from ..patterns import is_in_range, normalise_name, parse_range
 from ..policy.identity import Location, find_reference
 from . import story
+from .pages import find_index_pages
 from .run import Run
 from .search import Page, Search
 
@@ -122,8 +123,7 @@ def _complete_pages(run: Run, finder: Any, search: Search) -> None:
     if getattr(finder, "_locked_links", {}).get(search.name) is not None:
         return
     met = {page.page_url for page in search.pages}
-    scope = finder.search_scope
-    for page_url, url in zip(scope.get_index_urls_locations(search.name), scope.index_urls):
+    for page_url, url in find_index_pages(finder.search_scope, search.name).items():
         asked = run.locate(url)
         if page_url in met or (asked is not None and asked.is_local):
             continue

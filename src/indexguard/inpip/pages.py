@@ -8,6 +8,7 @@ kwargs).
 from __future__ import annotations
 
 import importlib
+import posixpath
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Callable
@@ -119,12 +120,23 @@ def wrap_evaluate_links(run: Run) -> Wrapper:
 
 
 def _open_page(run: Run, finder: Any, project_url: Any, project_name: str) -> Page:
-    scope = finder.search_scope
-    # pip joins index URL and name itself: asking it for the same list tells which index this page belongs to.
-    indexes = dict(zip(scope.get_index_urls_locations(project_name), scope.index_urls))
-    index = indexes.get(project_url.url)
+    index = find_index_pages(finder.search_scope, project_name).get(project_url.url)
     url = project_url.url if index is None else index
     return Page(url, project_url.url, run.locate(url), is_index=index is not None)
+
+
+def find_index_pages(scope: Any, project_name: str) -> dict[str, str]:
+    """Return the index by the page that pip asks it for; not all of the indexes, nor in their order, under pipenv.
+
+    :param scope: pip's ``SearchScope``. pipenv's own has it ask only the index that the Pipfile names for the project.
+    """
+    pages: dict[str, str] = {}
+    for page_url in scope.get_index_urls_locations(project_name):
+        # The last segment is the name as this pip quotes it; what stands before it is an index as pip was told of it.
+        base, _, name = page_url[:-1].rpartition("/")
+        told = (url for url in scope.index_urls if posixpath.join(url, name) + "/" == page_url)
+        pages[page_url] = next(told, base + "/")
+    return pages
 
 
 def _may_ask(finder: Any, search: Search, page: Page) -> Verdict:

@@ -21,17 +21,19 @@ def as_pip_error(root: str, error: GuardError) -> Exception:
     if root not in _classes:
         exceptions = importlib.import_module(f"{root}._internal.exceptions")
         diagnostic = getattr(exceptions, "DiagnosticPipError", None)
-        _classes[root] = exceptions.InstallationError if diagnostic is None else _make_diagnostic(root, diagnostic)
+        usual = exceptions.InstallationError
+        _classes[root] = usual if diagnostic is None else _make_diagnostic(root, diagnostic, usual)
     pip_class = _classes[root]
     made = pip_class(error) if hasattr(pip_class, "is_guards") else pip_class(str(error))
     _last_word.expect(made, error)
     return made
 
 
-def _make_diagnostic(root: str, base: type[Exception]) -> type[Exception]:
+def _make_diagnostic(root: str, base: type[Exception], usual: type[Exception]) -> type[Exception]:
+    # The usual class too: pipenv tells only that one as a message, and any other of pip's as a crash of its own.
     text: Any = importlib.import_module(f"{root}._vendor.rich.text").Text
 
-    class Refusal(base):  # type: ignore[valid-type, misc]  # the running pip's own class
+    class Refusal(base, usual):  # type: ignore[valid-type, misc]  # the running pip's own classes
         """A refusal by indexguard."""
 
         is_guards = True
