@@ -302,7 +302,7 @@ def guarded_environment(plain: Environment, wheel: Path, folder: Path) -> Enviro
             plain.copy_to(folder)
             # By name, as from an index: from a path it would be a direct reference, and pip-sync would replace it.
             project = "==".join(wheel.name.split("-")[:2])
-            options = ["--no-index", "--no-deps", "--no-cache-dir", "--find-links", wheel.parent]
+            options = ["--no-index", "--no-deps", "--no-cache-dir", f"--find-links={wheel.parent}"]
             done = subprocess.run(
                 [guarded.python, "-m", "pip", "install", *options, project],
                 capture_output=True,

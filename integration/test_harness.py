@@ -53,6 +53,7 @@ exit = 0
         ('files = ["acme-core 1.0"]', 'file = ["acme-core 1.0"]', "unknown key file"),
         ("exit = 0\ninstalled", "exit = true\ninstalled", "exit: expected int"),
         ("exit = 0\ninstalled", "exit = 0\nevents = []\ninstalled", "unknown key events"),
+        ("exit = 0\ninstalled", 'exit = 0\nwrites = { "a.txt" = "x" }\ninstalled', "expected list"),
         ("attack = false", "attack = true", "the attack would succeed unseen"),
         ('attack = false\ncommand = ["install", "acme-core"]', "attack = true\ncommand = []", "command: is required"),
     ],
@@ -190,6 +191,7 @@ REFUSED = Outcome(
     installed={"pubdep": "public 2.0"},
     events=({"event": "refused", "code": "redirected", "name": "acme-core"},),
     asked=frozenset({"corp:acme-core"}),
+    written={"lock.txt": "acme-core ==\n1.0\n"},
 )
 
 
@@ -201,6 +203,11 @@ REFUSED = Outcome(
         (Expected(exit=1, installed={"pubdep": "public 2.0"}), 0),
         (Expected(exit=1, installed={}), 1),
         (Expected(exit=1, says=("Looking   in\nindexes", "nothing else")), 1),
+        (Expected(exit=1, writes={"lock.txt": ("acme-core == 1.0",), "other.txt": ()}), 0),
+        (Expected(exit=1, writes={"lock.txt": ("99.0", "1.0")}), 1),
+        (Expected(exit=1, writes={"lock.txt": ()}), 1),
+        (Expected(exit=1, writes={"other.txt": ("1.0",)}), 1),
+        (Expected(exit=1, traceback=True), 1),
         (Expected(exit=1, lacks=("Looking in",)), 1),
         (Expected(exit=1, lacks=("acme-core",)), 1),  # in an event
         (Expected(exit=1, code="redirected"), 0),
@@ -215,6 +222,17 @@ REFUSED = Outcome(
 )
 def test_mismatches_are_seen(expected: Expected, count: int) -> None:
     assert len(mismatches(expected, REFUSED)) == count
+
+
+def test_a_traceback_is_a_mismatch_unless_it_is_the_tools_own() -> None:
+    outcome = replace(REFUSED, stdout="Traceback (most recent call last):\n")
+    assert mismatches(Expected(exit=1), outcome) == ["the output holds a traceback"]
+    assert mismatches(Expected(exit=1, traceback=True), outcome) == []
+
+
+def test_tools_are_installed_by_a_pip_that_runs_on_their_python() -> None:
+    assert pips._newest_pip_on("3.9") == "26.0.1"  # noqa: SLF001  # what decides
+    assert pips._newest_pip_on("3.13") == pips.ALL_PIPS[-1]  # noqa: SLF001
 
 
 def test_an_explanation_that_is_not_last_is_a_mismatch() -> None:

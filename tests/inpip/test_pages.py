@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from types import SimpleNamespace
+from typing import Any, Callable
 
 import pytest
 from integration.dists import Dist
 
+from indexguard.inpip.pages import find_index_pages
 from inpip_bench import Answer, Bench, Body
 
 
@@ -112,3 +116,26 @@ def test_audit_mode_asks_every_index_and_says_one_thing_of_it(bench: Bench) -> N
     assert (done.code, done.origins) == (0, {"acme_core": "public"})
     found = [(event["event"], event["code"]) for event in done.events if event["event"] != "selected"]
     assert found == [("would-refuse", "shadowed-name")]
+
+
+INDEXES = ["https://h.example/simple/", "https://h.example/simple/team", "https://u:p@h.example/x/"]
+
+
+def test_every_page_has_the_index_that_pip_was_told_of(pip_module: Callable[[str], Any]) -> None:
+    scope = pip_module("_internal.models.search_scope").SearchScope
+    options = {"no_index": False} if "no_index" in inspect.signature(scope.create).parameters else {}  # pip >= 22.3
+    assert find_index_pages(scope.create([], INDEXES, **options), "Acme.Core") == {
+        "https://h.example/simple/acme-core/": "https://h.example/simple/",
+        "https://h.example/simple/team/acme-core/": "https://h.example/simple/team",
+        "https://u:p@h.example/x/acme-core/": "https://u:p@h.example/x/",
+    }
+
+
+def test_a_pip_that_asks_other_indexes_for_a_project() -> None:
+    # As pipenv's does: only the index that the Pipfile names for it.
+    pages = ["https://u:p@h.example/x/acme-core/", "https://other.example/simple/acme-core/"]
+    scope = SimpleNamespace(index_urls=INDEXES, get_index_urls_locations=lambda _name: pages)
+    assert find_index_pages(scope, "acme-core") == {
+        pages[0]: "https://u:p@h.example/x/",
+        pages[1]: "https://other.example/simple/",
+    }

@@ -44,6 +44,10 @@ def test_the_parts_have_their_places(diagnostic: Any) -> None:
     assert str(made) == str(MARKUP)
 
 
+def test_tools_that_catch_the_usual_error_catch_ours(exceptions: Any) -> None:
+    assert isinstance(telling.as_pip_error("pip", MARKUP), exceptions.InstallationError)
+
+
 def test_foreign_text_is_printed_as_it_is(diagnostic: Any, pip_module: Callable[[str], Any]) -> None:
     assert diagnostic
     printed = io.StringIO()
