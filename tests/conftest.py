@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -12,6 +12,29 @@ from environments import BUILD_PYTHONS, Environment, Workshop, find_python, requ
 
 LOG = Path("/var/log/indexguard/audit.jsonl")  # where the guard logs when it runs as root
 _LOG_WAS_THERE = pytest.StashKey[bool]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the comparison with the policy's model."""
+    group = parser.getgroup("indexguard model")
+    group.addoption("--model-worlds", type=int, metavar="N", help="draw N worlds anew, instead of the few of each run")
+    group.addoption("--model-pips", default="this", metavar="VERSIONS", help="pips that play them, such as 20.3.4,26.3")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each pip that is asked for to the tests that play worlds."""
+    if "model_pip" in metafunc.fixturenames:
+        metafunc.parametrize("model_pip", metafunc.config.getoption("--model-pips").split(","), scope="module")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what the worlds met."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for counts in (value for name, value in report.user_properties if name == "model"):
+                terminalreporter.section(f"model: {report.nodeid.rpartition('::')[2]}")
+                for what, number in sorted(counts.items()):
+                    terminalreporter.write_line(f"{number:9,} {what}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,6 +49,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         LOG.unlink()
         if not any(LOG.parent.iterdir()):
             LOG.parent.rmdir()
+
+
+@pytest.fixture
+def model_worlds(request: pytest.FixtureRequest) -> int | None:
+    """How many worlds are to be drawn anew; None for the few of each run."""
+    worlds: int | None = request.config.getoption("--model-worlds")
+    return worlds
 
 
 @pytest.fixture(scope="session")

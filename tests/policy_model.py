@@ -48,14 +48,16 @@ def place_of(url: str) -> Place | None:
     scheme, _, rest = url.partition("://")
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     path = re.split("[?#]", rest[len(authority) :], maxsplit=1)[0]
-    # "a URL with a backslash, white space, a control character, %2F or %5C in its path, or more than one @"
+    # The text: "a URL with a backslash, white space, a control character, %2F or %5C in its path, or more than one @"
     if re.search(r"[\\\s\x00-\x1f\x7f]", url) or re.search("%(2F|5C)", path.upper()) or authority.count("@") > 1:
         return None
     host, _, port = authority.split("@")[-1].lower().partition(":")
-    default = {"https": 443, "http": 80, "file": 0}[scheme.lower()]
-    host = "" if scheme.lower() == "file" and host == "localhost" else host
+    default = {"https": 443, "http": 80, "ssh": 22, "file": 0}[scheme.lower().rpartition("+")[2]]
+    host = "" if scheme.lower().endswith("file") and host == "localhost" else host
+    # Of a repository's URL, the revision is no part.
+    path = path.rpartition("@")[0] if "+" in scheme and "@" in path else path
     segments: list[str] = []
-    # "Then unreserved characters are percent-decoded, dot segments and empty segments removed."
+    # The text: "Then unreserved characters are percent-decoded, dot segments and empty segments removed."
     for segment in re.sub("%([0-9A-Fa-f]{2})", _decoded, path).split("/"):
         if segment == "..":
             segments = segments[:-1]
@@ -129,7 +131,18 @@ class Failure:
         return self.kind == "status" and self.status in (401, 403)
 
 
-Answer = Union[Page, Redirect, Failure]
+@dataclass(frozen=True)
+class Download:
+    """An answer that is a wheel."""
+
+    filename: str
+    told_name: str
+    """The name in its metadata."""
+    requires: tuple[str, ...] = ()
+    """Its Requires-Dist."""
+
+
+Answer = Union[Page, Redirect, Failure, Download]
 NOT_HERE = Failure("status", 404)
 UNREACHABLE = Failure("unreachable")
 
@@ -144,12 +157,12 @@ class Layer:
 
     @property
     def enforces(self) -> bool:
-        """ "a layer in `audit` only logs"."""
-        return self.policy.get("mode", "enforce") == "enforce"
+        """The text: "a layer in `audit` only logs"."""
+        return bool(self.policy.get("mode", "enforce") == "enforce")
 
     @property
     def has_opinion(self) -> bool:
-        """ "a layer without `[indexes]` has no opinion on names"."""
+        """The text: "a layer without `[indexes]` has no opinion on names"."""
         return "indexes" in self.policy
 
 
@@ -215,12 +228,18 @@ class Expected:
 
 def visit(world: World, url: str) -> tuple[list[Place], Answer]:
     """Follow redirects from ``url``; return every place on the way, and the last answer."""
+    urls, answer = travel(world, url)
+    return [place for url in urls if (place := place_of(url)) is not None], answer
+
+
+def travel(world: World, url: str) -> tuple[list[str], Answer]:
+    """Follow redirects from ``url``; return every URL on the way, and the last answer."""
     answers = {place_of(there): answer for there, answer in world.web.items()}
-    way: list[Place] = []
+    way: list[str] = []
     while len(way) <= MOST_REDIRECTS:
         place = place_of(url)
         assert place is not None, f"{url} is unknown: the world is not to have it visited"
-        way.append(place)
+        way.append(url)
         answer = answers.get(place, NOT_HERE)
         if not isinstance(answer, Redirect):
             return way, answer
@@ -247,16 +266,16 @@ class Rule:
 
     @property
     def claims(self) -> bool:
-        """ "A name is **claimed** when its rule is anything but `*`."."""
+        """The text: "A name is **claimed** when its rule is anything but `*`."."""
         return self.exact or self.stem != ""
 
     @property
     def has_expired(self) -> bool:
-        """ "An entry is valid to the end of its `expires` day"."""
+        """The text: "An entry is valid to the end of its `expires` day"."""
         return self.expires is not None and self.expires < TODAY
 
     def allows(self, version: str) -> bool:
-        """ "PEP 440; tested with `prereleases=True`"."""
+        """The text: "PEP 440; tested with `prereleases=True`"."""
         return SpecifierSet(self.versions).contains(version, prereleases=True)
 
 
@@ -282,7 +301,7 @@ def _rule(entry: str | Mapping[str, Any], indexes: frozenset[str]) -> Rule:
 
 
 def rule_for(policy: Mapping[str, Any], name: str) -> Rule | None:
-    """ "exact beats prefix, a longer prefix beats a shorter one, `*` is last"."""
+    """The text: "exact beats prefix, a longer prefix beats a shorter one, `*` is last"."""
     matching = [rule for rule in rules_of(policy) if rule.matches(name)]
     matching.sort(key=lambda rule: (rule.exact, len(rule.stem)))
     return matching[-1] if matching else None
@@ -296,12 +315,12 @@ def places_of(index: Mapping[str, Any]) -> list[Place]:
 
 
 def is_public(index: Mapping[str, Any]) -> bool:
-    """ "anyone can register a name there": `false`; `true` for `pypi`."""
+    """The text: "anyone can register a name there": `false`; `true` for `pypi`."""
     return bool(index.get("public", place_of(PYPI_URL) in places_of(index)))
 
 
 def asked_index(policy: Mapping[str, Any], place: Place | None) -> str | None:
-    """ "the index URL that pip is configured with must *equal* one of an index's URLs"."""
+    """The text: "the index URL that pip is configured with must *equal* one of an index's URLs"."""
     for name, index in policy["indexes"].items():
         if place is not None and place in places_of(index):
             return str(name)
@@ -309,7 +328,7 @@ def asked_index(policy: Mapping[str, Any], place: Place | None) -> str | None:
 
 
 def answering_index(policy: Mapping[str, Any], place: Place) -> str | None:
-    """ "the index with the longest URL that is a segment prefix of it"."""
+    """The text: "the index with the longest URL that is a segment prefix of it"."""
     holding = [
         (len(own.segments), name)
         for name, index in policy["indexes"].items()
@@ -320,20 +339,47 @@ def answering_index(policy: Mapping[str, Any], place: Place) -> str | None:
 
 
 def files_from(policy: Mapping[str, Any], name: str) -> Sequence[str] | None:
-    """ "precedence entry > index > defaults"."""
-    found: Sequence[str] | None = policy["indexes"][name].get(
-        "files-from", policy.get("defaults", {}).get("files-from")
-    )
+    """The text: "precedence entry > index > defaults"."""
+    found: Sequence[str] | None = policy["indexes"][name].get("files-from", policy.get("defaults", {}).get("files-from"))
     return found
 
 
 def comes_from(place: Place | None, wheres: Iterable[str]) -> bool:
-    """ "hosts, or URL prefixes by segment"."""
+    """The text: "hosts, or URL prefixes by segment"."""
     for where in wheres:
         prefix = place_of(where) if "://" in where else None
         if place is not None and (prefix.holds(place) if prefix else place.host == where.lower()):
             return True
     return False
+
+
+def is_claimed(policy: Mapping[str, Any], name: str) -> bool:
+    """The text: "A name is **claimed** when its rule is anything but `*`"."""
+    rule = rule_for(policy, name)
+    return rule is not None and rule.claims
+
+
+def judge_direct(policies: Iterable[Mapping[str, Any]], name: str, url: str, *, requested: bool) -> set[str]:
+    """Return the codes for which a URL that no index gave is not to be used for a name."""
+    codes = {_judge_direct(policy, name, place_of(url), requested=requested) for policy in policies}
+    return {code for code in codes if code is not None}
+
+
+def _judge_direct(policy: Mapping[str, Any], name: str, place: Place | None, *, requested: bool) -> str | None:
+    says = policy.get("direct-urls", {})
+    is_local = place is not None and place.is_local
+    if is_local and policy.get("local", "allow") == "block":
+        return "local-path"
+    prefixes = [prefix for text in says.get("allow", ()) if (prefix := place_of(text)) is not None]
+    if place is not None and any(prefix.holds(place) for prefix in prefixes):
+        return None
+    # The text: "every direct reference that a distribution brings … whatever its scheme"
+    if not requested and says.get("transitive", "block") == "block":
+        return "direct-url"
+    # The text: "A claimed name needs a prefix in `allow` (by segment) or must be local."
+    if not is_local and (is_claimed(policy, name) or (requested and says.get("requested", "allow") == "block")):
+        return "direct-url"
+    return None
 
 
 # One lookup
@@ -360,7 +406,7 @@ class Source:
         return place_of(self.url)
 
     def offers(self, name: str) -> list[File]:
-        """ "any file of that name on the page, compatible with this platform or not, yanked or not"."""
+        """The text: "any file of that name on the page, compatible with this platform or not, yanked or not"."""
         files = self.answer.files if isinstance(self.answer, Page) else ()
         return [file for file in files if file.project == name]
 
@@ -383,10 +429,10 @@ class Judge:
         self.world = world
         self.lookup = lookup
         self.name = normal(lookup.name)
-        # "a layer in `audit` only logs"; what only logs changes nothing of what is asked here.
+        # The text: "a layer in `audit` only logs"; what only logs changes nothing of what is asked here.
         self.enforcing = [layer.policy for layer in world.layers if layer.enforces]
         self.opinions = [layer.policy for layer in world.layers if layer.enforces and layer.has_opinion]
-        # "Where `INDEXGUARD_POLICY` is the only layer and it is in `audit`, the built-in rule below stays in force".
+        # The text: "Where `INDEXGUARD_POLICY` is the only layer and it is in `audit`, the built-in rule below stays in force".
         self.built_in = not any(
             layer.has_opinion and (layer.enforces or layer.kind != "environment") for layer in world.layers
         )
@@ -397,7 +443,7 @@ class Judge:
         self.failed = any(source.failed for source in self.sources)
         self.files = [*self._page_files(), *self._other_files()]
         if self.failed:
-            # "no other remote source may stand in for it; local files may"
+            # The text: "no other remote source may stand in for it; local files may"
             for judged in self.files:
                 judged.codes |= {"index-failed"} if judged.is_remote else set()
         elif self.built_in and self.several and not lookup.hashes:
@@ -412,7 +458,7 @@ class Judge:
         )
         dropped = Counter(code for judged in self.files for code in judged.codes)
         asked = Counter(place for source in self.sources for place in source.way)
-        # "Commands that only look … never raise for a decision".
+        # The text: "Commands that only look … never raise for a decision".
         must, may = self._refusal() if self.lookup.resolves else (set[str](), set[str]())
         reasons = must | may | dropped.keys() | ({"index-failed"} if self.failed else set())
         for source in self.sources:
@@ -439,8 +485,8 @@ class Judge:
                 source.objections.append(code)
                 index = policy["indexes"].get(asked_index(policy, source.asked), {})
                 always = policy.get("shadow", {}).get("probe", "always") == "always"
-                probes.append(code == "claimed-elsewhere" and self._is_claimed(policy) and is_public(index) and always)
-        # "A host that pip was told to trust without TLS is not the policy's `https` index: not asked."
+                probes.append(code == "claimed-elsewhere" and is_claimed(policy, self.name) and is_public(index) and always)
+        # The text: "A host that pip was told to trust without TLS is not the policy's `https` index: not asked."
         if self.opinions and self._is_unverified(source.asked):
             source.objections.append("unverified-index")
             probes.append(False)
@@ -464,10 +510,6 @@ class Judge:
             return "claimed-elsewhere"
         return "entry-expired" if rule.has_expired else None
 
-    def _is_claimed(self, policy: Mapping[str, Any]) -> bool:
-        rule = rule_for(policy, self.name)
-        return rule is not None and rule.claims
-
     def _is_unverified(self, place: Place | None) -> bool:
         return place is not None and place.scheme == "https" and place.host in self.world.trusted
 
@@ -480,7 +522,7 @@ class Judge:
         return bool(self.opinions) or (self.built_in and self.several)
 
     def _is_failure(self, answer: Answer) -> bool:
-        """ "no parsable page and not 404/410 -> index-failed, whatever the cause"."""
+        """The text: "no parsable page and not 404/410 -> index-failed, whatever the cause"."""
         if not isinstance(answer, Failure) or answer.says_not_here:
             return False
         return not (self.built_in and answer.says_not_for_you)
@@ -498,7 +540,7 @@ class Judge:
         return found
 
     def _page_codes(self, source: Source) -> set[str]:
-        """ "A page passes if the asked and the answered index may both serve the name."."""
+        """The text: "A page passes if the asked and the answered index may both serve the name."."""
         codes = set()
         for policy in self.opinions:
             rule = rule_for(policy, self.name)
@@ -522,7 +564,7 @@ class Judge:
     def _other_files(self) -> list[Judged]:
         """Judge what no remote page lists."""
         root = Place("file", "", 0, ("FOLDER",))
-        page, index = root.segments + ("links.html",), root.segments + ("simple", self.name, "index.html")
+        page, index = (*root.segments, "links.html"), (*root.segments, "simple", self.name, "index.html")
         listed: list[tuple[Place | None, File]] = [(None, file) for file in (self.world.folder or ())]
         listed += [(None, file) for file in self.world.link_files]
         listed += [(root._replace(segments=page), file) for file in (self.world.local_page or ())]
@@ -539,13 +581,12 @@ class Judge:
         return {"local-path"} if blocked and _is_local(file) else set()
 
     def _direct_codes(self, file: File) -> set[str]:
-        """"A remote file listed by a local page, and a remote find-links file, are requested direct URLs."."""
-        # "A claimed name needs a prefix in `allow` (by segment) or must be local."
-        is_claimed = any(self._is_claimed(policy) for policy in self.opinions)
-        return {"find-links"} if is_claimed and not _is_local(file) else set()
+        """The text: "A remote file listed by a local page, and a remote find-links file, are requested direct URLs"."""
+        codes = judge_direct(self.enforcing, self.name, file.url, requested=True)
+        return {"find-links"} if codes and not _is_local(file) else set()
 
     def _refuse_ambiguous(self) -> None:
-        """ "a name that more than one remote index offers"; "offers are counted by *answered* identity"."""
+        """The text: "a name that more than one remote index offers"; "offers are counted by *answered* identity"."""
         offers: dict[Place, list[File]] = {}
         for source in self.sources:
             files = source.offers(self.name)
@@ -571,7 +612,7 @@ class Judge:
         shadowed = any("shadowed-name" in judged.codes for judged in self.files)
         if shadowed and any(policy.get("shadow", {}).get("action") == "abort" for policy in self.enforcing):
             return {"shadowed-name"}, set()
-        # "when nothing that satisfies the requirement remains"
+        # The text: "when nothing that satisfies the requirement remains"
         satisfying = [judged for judged in self.files if self._satisfies(judged.file)]
         if any(not judged.codes and judged.file.fits for judged in satisfying):
             return set(), set()
@@ -580,10 +621,10 @@ class Judge:
         backtracks = [policy.get("when-nothing-left") == "backtrack" for policy in self.enforcing]
         if backtracks and all(backtracks):
             return set(), set()
-        # "the guard dropped a file that would have satisfied it"; of one that fits another machine only, both is true.
+        # The text: "the guard dropped a file that would have satisfied it"; of one that fits another machine only, both is true.
         must = {code for judged in satisfying if judged.file.fits for code in judged.codes}
         may = {code for judged in satisfying for code in judged.codes}
-        # "or no permitted index is configured"
+        # The text: "or no permitted index is configured"
         if self.opinions and all(source.objections for source in self.sources):
             must |= {"index-not-configured", *(code for source in self.sources for code in source.objections)}
             must |= {"unmatched-name" for policy in self.opinions if rule_for(policy, self.name) is None}
@@ -601,7 +642,7 @@ def _is_local(file: File) -> bool:
 
 
 def _is_alike(file: File, offers: Mapping[Place, Sequence[File]]) -> bool:
-    """ "files whose sha256 every offering index gives alike"."""
+    """The text: "files whose sha256 every offering index gives alike"."""
     for offered in offers.values():
         same = [other.sha256 for other in offered if other.filename == file.filename]
         if file.sha256 is None or not same or any(digest != file.sha256 for digest in same):

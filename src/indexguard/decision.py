@@ -211,24 +211,28 @@ class Authority:
         """May a local file that pip's finder met (``--find-links``, a ``file:`` index) be used?"""
         return self.direct(_LOCAL, requested=True)
 
-    def locked(self, link: Location | None, version: str) -> Verdict:
+    def locked(self, link: Location | None, version: str, place: Location | None = None) -> Verdict:
         """May a file that a lock file names by URL be used?
 
         It passes if it lies at or under the ``url``, or within ``files-from``, of an index that may serve the name;
         otherwise it is a requested direct URL.
 
-        :param link: the identity of the URL; None where it is unknown.
+        :param link: the identity of the URL, the public index's file host taken for the public index; None where it is
+            unknown.
         :param version: of the file.
+        :param place: the identity of the URL itself, which ``files-from`` and ``[direct-urls]`` are about; by default
+            ``link``.
         """
+        place = link if place is None else place
         if link is not None and link.is_local:
             return self.local_file()
 
         def check(layer: Layer, rule: Rule | None) -> Finding | None:
-            if rule is not None and link is not None and _may_hold(layer.policy, rule, link):
+            if rule is not None and link is not None and place is not None and _may_hold(layer.policy, rule, link, place):
                 if rule.is_expired(self._today):
                     return Finding("entry-expired", layer, rule)
                 return _check_version(layer, rule, version)
-            refusal = _check_direct(layer, rule, link, requested=True)
+            refusal = _check_direct(layer, rule, place, requested=True)
             return None if refusal is None else refusal._replace(code="locked-link")
 
         return self._collect_all(check)
@@ -318,10 +322,10 @@ def _is_served(policy: Policy, rule: Rule, asked: Location) -> bool:
     return index is not None and index.name in rule.indexes
 
 
-def _may_hold(policy: Policy, rule: Rule, link: Location) -> bool:
+def _may_hold(policy: Policy, rule: Rule, link: Location, place: Location) -> bool:
     return any(
         any(link.is_at_or_under(url) for url in index.urls)
-        or any(place.covers(link) for place in index.files_from or ())
+        or any(files.covers(place) for files in index.files_from or ())
         for index in map(policy.index, rule.indexes)
     )
 

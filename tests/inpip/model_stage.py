@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import hashlib
 import importlib
 import io
 import json
@@ -21,6 +22,7 @@ import shutil
 import sys
 import tempfile
 import traceback
+import zipfile
 from datetime import datetime, timezone, tzinfo
 from pathlib import Path
 from typing import Any, NoReturn
@@ -53,7 +55,7 @@ def prepare(public: str, files: str) -> None:
     :param public: the URL that this pip is to take for the public index's, without ``simple``.
     :param files: the host of its files.
     """
-    models = importlib.import_module(MODULES[0])
+    models: Any = importlib.import_module(MODULES[0])
     # Before other modules of pip take it from there.
     models.PyPI = models.PackageIndex(public, file_storage_domain=files)
     for name in MODULES[1:]:
@@ -70,7 +72,8 @@ def prepare(public: str, files: str) -> None:
 class Web:
     """Answers pip's requests, one hop at a time: pip's own session follows the redirects."""
 
-    def __init__(self, answers: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, answers: dict[str, dict[str, Any]], folder: Path) -> None:
+        self.folder = folder
         self.answers = {address(url): answer for url, answer in answers.items()}
         self.asked: list[str] = []
 
@@ -86,11 +89,18 @@ class Web:
         answer = self.answers.get(address(request.url), NOT_HERE)
         if "unreachable" in answer:
             raise importlib.import_module("pip._vendor.requests").ConnectionError("refused", request=request)
-        body, headers = answer["body"], dict(answer["headers"])
+        headers = dict(answer["headers"])
+        if "wheel" in answer:
+            return self.build(adapter, request, answer["status"], headers, make_wheel(answer["wheel"], self.folder))
+        body = answer["body"]
         if "json" in answer and "+json" in request.headers.get("Accept", ""):
             body, headers["Content-Type"] = answer["json"], "application/vnd.pypi.simple.v1+json"
+        return self.build(adapter, request, answer["status"], headers, body.encode())
+
+    def build(self, adapter: Any, request: Any, status: int, headers: dict[str, str], body: bytes) -> Any:
+        """Build a response as an adapter does."""
         response = importlib.import_module("pip._vendor.urllib3.response").HTTPResponse(
-            body=io.BytesIO(body.encode()), headers=headers, status=answer["status"], preload_content=False
+            body=io.BytesIO(body), headers=headers, status=status, preload_content=False
         )
         return adapter.build_response(request, response)
 
@@ -100,6 +110,24 @@ def address(url: str) -> tuple[str, str | None, int, str]:
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}[parts.scheme]
     return parts.scheme, parts.hostname, port, posixpath.normpath("/" + unquote(parts.path).lstrip("/"))
+
+
+def make_wheel(wheel: dict[str, Any], folder: Path) -> bytes:
+    """Return the bytes of a wheel with nothing in it but metadata."""
+    project, version = wheel["filename"].split("-")[:2]
+    info = f"{project}-{version}.dist-info"
+    requires = "".join(f"Requires-Dist: {requirement}\n" for requirement in wheel["requires"])
+    metadata = f"Metadata-Version: 2.1\nName: {wheel['name']}\nVersion: {version}\n{requires}"
+    files = {
+        "METADATA": metadata.replace(FOLDER, str(folder)),
+        "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "RECORD": "",
+    }
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(f"{info}/{name}"), text)
+    return written.getvalue()
 
 
 class Clock(datetime):
@@ -112,10 +140,15 @@ class Clock(datetime):
 
 
 def play(world: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
-    """Return what became of each lookup of a world."""
+    """Return what became of each lookup of a world, or of its errand."""
     for name, text in world["files"].items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        for mark, wheel in world.get("hashed", {}).items():
+            text = text.replace(mark, hashlib.sha256(make_wheel(wheel, folder)).hexdigest())  # noqa: PLW2901
         (folder / name).write_text(text.replace(FOLDER, str(folder)), encoding="utf-8")
+    for name, wheel in world.get("wheels", {}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(make_wheel(wheel, folder))
     activation: Any = sys.modules["indexguard.inpip.activation"]
     policies = {layer: str(folder / f"{layer}.toml") for layer in ("machine", "user", "environment")}
     activation.find_layers = functools.partial(
@@ -127,10 +160,47 @@ def play(world: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     )
     activation.log_path = lambda: folder / "log" / "audit.jsonl"
     activation.datetime = Clock
-    web = Web(world["web"])
-    finder = open_finder([argument.replace(FOLDER, str(folder)) for argument in world["arguments"]], web)
-    run = vars(activation)["_runs"]["pip"]
-    return [look_up(run, finder, web, lookup, folder) for lookup in world["lookups"]]
+    web = Web(world["web"], folder)
+    arguments = [argument.replace(FOLDER, str(folder)) for argument in world["arguments"]]
+    runs: dict[str, Any] = vars(activation)["_runs"]
+    if "lookups" not in world:
+        return [run_errand(runs, web, arguments, folder)]
+    finder = open_finder(arguments, web)
+    return [look_up(runs["pip"], finder, web, lookup, folder) for lookup in world["lookups"]]
+
+
+def run_errand(runs: dict[str, Any], web: Web, arguments: list[str], folder: Path) -> dict[str, Any]:
+    """Have pip run a whole command; return what it asked, what arrived, and the refusal's code."""
+    commands = importlib.import_module("pip._internal.commands")
+    command = commands.create_command("download")
+    build_session = command._build_session  # noqa: SLF001  # as in `open_finder`
+
+    def build(options: Any, *args: Any, **kwargs: Any) -> Any:
+        options.deprecated_features_enabled = [*options.deprecated_features_enabled, "legacy-certs"]
+        session = build_session(options, *args, **kwargs)
+        session.auth.prompting = False
+        web.take_over(session)
+        return session
+
+    command._build_session = build  # noqa: SLF001
+    # No transport: git is not to try what no world has.
+    os.environ["GIT_ALLOW_PROTOCOL"] = "none"
+    said = (folder / "said.txt").open("w+")
+    for stream in (1, 2):
+        os.dup2(said.fileno(), stream)
+    out = folder / "out"
+    status = command.main(
+        [*arguments, "-d", str(out), "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--no-build-isolation"]
+    )
+    sys.stdout.flush()
+    refusals = runs["pip"].refusals if runs else []
+    return {
+        "status": status,
+        "asked": list(web.asked),
+        "refused": refusals[0].code if refusals else None,
+        "arrived": sorted(name.split("-")[0].replace("_", "-") for name in os.listdir(out)) if out.exists() else [],
+        "said": (folder / "said.txt").read_text(encoding="utf-8", errors="replace").replace(str(folder), FOLDER),
+    }
 
 
 def open_finder(arguments: list[str], web: Web) -> Any:
@@ -161,7 +231,7 @@ def look_up(run: Any, finder: Any, web: Web, lookup: dict[str, Any], folder: Pat
     try:
         result = finder.find_best_candidate(*arguments)
         candidates = list(result.iter_all() if hasattr(result, "iter_all") else result.all_candidates)
-    except sys.modules["pip._internal.exceptions"].PipError as error:  # type: ignore[misc]
+    except sys.modules["pip._internal.exceptions"].PipError as error:
         refused = next((refusal.code for refusal in run.refusals if str(refusal) == str(error)), f"pip: {error}")
         # Without the hashes of the requirement this is another question.
         candidates = None if lookup["hashes"] else finder.find_all_candidates(lookup["name"])
@@ -196,7 +266,7 @@ def play_apart(world: dict[str, Any]) -> dict[str, Any]:
     with os.fdopen(reading, "rb") as pipe:
         told = pipe.read()
     os.waitpid(child, 0)
-    return json.loads(told) if told else {"crash": "the process ended without a word"}  # type: ignore[no-any-return]
+    return dict(json.loads(told)) if told else {"crash": "the process ended without a word"}
 
 
 def answer(world: dict[str, Any], writing: int) -> NoReturn:
@@ -204,7 +274,7 @@ def answer(world: dict[str, Any], writing: int) -> NoReturn:
     folder = Path(tempfile.mkdtemp(prefix="world-"))
     told: dict[str, Any] = {"crash": "interrupted"}
     try:
-        told = {"lookups": play(world, folder)}
+        told = {"told": play(world, folder)}
     except Exception:  # noqa: BLE001  # the test that reads it fails
         told = {"crash": traceback.format_exc()}
     finally:
@@ -217,6 +287,8 @@ def answer(world: dict[str, Any], writing: int) -> NoReturn:
 def main() -> None:
     """Play one world after the other."""
     prepare(*sys.argv[1:3])
+    sys.stdout.write(json.dumps({"pip": sys.modules["pip"].__version__}) + "\n")
+    sys.stdout.flush()
     with contextlib.suppress(KeyboardInterrupt):
         for line in sys.stdin:
             sys.stdout.write(json.dumps(play_apart(json.loads(line))) + "\n")

@@ -65,7 +65,6 @@ def wrap_find_best_candidate(run: Run) -> Wrapper:
 
 def _sift(run: Run, finder: Any, search: Search, found: Sequence[Any]) -> list[Any]:
     _complete_pages(run, finder, search)
-    search.not_configured = search.authority.configured(_configured(run, finder))
     several = len({page.asked or page.url for page in search.pages if not page.is_local}) > 1
     if run.built_in and not several:  # with a single index nothing changes for the user
         for only in search.pages:
@@ -121,7 +120,8 @@ def _metadata_digest(link: Any) -> str:
 def _complete_pages(run: Run, finder: Any, search: Search) -> None:
     """Note the indexes that pip was configured with and did not even ask (not https, and not a trusted host)."""
     if getattr(finder, "_locked_links", {}).get(search.name) is not None:
-        return
+        return  # a lock file names the file itself: no index is missing
+    search.not_configured = search.authority.configured(_configured(run, finder))
     met = {page.page_url for page in search.pages}
     for page_url, url in find_index_pages(finder.search_scope, search.name).items():
         asked = run.locate(url)
@@ -142,7 +142,8 @@ def _may_use_file(run: Run, search: Search, candidate: Any, *, is_locked: bool) 
     location = run.locate(candidate.link.url)
     is_local = location is not None and location.is_local
     if is_locked:
-        verdict = search.authority.locked(run.locate_locked(candidate.link.url), str(candidate.version))
+        url = candidate.link.url
+        verdict = search.authority.locked(run.locate_locked(url), str(candidate.version), find_reference(url))
     elif is_local:
         verdict = PASS if _is_bundled(candidate.link) else search.authority.local_file()
     else:

@@ -180,7 +180,8 @@ def _check_reference(run: Run, requirement: Any, name: Name, *, late: bool = Fal
     place = find_reference(link.url)
     requested = references.is_requested(run, requirement, link)
     if link.url in run.locked:
-        verdict = run.authority(name).locked(run.locate_locked(link.url), find_version(link.filename, name) or "")
+        version = find_version(link.filename, name) or ""
+        verdict = run.authority(name).locked(run.locate_locked(link.url), version, place)
     else:
         verdict = run.authority(name).direct(place, requested=requested)
     shown = _shown(link)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from ..decision import Finding, Verdict
 from ..patterns import normalise_name
-from ..policy.identity import Location
+from ..policy.identity import Location, find_location
 from .references import Reference, response_hook, watched
 from .run import Run
 from .search import Page, Search, is_distribution
@@ -114,7 +114,7 @@ def wrap_evaluate_links(run: Run) -> Wrapper:
         if verdict.refusal is not None:
             return []
         search.use(page)
-        return _sift_files(run, search, page, wrapped(link_evaluator, links))
+        return _sift_files(search, page, wrapped(link_evaluator, links))
 
     return evaluate_links
 
@@ -174,7 +174,7 @@ def _drop_page(search: Search, page: Page, finding: Finding) -> None:
     search.drop(finding, page, [version for version, _, _ in offered])
 
 
-def _sift_files(run: Run, search: Search, page: Page, candidates: Sequence[Any]) -> list[Any]:
+def _sift_files(search: Search, page: Page, candidates: Sequence[Any]) -> list[Any]:
     # A layer in audit mode has every index asked: what it would have kept from pip is noted here.
     for finding in page.verdict.observed:
         _note_observed(search, page, finding)
@@ -190,7 +190,8 @@ def _sift_files(run: Run, search: Search, page: Page, candidates: Sequence[Any])
     kept = []
     for candidate in candidates:
         version = str(candidate.version)
-        location = run.locate(candidate.link.url) if has_places else None
+        # The URL itself, not what it stands for: `files-from` has no token for the public index.
+        location = find_location(candidate.link.url) if has_places else None
         verdict = check(version, location).without(page.verdict)
         for finding in verdict.findings:
             search.drop(finding, page, [version])
