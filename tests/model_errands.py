@@ -41,15 +41,20 @@ BACKEND = """
 import pathlib
 
 def prepare_metadata_for_build_wheel(folder, config_settings=None):
-    here = pathlib.Path(__file__).parent
-    info = pathlib.Path(folder, here.name.replace("-", "_") + "-1.0.dist-info")
+    metadata = pathlib.Path(__file__).with_name("METADATA").read_text()
+    name = metadata.partition("Name: ")[2].partition("\\n")[0].replace("-", "_")
+    info = pathlib.Path(folder, f"{name}-1.0.dist-info")
     info.mkdir()
-    info.joinpath("METADATA").write_text(here.joinpath("METADATA").read_text())
+    info.joinpath("METADATA").write_text(metadata)
     return info.name
 
 def build_wheel(*_args):
     raise RuntimeError("nothing is built")
 """
+
+
+DEPTH = 2
+"""How far what the user gives may bring references that bring references."""
 
 
 def wheel_name(name: str, version: str = "1.0") -> str:
@@ -70,7 +75,9 @@ def references(draw: DrawFn, names: list[str], depth: int, others: Sequence[Refe
     kind = "wheel" if locked else draw(st.sampled_from(["wheel"] * 12 + ["repository", "repository", "project"]))
     if kind == "repository":
         revision = draw(st.sampled_from(["", "@main"]))
-        return Reference(name, f"{draw(st.sampled_from(REPOSITORIES))}{name}.git{revision}", name)
+        # pip <= 21.1 cannot read a local one in the metadata of a distribution.
+        place = draw(st.sampled_from(REPOSITORIES if depth == DEPTH else REPOSITORIES[:-1]))
+        return Reference(name, f"{place}{name}.git{revision}", name)
     brings = []
     if names and depth and not locked and draw(st.integers(0, 2)) == 2:
         brings.append(draw(references(names, depth - 1, others, locked=False)))
@@ -117,12 +124,12 @@ def errands(draw: DrawFn, *, locks: bool) -> Errand:
     found = draw(layers(draw(plans())))
     names = list(draw(st.permutations([*NAMES, *FREE])))
     locked = locks and draw(st.integers(0, 2)) == 2
-    given = [draw(references(names, 2, (), locked=locked)) for _ in range(draw(st.sampled_from([1, 1, 2])))]
+    given = [draw(references(names, DEPTH, (), locked=locked)) for _ in range(draw(st.sampled_from([1, 1, 2])))]
     parents = []
     web: dict[str, Answer] = {}
     for _ in range(0 if locked else draw(st.sampled_from([0, 0, 1]))):
         name = names.pop()
-        brings = [draw(references(names, 1, given, locked=False)) for _ in range(draw(st.sampled_from([0, 1, 1])))]
+        brings = [draw(references(names, DEPTH - 1, given, locked=False)) for _ in range(draw(st.sampled_from([0, 1, 1])))]
         index, place = draw(st.sampled_from([CORP, PYPI_URL])), draw(st.sampled_from(PLACES))
         parent = Parent(name, f"{place}index/{wheel_name(name)}", tuple(brings))
         web[f"{index}{name}/"] = Page((File(name, "1.0", wheel_name(name), parent.url),))

@@ -85,7 +85,7 @@ class Outcome:
     fails: bool = False
     """Whether pip itself gives up."""
     may_fail: bool = False
-    """Whether it may, for what the guard dropped."""
+    """Whether it may, for what the guard dropped or pip thinks of it; then what arrives is pip's matter."""
     may_ask: set[Place | None] = field(default_factory=set)
     """Every place that may be asked; all others never."""
     arrives: set[str] = field(default_factory=set)
@@ -127,6 +127,9 @@ class _Clerk:
         # Where an index keeps its files, and where it redirects a download to, is its own matter.
         way, answer = travel(self.world, parent.url)
         self.outcome.may_ask |= set(map(place_of, way))
+        if not isinstance(answer, Download):
+            self._give_up(parent)
+            return
         self._arrive(parent, answer, requested=False)
 
     def _take(self, reference: Reference, *, requested: bool) -> None:
@@ -152,18 +155,21 @@ class _Clerk:
             self._give_up(reference)
             return
         if normal(reference.told_name) != reference.name:
-            self._mismatch(reference)
+            self._mismatch(reference, requested=requested and reference.is_project)
             return
         brings_requested = requested and reference.is_project
         self._arrive(reference, answer, requested=brings_requested)
 
     def _arrive(self, dist: Reference | Parent, answer: object, *, requested: bool) -> None:
         if isinstance(answer, Download) and normal(answer.told_name) != dist.name:
-            self._mismatch(dist)
+            self._mismatch(dist, requested=requested)
             return
         self.outcome.arrives.add(dist.name)
-        if dist.brings and urlsplit(dist.url).netloc == PYPI_FILES:
-            self.outcome.fails = True  # pip takes no reference from the metadata of what the public index holds
+        self._bring(dist, requested=requested)
+
+    def _bring(self, dist: Reference | Parent, *, requested: bool) -> None:
+        if _is_at_odds(dist):
+            self.outcome.fails = True
         for brought in dist.brings:
             self._take(brought, requested=requested or brought.url in self.given)
 
@@ -183,20 +189,33 @@ class _Clerk:
         """Tell whether the link of a lock file lies in an index of the name, in every layer."""
         return bool(self.policies) and all(_holds(policy, reference) for policy in self.policies)
 
-    def _mismatch(self, dist: Reference | Parent) -> None:
+    def _mismatch(self, dist: Reference | Parent, *, requested: bool) -> None:
         """The text: "the distribution's own metadata names another project than was authorised -> refused"."""
         opinions = [layer for layer in self.world.layers if layer.has_opinion]
         if opinions and not any(layer.enforces for layer in opinions):
-            self._give_up(dist)  # an audit logs it, and pip has a check of its own
+            # An audit logs it. The new resolver has a check of its own, and may look elsewhere; the legacy one goes on.
+            self.outcome.may_fail = True
+            self._look_elsewhere(dist)
+            self._bring(dist, requested=requested)
             return
         self.outcome.refuse({"name-mismatch"})
+        self.outcome.fails |= _is_at_odds(dist)  # some pips see that before the name
 
     def _give_up(self, dist: Reference | Parent) -> None:
-        """Note that pip cannot use it; some pips then look for the name in the indexes."""
+        """Note that pip cannot use it."""
         self.outcome.fails = True
+        self._look_elsewhere(dist)
+
+    def _look_elsewhere(self, dist: Reference | Parent) -> None:
+        """Note that pip may look for the name in the indexes."""
         expected = judge(self.world, Lookup(dist.name))
         self.outcome.codes |= expected.refused
         self.outcome.may_ask |= set(expected.asked)
+
+
+def _is_at_odds(dist: Reference | Parent) -> bool:
+    """Tell whether pip takes no reference from a distribution: it lies where the public index keeps its files."""
+    return bool(dist.brings) and urlsplit(dist.url).netloc == PYPI_FILES
 
 
 def _holds(policy: Mapping[str, Any], reference: Reference) -> bool:

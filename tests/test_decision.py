@@ -364,6 +364,14 @@ def test_a_lock_that_takes_what_no_reference_may() -> None:
     assert codes(of_name.locked(page(PYPI, "x.whl"), "1.0")) == []
 
 
+def test_a_locked_file_on_the_file_host_of_pypi_still_has_its_own_url() -> None:
+    of_name = authority("acme-core", STORY)
+    assert codes(of_name.locked(page(PYPI, "x.whl"), "1.0", FILES)) == []
+    assert codes(of_name.locked(page(PYPI, "x.whl"), "1.0", STRANGER)) == ["locked-link"]
+    by_prefix = authority("mirrored", 'direct-urls.allow = ["https://files.corp.example/acme/"]\n' + STORY)
+    assert codes(by_prefix.locked(page(PYPI, "x.whl"), "1.0", FILES)) == []
+
+
 def test_the_rule_of_a_direct_reference_is_shown() -> None:
     (finding,) = authority("acme-core").direct(STRANGER, requested=True).findings
     assert finding.rule is not None

@@ -18,6 +18,7 @@ import logging
 import mimetypes
 import os
 import posixpath
+import re
 import shutil
 import sys
 import tempfile
@@ -194,12 +195,14 @@ def run_errand(runs: dict[str, Any], web: Web, arguments: list[str], folder: Pat
     )
     sys.stdout.flush()
     refusals = runs["pip"].refusals if runs else []
+    text = (folder / "said.txt").read_text(encoding="utf-8", errors="replace").replace(str(folder), FOLDER)
+    done = re.search("^Successfully downloaded (.*)$", text, re.MULTILINE)
     return {
         "status": status,
         "asked": list(web.asked),
         "refused": refusals[0].code if refusals else None,
-        "arrived": sorted(name.split("-")[0].replace("_", "-") for name in os.listdir(out)) if out.exists() else [],
-        "said": (folder / "said.txt").read_text(encoding="utf-8", errors="replace").replace(str(folder), FOLDER),
+        "arrived": done[1].split() if done else [],
+        "said": text,
     }
 
 
