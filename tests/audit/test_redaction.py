@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from indexguard.audit.redaction import MAX_ARGUMENT, MAX_ARGUMENTS, redact_command, redact_text
@@ -79,3 +81,16 @@ def test_bounds_say_what_they_left_out() -> None:
     assert len(shown) == MAX_ARGUMENTS + 1
     assert shown[0] == "x" * MAX_ARGUMENT + "... (5000 characters)"
     assert shown[-1] == f"... ({501 - MAX_ARGUMENTS} more arguments)"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["a", "token", "token ", "token-", "-eyJaaaaaaaaa", "basic ", "http://a:b@", "http://[a", "[", "a:", "a=b=", "h://?"],
+)
+@pytest.mark.parametrize("start", ["", "http://", "--"])
+def test_time_grows_with_the_text_alone(start: str, word: str) -> None:
+    # A minute and more where one pattern takes the square of it: whoever names a file decides how long a text is.
+    text = start + word * (200_000 // len(word)) + "!"
+    before = time.process_time()
+    redact_command([text, text])
+    assert time.process_time() - before < 20

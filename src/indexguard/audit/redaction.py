@@ -13,18 +13,21 @@ MASK = "****"
 MAX_ARGUMENTS = 200
 MAX_ARGUMENT = 1000
 
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:/{2,})(?P<rest>.*?)(?=[A-Za-z][A-Za-z0-9+.-]*://|\Z)", re.DOTALL)
+# Whoever names a file or a project decides how long a text is: each pattern here is linear in it, so what may repeat at
+# every place of a long word is bounded, or begins where the word does.
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{0,30}"
+_URL = re.compile(rf"(?P<scheme>{_SCHEME}:/{{2,}})(?P<rest>.*?)(?={_SCHEME}://|\Z)", re.DOTALL)
 _PORT = re.compile(r"\d*")
-_TELLING = r"token|secret|passw|pwd|api[-_]?key|access[-_]?key|private[-_]?key|credential|authorization|cookie"
-# A setting, not a requirement: the sign is a single one (`token=x`), never that of a version range (`token==1.0`).
-_SETTING = re.compile(
-    rf"(?P<key>[\w.-]*(?:{_TELLING})[\w.-]*\s*(?:(?<![<>!~=])=(?!=)|:))\s*(?P<value>\S.*)", re.IGNORECASE | re.DOTALL
+_TELLING = re.compile(
+    r"token|secret|passw|pwd|api[-_]?key|access[-_]?key|private[-_]?key|credential|authorization|cookie", re.IGNORECASE
 )
-_SECRET_OPTION = re.compile(rf"--?[\w-]*(?:{_TELLING})[\w-]*", re.IGNORECASE)
+# A setting, not a requirement: the sign is a single one (`token=x`), never that of a version range (`token==1.0`).
+_SETTING = re.compile(r"(?<![\w.-])(?P<key>[\w.-]+\s*(?:(?<![<>!~=])=(?!=)|:))\s*(?=\S)")
+_OPTION = re.compile(r"--?[\w-]+")
 _TOKEN = re.compile(
     r"(?i:\b(?:bearer|basic)\s+)[A-Za-z0-9+/=._~-]{8,}"
     r"|\bpypi-AgE[\w-]{16,}|\bgh[pousr]_\w{16,}|\bgithub_pat_\w{16,}|\bgl[a-z]{2,5}-[\w-]{20,}"
-    r"|\bAKIA[0-9A-Z]{16}\b|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
+    r"|\bAKIA[0-9A-Z]{16}\b|\beyJ[\w-]{8,2000}\.[\w-]+\.[\w-]*"
 )
 
 
@@ -42,7 +45,8 @@ def redact_command(argv: Sequence[str]) -> list[str]:
     shown = []
     previous = ""
     for argument in argv[:MAX_ARGUMENTS]:
-        text = MASK if _SECRET_OPTION.fullmatch(previous) else _redact_argument(argument, previous)
+        is_secret = _OPTION.fullmatch(previous) and _TELLING.search(previous)
+        text = MASK if is_secret else _redact_argument(argument, previous)
         shown.append(text if len(text) <= MAX_ARGUMENT else f"{text[:MAX_ARGUMENT]}... ({len(text)} characters)")
         previous = argument
     if len(argv) > MAX_ARGUMENTS:
@@ -58,7 +62,15 @@ def _redact_argument(argument: str, previous: str) -> str:
     if "://" not in value and "@" in value and (":" in value.rpartition("@")[0] or named.startswith("--prox")):
         # pip takes `--proxy user:password@host:port` without a scheme.
         value = f"{MASK}@{value.rpartition('@')[2]}"
-    return _SETTING.sub(rf"\g<key>{MASK}", redact_text(option + sign + value))
+    return _redact_setting(redact_text(option + sign + value))
+
+
+def _redact_setting(text: str) -> str:
+    """Mask all that follows the first setting whose name speaks of a secret."""
+    for setting in _SETTING.finditer(text):
+        if _TELLING.search(setting["key"]):
+            return text[: setting.end("key")] + MASK
+    return text
 
 
 def _redact_url(found: re.Match[str]) -> str:
@@ -67,7 +79,7 @@ def _redact_url(found: re.Match[str]) -> str:
     authority, path = rest[:end], rest[end:]
     if "@" in authority:
         authority = f"{MASK}@{authority.rpartition('@')[2]}"
-    elif not _PORT.fullmatch(re.sub(r"\[[^]]*\]", "", authority).partition(":")[2].split(" ")[0]):
+    elif not _PORT.fullmatch(re.sub(r"\[[^][]*\]", "", authority).partition(":")[2].split(" ")[0]):
         # No port, so probably a password with a `/`, `?` or `#` in it that was not percent-encoded.
         authority, path = MASK, f"@{rest.rpartition('@')[2]}" if "@" in path else ""
     path = re.sub(r"([?#])\S+", rf"\1{MASK}", path)
