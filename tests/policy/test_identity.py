@@ -6,7 +6,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from indexguard.policy.identity import PYPI, Location, UnknownLocation, find_location, parse_location, redact
+from indexguard.policy.identity import (
+    PYPI,
+    Location,
+    UnknownLocation,
+    find_location,
+    find_reference,
+    parse_location,
+    redact,
+)
 
 BASE = "https://packages.example/simple/"
 
@@ -270,3 +278,20 @@ def test_dot_segments_as_the_standard_resolves_them(segments: list[str]) -> None
         elif plain not in ("", "."):
             expected.append(plain)
     assert list(parse_location("https://a.example/" + "/".join(segments)).segments) == expected
+
+
+@pytest.mark.parametrize("url", ["file:///tmp%2Fx.whl", "file://localhost/a%5Cb", "FILE:/100%/x.whl"])
+def test_a_file_of_this_machine_is_local_however_its_path_may_be_read(url: str) -> None:
+    place = find_reference(url)
+    assert place is not None
+    assert place.is_local
+    assert not place.is_at_or_under(parse_location("file:///tmp"))
+    assert find_location(url) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["file://files.example/a%2Fb", "file:\\\\files.example\\b", "https://[/x", "git+file:///a%2Fb"]
+)
+def test_no_other_reference_with_two_readings_is_local(url: str) -> None:
+    place = find_reference(url)
+    assert place is None or not place.is_local

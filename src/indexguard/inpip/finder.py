@@ -80,7 +80,7 @@ def _sift(run: Run, finder: Any, search: Search, found: Sequence[Any]) -> list[A
         if page is not None and not page.is_local and candidate.link.url[:5].lower() != "file:":
             if not failed:
                 kept.append(candidate)
-        elif failed and not _is_local_file(run, search, candidate):
+        elif failed and not _is_local_file(search, candidate):
             continue  # no other remote source may stand in for an index that failed
         elif _may_use_file(run, search, candidate, is_locked=locked is candidate.link):
             kept.append(candidate)
@@ -139,8 +139,8 @@ def _configured(run: Run, finder: Any) -> list[Location]:
 
 
 def _may_use_file(run: Run, search: Search, candidate: Any, *, is_locked: bool) -> bool:
-    location = run.locate(candidate.link.url)
-    is_local = location is not None and location.is_local
+    place = find_reference(candidate.link.url)
+    is_local = place is not None and place.is_local
     if is_locked:
         url = candidate.link.url
         verdict = search.authority.locked(run.locate_locked(url), str(candidate.version), find_reference(url))
@@ -148,7 +148,7 @@ def _may_use_file(run: Run, search: Search, candidate: Any, *, is_locked: bool) 
         verdict = PASS if _is_bundled(candidate.link) else search.authority.local_file()
     else:
         # A remote file that a --find-links option or a local page names is a requested direct URL.
-        direct = search.authority.direct(find_reference(candidate.link.url), requested=True)
+        direct = search.authority.direct(place, requested=True)
         verdict = Verdict(tuple(finding._replace(code="find-links") for finding in direct.findings))
     page = search.page_of(candidate.link)
     for finding in verdict.findings:
@@ -186,15 +186,15 @@ def _sift_ambiguous(run: Run, finder: Any, search: Search, found: Sequence[Any])
     return [
         candidate
         for candidate in found
-        if _is_local_file(run, search, candidate)
+        if _is_local_file(search, candidate)
         or (candidate.link.filename in alike and _sha256(candidate.link) is not None)
     ]
 
 
-def _is_local_file(run: Run, search: Search, candidate: Any) -> bool:
+def _is_local_file(search: Search, candidate: Any) -> bool:
     page = search.page_of(candidate.link)
-    location = run.locate(candidate.link.url)
-    return (page is None or page.is_local) and location is not None and location.is_local
+    place = find_reference(candidate.link.url)
+    return (page is None or page.is_local) and place is not None and place.is_local
 
 
 def _identity(run: Run, finder: Any, page: Page) -> Location:

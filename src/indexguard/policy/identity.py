@@ -76,6 +76,8 @@ class Location(NamedTuple):
         return f"{self.scheme}://{self.host}{port}{path}" + ("" if self.is_local else "/")
 
 
+_LOCAL_SOMEWHERE = Location("file", "", 0, ("%",))
+"""A bare ``%`` is no segment of any URL that has one reading."""
 PYPI = Location("pypi", "", 0)
 """The token ``pypi``: the public index as the running pip knows it."""
 
@@ -146,11 +148,23 @@ def parse_reference(url: str) -> Location:
 
 
 def find_reference(url: str) -> Location | None:
-    """Return the identity of the URL of a direct reference, or None where it is unknown."""
+    """Return the identity of the URL of a direct reference, or None where it is unknown.
+
+    A file of this machine is local however its path may be read: then its place is one that no prefix covers.
+    """
     try:
         return parse_reference(url)
     except UnknownLocation:
-        return None
+        return _LOCAL_SOMEWHERE if _is_local(url) else None
+
+
+def _is_local(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    # A backslash may begin a host, to Windows.
+    return "\\" not in url and parts.scheme.lower() == "file" and parts.netloc.lower() in ("", "localhost")
 
 
 def find_location(url: str) -> Location | None:
