@@ -139,3 +139,16 @@ def test_a_pip_that_asks_other_indexes_for_a_project() -> None:
         pages[0]: "https://u:p@h.example/x/",
         pages[1]: "https://other.example/simple/",
     }
+
+
+@pytest.mark.parametrize("kind", ["a declaration without end", "endless redirects"])
+def test_audit_mode_lets_no_other_index_stand_in_for_a_page_that_breaks_pip(bench: Bench, kind: str) -> None:
+    folder = bench.folder / "config" / "indexguard"
+    folder.mkdir(parents=True)
+    policy = folder / "policy.toml"
+    policy.write_text(f'version = 1\nmode = "audit"\n{bench.policy}', encoding="utf-8")
+    policy.chmod(0o644)
+    bench.corp.answers["/simple/acme-core/"] = BROKEN[kind]
+    done = bench.install("acme-core", XDG_CONFIG_HOME=str(folder.parent))
+    # Unguarded, pip ends with a traceback of its own, or with an error.
+    assert (done.code != 0, done.origins) == (True, {})

@@ -76,7 +76,9 @@ def wrap_process_project_url(run: Run) -> Wrapper:
                 candidates = wrapped(*args, **kwargs)
         except Exception as error:
             # A page can break pip's own parser (JSON of another shape, a broken declaration). A probe changes nothing.
-            if not page.probing and (not run.layers or isinstance(error, pip_error)):
+            # Where no layer enforces, no failure counts: pip would go on to another index, and without us it does not.
+            enforced = any(layer.enforces for layer, _ in search.authority.rules)
+            if not page.probing and (not enforced or isinstance(error, pip_error)):
                 raise
             page.exchanges.append(error)
             page.links = None
