@@ -381,3 +381,28 @@ def test_a_process_without_a_passwd_entry() -> None:
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
     assert (done.stderr, done.stdout.strip()) == ("", "Place(kind='user', path=None, state='no home')")
+
+
+def test_pythonhome_does_not_take_the_interpreters_policy_away(tmp_path: Path) -> None:
+    real = Path(sys.base_prefix)
+    home = tmp_path / "home"
+    home.mkdir()
+    for folder in ("lib", "lib64"):
+        if (real / folder).is_dir():
+            (home / folder).symlink_to(real / folder)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:]\n"
+        "from indexguard.policy.layers import survey_layers\n"
+        "found = survey_layers(machine_path='/nowhere/policy.toml', user_path='/nowhere/policy.toml')\n"
+        "print([place.path for place in found.places if place.kind == 'interpreter'])"
+    )
+    done = subprocess.run(
+        [tmp_path / "venv" / "bin" / "python", "-c", code, str(Path(layers.__file__).parents[2])],
+        env={"PYTHONHOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    paths = [layers.interpreter_policy_path(str(prefix)) for prefix in (home, real)]
+    assert done.stdout == f"{paths}\n"

@@ -59,7 +59,7 @@ class LayersFound:
     """What ``find_layers`` or ``survey_layers`` saw."""
 
     places: tuple[Place, ...]
-    """One for each of ``LAYER_KINDS``, in that order."""
+    """One for each of ``LAYER_KINDS``, in that order; two of the interpreter where PYTHONHOME names another folder."""
     layers: tuple[Layer, ...]
     """The files read, in the same order."""
     faults: tuple[PolicyError, ...] = ()
@@ -134,17 +134,25 @@ def survey_layers(
 ) -> LayersFound:
     """As ``find_layers``, for those who only look: what cannot be used stands in ``faults``. Never raises PolicyError."""
     trust = _Trust.of(euid, base_prefix)
-    paths: dict[str, str | None] = {
-        "machine": machine_path or machine_policy_path(),
-        "interpreter": interpreter_policy_path(base_prefix),
-        "user": user_path or user_policy_path(),
-        "environment": environ.get(VARIABLE) or None,
-    }
+    paths = [
+        ("machine", machine_path or machine_policy_path()),
+        ("interpreter", interpreter_policy_path(base_prefix)),
+        ("user", user_path or user_policy_path()),
+        ("environment", environ.get(VARIABLE) or None),
+    ]
     places = []
     layers = []
     faults = []
     seen: dict[tuple[int, int], str] = {}
-    for kind, path in paths.items():
+    if environ.get("PYTHONHOME") and not sys.flags.ignore_environment:
+        try:
+            home = _find_home(environ)
+        except PolicyError as error:
+            faults.append(error)
+        else:
+            if home not in (None, base_prefix):
+                paths.insert(2, ("interpreter", interpreter_policy_path(home)))
+    for kind, path in paths:
         try:
             found = None if path is None else _read(path, trust, required=kind == "environment")
             if path is None:
@@ -163,6 +171,34 @@ def survey_layers(
             faults.append(error)
         places.append(Place(kind, path, state))
     return LayersFound(tuple(places), tuple(layers), tuple(faults))
+
+
+def _find_home(environ: Mapping[str, str]) -> str | None:
+    """Return the interpreter's folder as it is without PYTHONHOME, which moves ``sys.base_prefix``.
+
+    No variable can take the interpreter's policy away; that of the place that PYTHONHOME names counts as well.
+
+    :return: None for an interpreter that does not start without PYTHONHOME.
+    :raises PolicyError: it could not be asked.
+    """
+    import subprocess  # noqa: PLC0415  # pip has loaded it; few set the variable
+
+    # -I: neither the variable itself nor another one; -S: nothing that could print.
+    command = [sys.executable, "-I", "-S", "-c", "import sys; sys.stdout.write(sys.base_prefix)"]
+    try:
+        answer = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+            env=dict(environ),
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = f"PYTHONHOME is set, and {sys.executable} could not be asked for its own folder: {error}"
+        raise _unreadable(interpreter_policy_path(), reason) from None
+    return os.fsdecode(answer.stdout) if answer.returncode == 0 else None
 
 
 @dataclass(frozen=True)
