@@ -218,7 +218,9 @@ def find_version(filename: str, name: Name) -> str | None:
     for dash in _END_OF_PART.finditer(stem):
         part = normalise_name(stem[: dash.start()])
         if part == name:
-            return _PYTHON_TAG.split(stem[dash.end() :], maxsplit=1)[0] or None
+            version = stem[dash.end() :]
+            # What begins with a tag is a version all the same, to pip < 24.1: one that PEP 440 does not know.
+            return _PYTHON_TAG.split(version, maxsplit=1)[0] or version or None
         if len(part) > len(name):
             return None
     return None
