@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import venv
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable
@@ -153,6 +154,19 @@ def test_an_interpreter_that_cannot_be_guarded(
     with pytest.raises(error_class, match="indexguard: pip-not-understood") as caught:
         children.prepare_interpreter("pip", other)
     assert reason in str(caught.value)
+    assert "PYTHONPATH" not in os.environ
+
+
+@pytest.mark.parametrize("options", ["-I", "-E", "-S"])
+def test_an_interpreter_that_the_bootstrap_does_not_reach(
+    pip_module: Callable[[str], Any], tmp_path: Path, options: str
+) -> None:
+    # An environment of its own: this one may start the guard by itself.
+    venv.create(tmp_path / "environment", with_pip=False)
+    other = interpreter(tmp_path / "other", f'exec "{tmp_path}/environment/bin/python" {options} "$@"')
+    error_class = pip_module("_internal.exceptions").InstallationError
+    with pytest.raises(error_class, match="does not start the guard"):
+        children.prepare_interpreter("pip", other)
     assert "PYTHONPATH" not in os.environ
 
 

@@ -37,7 +37,8 @@ def prepare_interpreter(root: str, interpreter: str) -> None:
 
     :param root: ``pip``, or ``pipenv.patched.pip``.
     :param interpreter: the path of the other interpreter.
-    :raises Exception: pip's ``InstallationError``: the guard does not support that interpreter, or it does not run.
+    :raises Exception: pip's ``InstallationError``: the guard does not support that interpreter, it does not run, or the
+        bootstrap does not reach it.
     """
     code = "import sys; print(*sys.version_info[:2])"
     try:
@@ -54,7 +55,31 @@ def prepare_interpreter(root: str, interpreter: str) -> None:
         )
         raise _installation_error(root, text)
     inherited = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([BOOTSTRAP, inherited] if inherited else [BOOTSTRAP])
+    path = os.pathsep.join([BOOTSTRAP, inherited] if inherited else [BOOTSTRAP])
+    if not _starts_guarded(interpreter, path):
+        text = f"{interpreter} does not start the guard: it does not read PYTHONPATH (python -I, -E or -S?)"
+        raise _installation_error(root, text)
+    os.environ["PYTHONPATH"] = path
+
+
+def _starts_guarded(interpreter: str, path: str) -> bool:
+    """Tell whether the interpreter has the start-up hook when it is given this PYTHONPATH, as pip will start it.
+
+    The interpreter may be any program that ends in a Python, and that Python may be told to ignore its environment.
+    """
+    code = "import sys; sys.exit(not any(hasattr(entry, 'indexguard_hook') for entry in sys.meta_path))"
+    try:
+        answer = subprocess.run(
+            [interpreter, "-c", code],
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return answer.returncode == 0
 
 
 def _installation_error(root: str, text: str) -> Exception:
