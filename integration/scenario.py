@@ -80,6 +80,7 @@ class IndexSpec:
     on: str | None = None
     path: str = "/simple/"
     hosts: tuple[str, ...] = ()
+    file_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,7 @@ class Scenario:
     folders: Mapping[str, tuple[FileSpec, ...]]
     projects: Mapping[str, ProjectSpec]
     files: Mapping[str, str]
+    """Texts by path in ``{cwd}``; one that begins with ``#!`` is executable."""
     policy: PolicySpec
     unguarded: Expected
     guarded: Expected
@@ -384,6 +386,7 @@ def _index(name: str, table: _Table) -> IndexSpec:
         on=table.take("on", str, None),
         path=table.take("path", str, "/simple/"),
         hosts=table.texts("hosts"),
+        file_headers=table.text_map("file-headers"),
     )
     for answer in (spec.answer, *answers.values(), *pages.values()):
         if not is_answer(answer):

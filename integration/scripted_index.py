@@ -312,6 +312,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self.do_GET()
 
+    def do_POST(self) -> None:
+        """Answer as to a GET (``pip search`` asks by XML-RPC)."""
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.do_GET()
+
     def do_GET(self) -> None:
         url = urlsplit(self.path)  # to a proxy, a whole URL
         path = unquote(url.path)

@@ -184,6 +184,8 @@ class Stage:
         for name, text in self.scenario.files.items():
             (self.cwd / name).parent.mkdir(parents=True, exist_ok=True)
             (self.cwd / name).write_text(self.fill(text), encoding="utf-8")
+            if text.startswith("#!"):
+                (self.cwd / name).chmod(0o755)
         self._write_policies()
 
     def _dist(self, dist: Dist) -> Dist:
@@ -275,6 +277,7 @@ class Stage:
         if self.scenario.site == "own":
             environment = environment.copy_to(self.folder / "environment")
         unguarded = Launch(plain or environment, self.folder)
+        self._launch = unguarded  # its places may stand in commands
         for command in self.scenario.before_the_guard:
             self._succeed(unguarded, self.words(command, resolver), guarded=False)
         self._launch = Launch(environment, self.folder)
@@ -332,7 +335,8 @@ class Stage:
         site = {"own": environment.site_packages, "target": self.cwd / "installed"}.get(self.scenario.site)
         if site is None:
             site = next((self.folder / "other").glob("lib/python3*/site-packages"), self.cwd / "installed")
-        for path in site.glob("*.py"):
+        # --prefix and --root put their own folders in between.
+        for path in site.rglob("*.py") if site == self.cwd / "installed" else site.glob("*.py"):
             text = path.read_text(encoding="utf-8")
             if text.startswith("ORIGIN = "):
                 found[normalised(path.stem)] = origin_of_text(text)
@@ -407,6 +411,7 @@ def staged(scenario: Scenario, folder: Path, certificate: Path | None) -> Iterat
                     on=None if spec.on is None else indexes[spec.on],
                     path=spec.path,
                     hosts=spec.hosts,
+                    file_headers=spec.file_headers,
                 )
             )
         stage = Stage(scenario, folder, indexes, certificate)
