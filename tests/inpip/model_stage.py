@@ -254,7 +254,8 @@ def read_log(log: Path) -> list[dict[str, Any]]:
 def tell(candidate: Any, folder: Path) -> tuple[str | None, str, str]:
     """Return page, URL and version of one of pip's candidates."""
     link = candidate.link
-    page = link.comes_from and link.comes_from.replace(str(folder), FOLDER)
+    source = link.comes_from if link.comes_from != "-f" else None  # what old pips say of --find-links
+    page = source and source.replace(str(folder), FOLDER)
     return page, link.url.replace(str(folder), FOLDER), str(candidate.version)
 
 
