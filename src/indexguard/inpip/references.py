@@ -83,11 +83,11 @@ def watched(run: Run, url: str) -> Reference | None:
     """Return the reference whose download a request for ``url`` is.
 
     pip asks while it prepares the requirement, or later, for several at once (``fast-deps``, metadata beside a file).
+    What it prepares for another one's build, in this process (pip >= 26.0), is judged as itself: the innermost counts.
     """
-    for requirement in reversed(run.preparing):
-        for reference in run.references.values():
-            if reference.requirement is requirement:
-                return reference
+    for reference in run.references.values():
+        if run.preparing and reference.requirement is run.preparing[-1]:
+            return reference
     return run.references.get(_spelt(url))
 
 
