@@ -175,6 +175,7 @@ def test_newest_first() -> None:
         ("acme-core-1.0-py2.7.egg", "1.0"),
         ("acme-core-1.0.tar.bz2", "1.0"),
         ("acme--core-1.0.tar.gz", "1.0"),
+        ("acme-core--py3.tar.gz", "-py3"),
         ("acme-1.0.tar.gz", None),
         ("acme-core.tar.gz", None),
         ("acme-core-.tar.gz", None),
