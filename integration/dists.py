@@ -15,7 +15,7 @@ import re
 import tarfile
 import zipfile
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,24 @@ _BACKEND = Path(__file__).with_name("sdist_backend.py")
 def normalised(name: str) -> str:
     """Return the project name as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@dataclass(frozen=True)
+class NestedPip:
+    """A pip that the build backend of an sdist itself starts."""
+
+    words: tuple[str, ...]
+    """After the interpreter; variables such as ``$NAME`` are the environment's. What comes goes to
+    ``nested``, beside the backend."""
+    brings: tuple[str, ...] = ()
+    """Names that it installs, for the wheel to tell what it was built with."""
+    hook: str = "build_wheel"
+    """``build_wheel``, which stands for ``build_editable`` too, or ``get_requires``."""
+    without: tuple[str, ...] = ()
+    """Variables that it does not inherit; ``PIP_*`` means all that begin so."""
+    how: str = "child"
+    """``child``: a process of its own; ``main``: pip's main function in the backend's process; ``runpy``: pip run as a
+    module there."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +68,8 @@ class Dist:
     """``build-system.requires`` of an sdist."""
     late_build_requires: tuple[str, ...] = ()
     """What ``get_requires_for_build_wheel`` returns."""
+    nested_pip: NestedPip | None = None
+    """What the backend of an sdist runs by itself."""
     metadata_name: str | None = None
     """The Name in METADATA, where it is not the one of the file name."""
     built_name: str | None = None
@@ -158,8 +178,13 @@ def project_files(dist: Dist) -> dict[str, str]:
         "wheel": f"{dist.escaped}-{dist.version}-py3-none-any.whl",
         "build_modules": [
             re.sub(r"[-.]+", "_", re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]).lower()
-            for requirement in (*dist.build_requires, *dist.late_build_requires)
+            for requirement in (
+                *dist.build_requires,
+                *dist.late_build_requires,
+                *(dist.nested_pip.brings if dist.nested_pip else ()),
+            )
         ],
+        "nested_pip": asdict(dist.nested_pip) if dist.nested_pip else None,
         "late_build_requires": list(dist.late_build_requires),
     }
     pyproject = (

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomllib  # noqa: TID251, TID253 - the harness reads its own files, on Python 3.11 or later
 
-from integration.dists import Dist
+from integration.dists import Dist, NestedPip
 from integration.pips import in_range
 from integration.scripted_index import TRANSPORTS, is_answer
 
@@ -357,8 +357,18 @@ def _check(scenario: Scenario, *, reachable: bool) -> None:
         word in told.lower() for word in ("index-url", "index_url", "no-index", "no_index")
     ):
         raise ScenarioError(f"{scenario.name}: pip would ask its default index")
+    _check_nested_pips(scenario)
     if scenario.attack:
         _check_attack(scenario, reachable=reachable)
+
+
+def _check_nested_pips(scenario: Scenario) -> None:
+    dists = [file.dist for index in scenario.indexes for file in index.files]
+    dists += [project.dist for project in scenario.projects.values()]
+    for nested in [dist.nested_pip for dist in dists if dist.nested_pip is not None]:
+        inherits = "PIP_INDEX_URL" in scenario.environment and "PIP_*" not in nested.without
+        if "--index-url" not in nested.words and not inherits:
+            raise ScenarioError(f"{scenario.name}: the nested pip would ask its default index")
 
 
 def _check_attack(scenario: Scenario, *, reachable: bool) -> None:
@@ -418,6 +428,7 @@ def _file(where: str, item: object, origin: str) -> FileSpec:
         name, _, version = item.partition(" ")
         item = {"name": name, "version": version}
     table = _Table(where, item)
+    nested = table.take("nested-pip", dict, None)
     dist = Dist(
         name=table.take("name", str),
         version=table.take("version", str),
@@ -427,6 +438,7 @@ def _file(where: str, item: object, origin: str) -> FileSpec:
         requires_python=table.take("requires-python", str, None),
         build_requires=table.texts("build-requires"),
         late_build_requires=table.texts("late-build-requires"),
+        nested_pip=None if nested is None else _nested_pip(_Table(f"{where}: nested-pip", nested)),
         metadata_name=table.take("metadata-name", str, None),
         built_name=table.take("built-name", str, None),
         tag=table.take("tag", str, "py3-none-any"),
@@ -442,6 +454,18 @@ def _file(where: str, item: object, origin: str) -> FileSpec:
     )
     table.end()
     return spec
+
+
+def _nested_pip(table: _Table) -> NestedPip:
+    nested = NestedPip(
+        words=_command(table, "words"),
+        brings=table.texts("brings"),
+        hook=table.choice("hook", ("build_wheel", "get_requires"), "build_wheel"),
+        without=table.texts("without"),
+        how=table.choice("how", ("child", "main", "runpy"), "child"),
+    )
+    table.end()
+    return nested
 
 
 def _policy(table: _Table) -> PolicySpec:

@@ -11,7 +11,7 @@ import subprocess
 import tarfile
 import zipfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -361,25 +361,27 @@ class Stage:
         return self.folder / "state" / "indexguard" / "log" / "audit.jsonl"
 
     def _events(self, log: Path, seen: int) -> Iterator[Mapping[str, Any]]:
-        """Yield the events after byte ``seen`` whose ``cwd`` is this stage's."""
+        """Yield the events after byte ``seen`` whose ``cwd`` is in this stage's folder: build backends run below it."""
         if not log.exists():
             return
         with log.open("rb") as handle:
             # Somebody else's session may have removed the log and begun a new one.
             handle.seek(seen if seen <= log.stat().st_size else 0)
             lines = handle.read().decode("utf-8").splitlines()
-        here = os.path.realpath(self.cwd)
-        yield from (event for event in map(json.loads, lines) if event["cwd"] == here)
+        here = os.path.join(os.path.realpath(self.folder), "")
+        yield from (event for event in map(json.loads, lines) if event["cwd"].startswith(here))
 
 
 def filled(dist: Dist, fill: Any) -> Dist:
     """Return ``dist`` with the placeholders in its requirements replaced by ``fill``."""
+    nested = dist.nested_pip
     return Dist(
         **{
             **vars(dist),
             "requires": tuple(map(fill, dist.requires)),
             "build_requires": tuple(map(fill, dist.build_requires)),
             "late_build_requires": tuple(map(fill, dist.late_build_requires)),
+            "nested_pip": nested and replace(nested, words=tuple(map(fill, nested.words))),
         }
     )
 

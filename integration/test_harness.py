@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from integration import pips
-from integration.dists import Dist, origin_of_text, origin_of_wheel, write_file, write_project
+from integration.dists import Dist, NestedPip, origin_of_text, origin_of_wheel, write_file, write_project
 from integration.scenario import Expected, ScenarioError, find_scenarios, read_scenario
 from integration.scripted_index import Listed, ScriptedIndex
 from integration.stage import Outcome, mismatches
@@ -137,6 +137,28 @@ def test_the_backend_says_what_it_was_built_with(tmp_path: Path) -> None:
         "acme-app",
         "corp 1.0 built with public 99.0",
     )
+
+
+def test_the_backend_runs_a_pip_of_its_own(tmp_path: Path) -> None:
+    words = ("-c", "import os, sys; sys.exit('GONE' in os.environ or sys.argv[1:] != ['here', '--target', sys.argv[-1]])")
+    nested = NestedPip((*words, "$KEPT"), brings=("acme-tool",), without=("GO*",))
+    write_project(Dist("acme-app", "1.0", "corp", kind="sdist", nested_pip=nested), tmp_path / "app")
+    (tmp_path / "app" / "nested").mkdir()
+    (tmp_path / "app" / "nested" / "acme_tool.py").write_text('ORIGIN = "public"\nVERSION = "99.0"\n')
+    build = f"import sdist_backend; sdist_backend.build_wheel({str(tmp_path)!r})"
+    for kept, code in (("here", 0), ("there", 1)):
+        environment = {"GONE": "yes", "KEPT": kept}
+        done = subprocess.run([sys.executable, "-c", build], cwd=tmp_path / "app", env=environment, check=False)
+        assert done.returncode == code
+    assert origin_of_wheel(tmp_path / "acme_app-1.0-py3-none-any.whl")[1] == "corp 1.0 built with public 99.0"
+
+
+def test_a_nested_pip_must_not_ask_its_default_index() -> None:
+    told = 'files = [{ name = "acme-core", version = "1.0", kind = "sdist", nested-pip = { words = ["-m", "pip"%s] } }]'
+    file = 'files = ["acme-core 1.0"]'
+    read_scenario("nested", BENIGN.replace(file, told % ', "--index-url", "{corp}"'))
+    with pytest.raises(ScenarioError, match="the nested pip would ask its default index"):
+        read_scenario("nested", BENIGN.replace(file, told % ""))
 
 
 def _get(index: ScriptedIndex, path: str, accept: str = "text/html") -> tuple[int, str | None, bytes]:

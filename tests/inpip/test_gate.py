@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from integration.dists import Dist
+from integration.dists import Dist, NestedPip, write_project
 
 from inpip_bench import Bench
 
@@ -255,3 +255,44 @@ def test_build_requirements_of_a_distribution_are_transitive(bench: Bench, lib: 
     assert "direct-urls.transitive" in done.output
     done = bench.install("foo", policy=direct_urls(bench, 'transitive = "allow"'))
     assert (done.code, "foo" in done.origins) == (0, True)
+
+
+def nested(url: str, name: str) -> Dist:
+    """A sdist whose backend itself runs pip, with a reference."""
+    words = ("-m", "pip", "install", f"{name} @ {url}")
+    return Dist("tool", "1.0", "public", kind="sdist", nested_pip=NestedPip(words, brings=(name,)))
+
+
+def test_what_a_backend_installs_is_transitive(bench: Bench, lib: str) -> None:
+    bench.public.publish(nested(lib, "lib"))
+    done = bench.install("--no-build-isolation", "tool", policy=bench.policy)
+    assert (done.code, done.origins) == (1, {})
+    assert "direct-urls.transitive" in done.output
+    done = bench.install("--no-build-isolation", "tool", policy=direct_urls(bench, 'transitive = "allow"'))
+    assert (done.code, done.origins) == (0, {"tool": "public"})
+
+
+def test_what_the_backend_of_a_requested_project_installs_is_requested(bench: Bench, lib: str, evil: str) -> None:
+    for number, (url, name, code) in enumerate([(lib, "lib", 0), (evil, "acme-core", 1)]):
+        write_project(nested(url, name), bench.folder / f"nested{number}")
+        done = bench.install("--no-build-isolation", bench.folder / f"nested{number}", policy=bench.policy)
+        assert (done.code, done.origins) == (code, {} if code else {"tool": "public"}), done.output
+
+
+def test_the_refusal_of_a_pip_that_a_backend_runs_is_explained_last(bench: Bench, evil: str) -> None:
+    bench.public.publish(nested(evil, "acme-core"))
+    done = bench.install("--no-build-isolation", "tool", policy=bench.policy)
+    assert done.code == 1
+    last = done.output[done.output.rindex("direct-url: refused `acme-core`") :]
+    assert "hint: " in last
+    assert "ERROR" not in last
+    assert ("refused", "direct-url") not in done.codes, "the nested pip refused, and its parent only repeats it"
+
+
+def test_a_refusal_two_builds_deep_is_explained_last(bench: Bench, evil: str) -> None:
+    middle = Dist("middle", "1.0", "public", kind="sdist", build_requires=(f"acme-core @ {evil}",))
+    bench.public.publish(middle)
+    bench.public.publish(Dist("tool", "1.0", "public", kind="sdist", build_requires=("middle",)))
+    done = bench.install("tool", policy=bench.policy)
+    assert done.code == 1
+    assert "ERROR" not in done.output[done.output.rindex("refused `acme-core`") :]

@@ -110,10 +110,11 @@ def _wrap(run: Run) -> None:
     for seam in seams.BUILD_SEAMS:
         owner = seams.find_class(run.root, seam)
         if owner is not None and seam.method in vars(owner):
-            _wrap_method(run.root, owner, seam.method, _wrap_install_requirements(run))
+            _wrap_method(run.root, owner, seam.method, _wrap_build_step(run))
     isolated = seams.find_class(run.root, seams.BUILD_SEAMS[2])
     if isolated is not None:
         _wrap_method(run.root, isolated, "__init__", children.wrap_venv)
+    _wrap_backends(run)
 
 
 def _wrap_method(root: str, owner: Any, method: str, wrapper: Any) -> None:
@@ -150,10 +151,14 @@ def _fail_closed(root: str, wrapper: Any) -> Any:
     return call
 
 
-def _wrap_install_requirements(run: Run) -> Any:
-    """Mark the pip that installs build requirements, in this process or another, and repeat its refusals here."""
+def _wrap_build_step(run: Run) -> Any:
+    """Mark what is started for the build of the requirement that is being prepared, and repeat its refusals here.
 
-    def install_requirements(wrapped: Any, _environment: Any, args: Any, kwargs: Any) -> Any:
+    That is the pip that installs its build requirements, in this process or another, and its build backend, which may
+    start a pip of its own.
+    """
+
+    def build_step(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         before = len(run.refusals)
         run.building.append(bool(run.preparing) and is_requested_project(run, run.preparing[-1]))
         try:
@@ -164,15 +169,49 @@ def _wrap_install_requirements(run: Run) -> Any:
                     refusals = reports.read() or run.refusals[before:]
                     if not refusals:
                         raise
-                    # Old pips would take the failed build for a reason to try an older version of the parent.
-                    with run.lock:
-                        run.refusals.extend(error for error in refusals if error not in run.refusals)
-                    children.report_to_parent(refusals[0])
-                    raise telling.as_pip_error(run.root, refusals[0]) from None
         finally:
             run.building.pop()
+        with run.lock:
+            known = {str(error) for error in run.refusals}
+            run.refusals.extend(error for error in refusals if str(error) not in known)
+        # Only now, when the mark is that of this pip's own parent again: every pip above is to explain it.
+        children.report_to_parent(refusals[0])
+        # Old pips would take the failed build for a reason to try an older version of the parent.
+        raise telling.as_pip_error(run.root, refusals[0])
 
-    return install_requirements
+    return build_step
+
+
+def _wrap_build_one(run: Run) -> Any:
+    """Note whose wheel is being built: that comes after all preparing."""
+
+    def build_one(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        run.preparing.append(_requirement(*args, **kwargs))
+        try:
+            return wrapped(*args, **kwargs)
+        finally:
+            run.preparing.pop()
+
+    return build_one
+
+
+def _requirement(req: Any, *_args: Any, **_kwargs: Any) -> Any:
+    return req
+
+
+def _wrap_backends(run: Run) -> None:
+    """Mark the build backends that pip starts, through the functions that do it in every pip from 20.3 to 26.3.
+
+    A pip without them is guarded all the same: a pip that a backend starts there does not know that it has a parent.
+    """
+    for module, function, wrapper in (
+        # Only the runner of the hooks looks it up in this module; build environments and VCS have imported it by name.
+        ("utils.subprocess", "call_subprocess", _wrap_build_step(run)),
+        ("wheel_builder", "_build_one", _wrap_build_one(run)),
+    ):
+        owner = importlib.import_module(f"{run.root}._internal.{module}")
+        if hasattr(owner, function):
+            _wrap_method(run.root, owner, function, wrapper)
 
 
 def _broken(error: Exception) -> GuardError:
