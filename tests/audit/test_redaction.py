@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from integration.fuzz.long_inputs import within
 
 from indexguard.audit.redaction import MAX_ARGUMENT, MAX_ARGUMENTS, redact_command, redact_text
 
@@ -91,6 +90,5 @@ def test_bounds_say_what_they_left_out() -> None:
 def test_time_grows_with_the_text_alone(start: str, word: str) -> None:
     # A minute and more where one pattern takes the square of it: whoever names a file decides how long a text is.
     text = start + word * (200_000 // len(word)) + "!"
-    before = time.process_time()
-    redact_command([text, text])
-    assert time.process_time() - before < 20
+    with within(20, word):
+        assert len(redact_command([text, text])) == 2

@@ -15,11 +15,13 @@ from typing import Any, Callable
 from urllib.parse import urlsplit
 
 from ..decision import Finding, Verdict
+from ..errors import GuardError
 from ..patterns import normalise_name
 from ..policy.identity import Location, find_location
+from . import telling
 from .references import Reference, response_hook, watched
 from .run import Run
-from .search import Page, Search, is_distribution
+from .search import Page, Search, clean, is_distribution
 
 Wrapper = Callable[[Any, Any, Any, Any], Any]
 
@@ -76,10 +78,11 @@ def wrap_process_project_url(run: Run) -> Wrapper:
                 candidates = wrapped(*args, **kwargs)
         except Exception as error:
             # A page can break pip's own parser (JSON of another shape, a broken declaration). A probe changes nothing.
-            # Where no layer enforces, no failure counts: pip would go on to another index, and without us it does not.
             enforced = any(layer.enforces for layer, _ in search.authority.rules)
-            if not page.probing and (not enforced or isinstance(error, pip_error)):
+            if not page.probing and (not run.layers or isinstance(error, pip_error)):
                 raise
+            if not page.probing and not enforced:
+                raise _unreadable(run, search, page, error) from error
             page.exchanges.append(error)
             page.links = None
             candidates = []
@@ -119,6 +122,16 @@ def wrap_evaluate_links(run: Run) -> Wrapper:
         return _sift_files(search, page, wrapped(link_evaluator, links))
 
     return evaluate_links
+
+
+def _unreadable(run: Run, search: Search, page: Page, error: Exception) -> Exception:
+    """Return pip's error for a page that breaks pip, where no layer enforces and so no failure counts.
+
+    Without the guard pip ends there, with a traceback; to go on to another index would be the guard's doing.
+    """
+    facts = [("asked", page.shown), ("cause", clean(f"{type(error).__name__}: {error}"))]
+    refused = f"pip cannot read the page of `{search.name}`"
+    return telling.as_pip_error(run.root, GuardError("index-failed", refused, facts))
 
 
 def _open_page(run: Run, finder: Any, project_url: Any, project_name: str) -> Page:
