@@ -75,6 +75,8 @@ class Dist:
     built_name: str | None = None
     """The Name in the METADATA of what an sdist's backend builds, where it is not the one that the backend told before."""
     tag: str = "py3-none-any"
+    more: tuple[tuple[str, str], ...] = ()
+    """Further files of a wheel: path and text."""
 
     @property
     def escaped(self) -> str:
@@ -142,6 +144,7 @@ def _wheel(dist: Dist) -> bytes:
         f"{dist.module}.py": dist.module_text,
         f"{dist.dist_info}/METADATA": dist.metadata,
         f"{dist.dist_info}/WHEEL": _WHEEL_METADATA,
+        **dict(dist.more),
     }
     record = "".join(f"{name},{_record_hash(text)},{len(text.encode())}\n" for name, text in files.items())
     files[f"{dist.dist_info}/RECORD"] = record + f"{dist.dist_info}/RECORD,,\n"

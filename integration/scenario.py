@@ -442,6 +442,7 @@ def _file(where: str, item: object, origin: str) -> FileSpec:
         metadata_name=table.take("metadata-name", str, None),
         built_name=table.take("built-name", str, None),
         tag=table.take("tag", str, "py3-none-any"),
+        more=tuple(table.text_map("more").items()),
     )
     if not dist.name or not dist.version:
         raise ScenarioError(f"{where}: expected a name and a version, found {item!r}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from integration.dists import Dist, NestedPip, write_project
 
+from indexguard.inpip.gate import metadata_entry
 from inpip_bench import Bench
 
 BLOCK = 'local = "block"\n'
@@ -296,3 +297,27 @@ def test_a_refusal_two_builds_deep_is_explained_last(bench: Bench, evil: str) ->
     done = bench.install("tool", policy=bench.policy)
     assert done.code == 1
     assert "ERROR" not in done.output[done.output.rindex("refused `acme-core`") :]
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("acme_core-1.0.dist-info/METADATA", ("acme_core-1.0.dist-info", "metadata")),
+        ("./acme_core-1.0.dist-info/METADATA", ("acme_core-1.0.dist-info", "metadata")),
+        ("x/../Acme_Core-1.0.DIST-INFO/licenses/LICENSE", ("Acme_Core-1.0.DIST-INFO", "licenses/license")),
+        ("acme_core.egg-info/PKG-INFO", ("acme_core.egg-info", "pkg-info")),
+        ("acme_core.egg-info", ("acme_core.egg-info", "")),
+        ("x-1.0.data/purelib/acme_core-1.0.dist-info/METADATA", ("acme_core-1.0.dist-info", "metadata")),
+        ("x-1.0.data/platlib/acme_core-1.0.dist-info/RECORD", ("acme_core-1.0.dist-info", "record")),
+        ("x-1.0.data/data/lib/python3.11/site-packages/a-1.dist-info/METADATA", ("a-1.dist-info", "metadata")),
+        ("x/_vendor/acme_core-1.0.dist-info/METADATA", (None, None)),
+        ("x-1.0.data/purelib/x/_vendor/acme_core-1.0.dist-info/METADATA", (None, None)),
+        ("x-1.0.data/scripts/acme_core-1.0.dist-info", (None, None)),
+        ("x/dist-info", (None, None)),
+        ("x-1.0.data/purelib", (None, None)),
+    ],
+)
+def test_metadata_that_pip_will_find_once_a_wheel_is_installed(
+    entry: str, expected: tuple[str | None, str | None]
+) -> None:
+    assert metadata_entry(entry) == expected

@@ -6,6 +6,7 @@ prepared only if the finder approved that very link, or a direct reference is al
 
 from __future__ import annotations
 
+import posixpath
 import zipfile
 from email.parser import HeaderParser
 from typing import Any, Callable
@@ -339,15 +340,35 @@ def _names_in(distribution: Any) -> set[Name]:
 
 
 def _names_in_wheel(path: str) -> set[Name]:
-    """Return the names that a wheel bears, likewise."""
+    """Return the names that a wheel will bear once it is installed, likewise; pip compares one folder of metadata only."""
     names = set()
     with zipfile.ZipFile(path) as wheel:
         for entry in wheel.namelist():
-            folder, _, file = entry.partition("/")
-            if folder.endswith(".dist-info") and file == "METADATA":
-                metadata = HeaderParser().parsestr(wheel.read(entry).decode("utf-8", "replace"))
-                names |= {folder.partition("-")[0], metadata.get("Name", "")}
+            folder, file = metadata_entry(entry)
+            if folder is not None:
+                names.add(folder.rpartition(".")[0].partition("-")[0])
+            if file in ("", "metadata", "pkg-info"):
+                names.add(HeaderParser().parsestr(wheel.read(entry).decode("utf-8", "replace")).get("Name", ""))
     return {normalise_name(name) for name in names if name}
+
+
+def metadata_entry(entry: str) -> tuple[str | None, str | None]:
+    """Return the folder of metadata that an entry of a wheel lies in when it is installed, and its place in there.
+
+    Such a folder stands in site-packages itself, where a wheel's root goes and what lies in ``purelib`` and ``platlib``
+    of its ``.data``; what lies in ``data`` there can go anywhere. A folder in a package is that package's own matter.
+
+    :return: None twice for what is no metadata; an ``.egg-info`` that is a file has the empty place.
+    """
+    parts = posixpath.normpath(entry).split("/")
+    numbers = range(1)
+    if len(parts) > 2 and parts[0].lower().endswith(".data"):
+        ends = {"purelib": 3, "platlib": 3, "data": len(parts)}
+        numbers = range(2, ends.get(parts[1].lower(), 2))
+    for number in numbers:
+        if parts[number].lower().endswith((".dist-info", ".egg-info")):
+            return parts[number], "/".join(parts[number + 1 :]).lower()
+    return None, None
 
 
 def _requirement(req: Any, *_args: Any, **_kwargs: Any) -> Any:
