@@ -360,11 +360,13 @@ def metadata_entry(entry: str) -> tuple[str | None, str | None]:
 
     :return: None twice for what is no metadata; an ``.egg-info`` that is a file has the empty place.
     """
-    parts = posixpath.normpath(entry).split("/")
+    first, *parts = posixpath.normpath(entry).split("/")
     numbers = range(1)
-    if len(parts) > 2 and parts[0].lower().endswith(".data"):
-        ends = {"purelib": 3, "platlib": 3, "data": len(parts)}
-        numbers = range(2, ends.get(parts[1].lower(), 2))
+    if parts and first.lower().endswith(".data"):
+        ends = {"purelib": 2, "platlib": 2, "data": len(parts)}
+        numbers = range(1, min(len(parts), ends.get(parts[0].lower(), 1)))
+    else:
+        parts = [first, *parts]
     for number in numbers:
         if parts[number].lower().endswith((".dist-info", ".egg-info")):
             return parts[number], "/".join(parts[number + 1 :]).lower()
