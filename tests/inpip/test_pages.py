@@ -150,5 +150,15 @@ def test_audit_mode_lets_no_other_index_stand_in_for_a_page_that_breaks_pip(benc
     policy.chmod(0o644)
     bench.corp.answers["/simple/acme-core/"] = BROKEN[kind]
     done = bench.install("acme-core", XDG_CONFIG_HOME=str(folder.parent))
-    # Unguarded, pip ends with a traceback of its own, or with an error.
+    # Unguarded, pip ends with a traceback of its own.
     assert (done.code != 0, done.origins) == (True, {})
+    assert "index-failed" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_without_a_policy_no_other_index_stands_in_for_a_page_that_breaks_pip(bench: Bench) -> None:
+    bench.corp.answers["/simple/acme-core/"] = BROKEN["endless redirects"]
+    done = bench.install("acme-core")
+    assert (done.code, done.origins) == (1, {})
+    assert "index-failed" in done.output
+    assert "Traceback" not in done.output

@@ -78,10 +78,11 @@ def wrap_process_project_url(run: Run) -> Wrapper:
                 candidates = wrapped(*args, **kwargs)
         except Exception as error:
             # A page can break pip's own parser (JSON of another shape, a broken declaration). A probe changes nothing.
-            enforced = any(layer.enforces for layer, _ in search.authority.rules)
-            if not page.probing and (not run.layers or isinstance(error, pip_error)):
+            if not page.probing and isinstance(error, pip_error):
                 raise
-            if not page.probing and not enforced:
+            if not page.probing and not _counts_failures(run, finder, search):
+                if not run.layers:
+                    raise
                 raise _unreadable(run, search, page, error) from error
             page.exchanges.append(error)
             page.links = None
@@ -124,8 +125,18 @@ def wrap_evaluate_links(run: Run) -> Wrapper:
     return evaluate_links
 
 
+def _counts_failures(run: Run, finder: Any, search: Search) -> bool:
+    """Tell whether an index that fails refuses the name: to a layer that enforces, or without one beside another index."""
+    if any(layer.enforces for layer, _ in search.authority.rules):
+        return True
+    scope = finder.search_scope
+    urls = [*scope.index_urls, *(url for url in scope.find_links if not is_distribution(url))]
+    remote = {run.locate(url) or url for url in urls if url.lower().startswith(("http:", "https:"))}
+    return run.built_in and len(remote) > 1
+
+
 def _unreadable(run: Run, search: Search, page: Page, error: Exception) -> Exception:
-    """Return pip's error for a page that breaks pip, where no layer enforces and so no failure counts.
+    """Return pip's error for a page that breaks pip, where no failure counts.
 
     Without the guard pip ends there, with a traceback; to go on to another index would be the guard's doing.
     """
