@@ -53,7 +53,7 @@ def test_codes_named_in_the_text_exist() -> None:
     named = set(re.findall(r"`((?!acme-)[a-z]+(?:-[a-z]+)+)`", readme()))
     kinds = set(get_args(audit_event.EventKind))
     keys = {cell.strip("`").rpartition(".")[2] for cell, *_ in rows("keys")} | set(later_keys())
-    assert named - set(CODES) - kinds - keys == {"site-packages"}
+    assert named - set(CODES) - kinds - keys == {"pip-sync", "site-packages"}
 
 
 # The policy
