@@ -142,18 +142,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _route_cases(config: pytest.Config, routes: Iterable[route.Route]) -> list[Case]:
     """Return the halves of every route on the pips that are asked for.
 
-    Without --pips or --all-pips: on the oldest and the newest pip of the table that has the route, and on one between.
+    Without --pips or --all-pips: the attack on the oldest and the newest pip of the table that has the route, and its
+    benign twin on one between.
     """
     every = cases(config, [half for found in routes for half in found.halves], pips.ROUTE_PIPS)
     if config.getoption("--all-pips") or config.getoption("--pips"):
         return every
-    chosen = {found.name: _some(found, row) for row, found in enumerate(routes)}
-    return [case for case in every if case.cell.pip in chosen[case.scenario.name.partition("/")[0]]]
+    chosen = {half.name: _some(half, row) for row, found in enumerate(routes) for half in found.halves}
+    return [case for case in every if case.cell.pip in chosen[case.scenario.name]]
 
 
-def _some(found: route.Route, row: int) -> set[str]:
-    having = [pip for pip in pips.ROUTE_PIPS if pips.in_range(pip, found.attack.pip)]
-    return {*having[:1], *having[-1:], *having[1:-1][row % max(1, len(having) - 2) :][:1]}
+def _some(half: Scenario, row: int) -> set[str]:
+    having = [pip for pip in pips.ROUTE_PIPS if pips.in_range(pip, half.pip)]
+    if half.attack:
+        return {*having[:1], *having[-1:]}
+    between = having[1:-1] or having
+    return {between[row % len(between)]} if between else set()
 
 
 def _has_resolver(case: Case) -> bool:
