@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from model_worlds import CORP, NAMES, STRANGER, layers, plans, rarely, write_world
+from model_worlds import CORP, DIRECT_URLS, NAMES, STRANGER, layers, plans, rarely, write_world
 from policy_model import PYPI_URL, Answer, Download, File, Page, Redirect, World, place_of
 from reference_model import Errand, Parent, Reference
 
@@ -105,7 +106,7 @@ def requirements_of(brings: Sequence[Reference]) -> tuple[str, ...]:
 @st.composite
 def downloads(draw: DrawFn, url: str, download: Download, web: dict[str, Answer]) -> None:
     """Put a distribution behind a URL, perhaps with redirects on the way to it."""
-    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+    for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
         to = draw(st.sampled_from(PLACES)) + draw(st.sampled_from(["", "moved/"])) + download.filename
         if place_of(to) in map(place_of, [*web, url]):
             break
@@ -121,7 +122,10 @@ def errands(draw: DrawFn, *, locks: bool) -> Errand:
 
     :param locks: whether this pip reads lock files.
     """
-    found = draw(layers(draw(plans())))
+    found = tuple(
+        replace(layer, policy={**layer.policy, "direct-urls": draw(DIRECT_URLS)}) if draw(st.booleans()) else layer
+        for layer in draw(layers(draw(plans())))
+    )
     names = list(draw(st.permutations([*NAMES, *FREE])))
     locked = locks and draw(st.integers(0, 2)) == 2
     given = [draw(references(names, DEPTH, (), locked=locked)) for _ in range(draw(st.sampled_from([1, 1, 2])))]
