@@ -243,6 +243,7 @@ class Stage:
             "PIP_TIMEOUT": "20",
             "PIP_PROGRESS_BAR": "off",
             "PIP_ROOT_USER_ACTION": "ignore",
+            "VIRTUALENV_NO_PERIODIC_UPDATE": "1",  # virtualenv leaves a process behind that asks the public index
         }
         if self.scenario.policy.text is not None:
             relative = self.scenario.policy.state == "relative"

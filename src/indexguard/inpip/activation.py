@@ -47,7 +47,7 @@ def activate(root: str) -> None:
             _failures[root] = _broken(error)
         else:
             return
-        _record_failure(root, _failures[root])
+        record_failure(root, _failures[root])
         children.report_to_parent(_failures[root])
     raise telling.as_pip_error(root, _failures[root])
 
@@ -145,7 +145,7 @@ def _fail_closed(root: str, wrapper: Any) -> Any:
             if any(error is other for other in theirs):
                 raise
             broken = _broken(error)
-            _record_failure(root, broken)
+            record_failure(root, broken)
             raise telling.as_pip_error(root, broken) from error
 
     return call
@@ -219,12 +219,16 @@ def _broken(error: Exception) -> GuardError:
     return GuardError("guard-broken", "indexguard failed, so pip may not go on", [("cause", cause)])
 
 
-def _record_failure(root: str, error: GuardError) -> None:
+def record_failure(root: str, error: GuardError) -> None:
+    """Write the event of what keeps this pip from running guarded at all.
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    """
     argv = getattr(sys, "orig_argv", sys.argv)
     context = RunContext.of_process(_pip_version(root), (), argv=argv, parent_run=children.parent_run())
     recorder = Recorder(context, log_path())
     facts = "; ".join(text for _, text in error.facts)
-    recorder.record("guard-failed", error.code, message=f"{error.refused}: {facts}")
+    recorder.record("guard-failed", error.code, message=f"{error.refused}: {facts}" if facts else error.refused)
 
 
 def _pip_version(root: str) -> str:

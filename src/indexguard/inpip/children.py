@@ -83,6 +83,8 @@ def _starts_guarded(interpreter: str, path: str) -> bool:
 
 
 def _installation_error(root: str, text: str) -> Exception:
+    # Loaded only here: `pip --python` needs nothing else of the guard in this process.
+    importlib.import_module("indexguard.inpip.activation").record_failure(root, GuardError("pip-not-understood", text))
     exceptions = importlib.import_module(f"{root}._internal.exceptions")
     error: Exception = exceptions.InstallationError(
         f"indexguard: pip-not-understood: {text}\n    hint: use the pip of an interpreter that the guard supports"
