@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 NAMES = ("acme", "acme-core", "acmecorp", "team", "foo")
 CORP = "https://corp.example/simple/"
 TEAM = "https://corp.example/simple/team/"  # lies in the place above, and is the page of a name there
-MIRROR = "https://mirror.example:8443/root/"
+MIRROR = "https://mirror.example:8443/top/"
 LINKS = "https://links.example/wheels/"
 PLAIN = "http://corp.example/simple/"
 LOOPBACK = "http://localhost:8080/simple/"
