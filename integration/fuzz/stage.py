@@ -277,7 +277,7 @@ def _listening(played: Played) -> Iterator[None]:
         with (
             _quiet(),
             mock.patch.object(telling, "_last_word", last_word),
-            mock.patch.object(activation, "_record_failure", note_fault),
+            mock.patch.object(activation, "record_failure", note_fault),
         ):
             yield
     finally:
