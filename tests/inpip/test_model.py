@@ -156,20 +156,19 @@ REFUSED = {
     "local-path",
     "redirected",
     "shadowed-name",
-    "unknown-index",
     "unmatched-name",
     "unverified-index",
     "version-not-allowed",
 }
-"""Codes with which lookups are refused."""
+"""Codes with which lookups are refused; `unknown-index` seldom comes before another one."""
 DROPPED = REFUSED - {
     "claimed-elsewhere",
     "entry-expired",
     "index-not-configured",
-    "unknown-index",
     "unmatched-name",
+    "unverified-index",
 }
-"""Codes with which files are kept from pip."""
+"""Codes with which files are kept from pip; `unverified-index` seldom, after a redirect to a trusted host."""
 
 
 def check_reached(counts: Counter[str], wanted: set[str], minimum: int) -> None:
