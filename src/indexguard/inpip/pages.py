@@ -228,7 +228,8 @@ def _sift_files(search: Search, page: Page, candidates: Sequence[Any]) -> list[A
 
 def _without_repositories(search: Search, page: Page, candidates: Sequence[Any]) -> list[Any]:
     """Drop the VCS URLs that a page lists: pip would check them out like files (20.3 to 26.3); an index holds files."""
-    found = [candidate for candidate in candidates if candidate.link.is_vcs]
+    # pip's `is_vcs` makes a list of all schemes each time; most of thousands of files need no such look.
+    found = [candidate for candidate in candidates if candidate.link.url[:4] != "http" and candidate.link.is_vcs]
     findings = [Finding("file-elsewhere", layer, rule) for layer, rule in search.authority.rules] if found else []
     verdict = Verdict(tuple(findings)).without(page.verdict)
     for finding in verdict.findings:
