@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, NamedTuple, Union
 from urllib.parse import urljoin
@@ -566,7 +566,8 @@ class Judge:
         root = Place("file", "", 0, ("FOLDER",))
         page, index = (*root.segments, "links.html"), (*root.segments, "simple", self.name, "index.html")
         listed: list[tuple[Place | None, File]] = [(None, file) for file in (self.world.folder or ())]
-        listed += [(None, file) for file in self.world.link_files]
+        # A bare URL says nothing of its file's hash.
+        listed += [(None, replace(file, sha256=None)) for file in self.world.link_files]
         listed += [(root._replace(segments=page), file) for file in (self.world.local_page or ())]
         listed += [(root._replace(segments=index), file) for file in (self.world.local_index or ())]
         return [
@@ -614,8 +615,15 @@ class Judge:
             return {"shadowed-name"}, set()
         # The text: "when nothing that satisfies the requirement remains"
         satisfying = [judged for judged in self.files if self._satisfies(judged.file)]
-        if any(not judged.codes and judged.file.fits for judged in satisfying):
+        remaining = [judged.file for judged in satisfying if not judged.codes and judged.file.fits]
+        if any(self._satisfies(file, prereleases=False) for file in remaining):
             return set(), set()
+        must, may = self._refusal_of_nothing(satisfying)
+        # Whether a version range takes a pre-release, if there is nothing else, is the pip's own matter.
+        return (set(), must | may) if remaining else (must, may)
+
+    def _refusal_of_nothing(self, satisfying: Sequence[Judged]) -> tuple[set[str], set[str]]:
+        """Return the same two where nothing that satisfies the requirement remains."""
         if self.failed:
             return {"index-failed"}, set()
         backtracks = [policy.get("when-nothing-left") == "backtrack" for policy in self.enforcing]
@@ -632,8 +640,8 @@ class Judge:
         may |= {"unverified-index" for source in self.sources if source.objections == ["unverified-index"]}
         return must, may
 
-    def _satisfies(self, file: File) -> bool:
-        return SpecifierSet(self.lookup.specifier).contains(file.version, prereleases=True)
+    def _satisfies(self, file: File, *, prereleases: bool = True) -> bool:
+        return SpecifierSet(self.lookup.specifier).contains(file.version, prereleases=prereleases)
 
 
 def _is_local(file: File) -> bool:

@@ -178,17 +178,23 @@ def _sift_ambiguous(run: Run, finder: Any, search: Search, found: Sequence[Any])
     alike = sift_ambiguous(offers)
     if alike is None:
         return list(found)
-    if not any(drop.finding.code == "ambiguous-name" for drop in search.drops):
-        for page, files in offered:
-            for version, filename, _ in files:
-                if filename not in alike:
-                    search.drop(Finding("ambiguous-name", None), page, [version])
-    return [
+    kept = [
         candidate
         for candidate in found
         if _is_local_file(search, candidate)
         or (candidate.link.filename in alike and _sha256(candidate.link) is not None)
     ]
+    if not any(drop.finding.code == "ambiguous-name" for drop in search.drops):
+        for page, files in offered:
+            for version, filename, _ in files:
+                if filename not in alike:
+                    search.drop(Finding("ambiguous-name", None), page, [version])
+        for candidate in found:
+            page_of = search.page_of(candidate.link)
+            if candidate not in kept and (page_of is None or page_of.is_local):
+                # A remote file that a --find-links option or a local page names: the name is refused, wherever it is.
+                search.drop(Finding("ambiguous-name", None), page_of, [str(candidate.version)])
+    return kept
 
 
 def _is_local_file(search: Search, candidate: Any) -> bool:
