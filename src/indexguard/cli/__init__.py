@@ -11,10 +11,20 @@ from contextlib import suppress
 from .. import __version__
 from ..errors import GuardError
 from . import check, demo, explain, init, log, status
+from .activate import ACTIVATE, DEACTIVATE
 from .console import RED, Console
 from .parsing import BadInputError, make_parser
 
-COMMANDS = (demo.COMMAND, init.COMMAND, check.COMMAND, explain.COMMAND, status.COMMAND, log.COMMAND)
+COMMANDS = (
+    demo.COMMAND,
+    init.COMMAND,
+    check.COMMAND,
+    explain.COMMAND,
+    ACTIVATE,
+    DEACTIVATE,
+    status.COMMAND,
+    log.COMMAND,
+)
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141

@@ -1,0 +1,116 @@
+"""One interpreter of this machine, as it says itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from ..errors import escape
+
+SUPPORTED = ((3, 9), (3, 18))
+"""Pythons that the guard supports: from the first, below the second."""
+
+_TIMEOUT = 60  # seconds
+_PROGRAM = """
+import json, os, site, sys, sysconfig
+print()
+print(json.dumps({
+    "executable": sys.executable,
+    "version": list(sys.version_info[:3]),
+    "implementation": sys.implementation.name,
+    "cache_tag": sys.implementation.cache_tag,
+    "prefix": sys.prefix,
+    "base_prefix": sys.base_prefix,
+    "stdlib": os.path.dirname(os.path.abspath(os.__file__)),
+    "purelib": sysconfig.get_path("purelib"),
+    "user_site": site.getusersitepackages(),
+    "base_executable": getattr(sys, "_base_executable", None) or sys.executable,
+}))
+"""
+
+
+class InterpretersError(Exception):
+    """What was asked for cannot be done; the text says what and why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python that runs, be it a base or a virtual environment's."""
+
+    executable: str
+    version: tuple[int, int, int]
+    implementation: str
+    """As ``sys.implementation.name``."""
+    cache_tag: str
+    """What stands in the names of its bytecode files, such as ``cpython-313``."""
+    prefix: str
+    base_prefix: str
+    stdlib: str
+    """The folder of its standard library; an environment's is that of its base."""
+    purelib: str
+    """Where pip installs pure Python packages."""
+    user_site: str
+    base_executable: str
+    """The base's Python, as a virtual environment knows it."""
+
+    @property
+    def is_environment(self) -> bool:
+        """Whether this is the Python of a virtual environment."""
+        return self.prefix != self.base_prefix
+
+    @property
+    def dotted(self) -> str:
+        """The version as text."""
+        return ".".join(map(str, self.version))
+
+    @property
+    def is_supported(self) -> bool:
+        """Whether the guard runs there."""
+        return SUPPORTED[0] <= self.version[:2] < SUPPORTED[1]
+
+
+def ask_interpreter(path: str = sys.executable) -> Interpreter:
+    """Start an interpreter and have it describe itself.
+
+    Run with ``-I``: neither the environment nor the current folder has a part in the answer.
+
+    :raises InterpretersError: it does not run, or it is no Python.
+    """
+    try:
+        done = subprocess.run(
+            [path, "-I", "-c", _PROGRAM], stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=False
+        )
+        told = json.loads(done.stdout.strip().rpartition(b"\n")[2])
+        told["version"] = tuple(told["version"])
+        return Interpreter(**told)
+    except FileNotFoundError:
+        raise InterpretersError(f"there is no {escape(path)}; name a Python interpreter") from None
+    except OSError as error:
+        raise InterpretersError(f"{escape(path)} cannot be started: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise InterpretersError(f"{escape(path)} did not answer within {_TIMEOUT} seconds") from None
+    except (ValueError, KeyError, TypeError):
+        raise InterpretersError(f"{escape(path)} does not run as a Python interpreter") from None
+
+
+def check_supported(python: Interpreter) -> None:
+    """Raise if the guard does not run on this Python, or on this platform.
+
+    :raises InterpretersError: with the reason.
+    """
+    if os.name != "posix":
+        raise InterpretersError("Windows is not supported in this version")
+    if not python.is_supported:
+        text = f"{python.executable} is Python {python.dotted}; indexguard guards Python 3.9 to 3.17"
+        raise InterpretersError(text)
+
+
+def base_of(python: Interpreter) -> Interpreter:
+    """Return the interpreter that a virtual environment was made from; one that is none is returned as it is.
+
+    :raises InterpretersError: the base does not run.
+    """
+    return ask_interpreter(python.base_executable) if python.is_environment else python
