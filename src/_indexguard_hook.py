@@ -25,7 +25,9 @@ _MAIN_PARSER = "pip._internal.cli.main_parser"
 _BASE_COMMAND = "pip._internal.cli.base_command"
 _OLD_FINDERS = ("pip._internal.index", "pip.index")  # where PackageFinder was in pip 10-19 and before pip 10
 _FIRST = "pip._internal"
-_WATCHED = (_FINDER, _MAIN_PARSER, _BASE_COMMAND, *_OLD_FINDERS, _FIRST)
+# What makes virtual environments, which may get a path line to the guard; these are whole names.
+_MAKERS = ("venv", "virtualenv.run.session")
+_WATCHED = (_FINDER, _MAIN_PARSER, _BASE_COMMAND, *_OLD_FINDERS, _FIRST, *_MAKERS)
 
 # Why the other half could not run (code, cause): the finder may be imported later than the module that showed it.
 _failures: "list[tuple[str, str]]" = []
@@ -68,9 +70,9 @@ class Finder:
 
 
 def _which(name: "str") -> "str | None":
-    """Return which of the watched modules this is, if any: `xpip._internal` is none."""
+    """Return which of the watched modules this is, if any: `xpip._internal` is none, and `tool.venv` is none."""
     for watched in _WATCHED:
-        if name == watched or name.endswith("." + watched):
+        if name == watched or (watched not in _MAKERS and name.endswith("." + watched)):
             return watched
     return None
 
@@ -135,6 +137,9 @@ class Loader:
 
 def _after_import(watched: "str", module: "ModuleType") -> None:
     """Activate the guard on a pip module that has just been executed. Refuse in its place if that is not possible."""
+    if watched in _MAKERS:
+        _seed_from(module)
+        return
     if watched == _FIRST or (watched in _OLD_FINDERS and not hasattr(module, "PackageFinder")):
         return
     if watched in _OLD_FINDERS:
@@ -143,7 +148,7 @@ def _after_import(watched: "str", module: "ModuleType") -> None:
         _failures.append(("pip-not-understood", "this pip has no class PackageFinder in " + module.__name__))
     else:
         try:
-            _load_guard().on_load(module)
+            _load_guard("indexguard.inpip").on_load(module)
         except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded
             cause = f"{type(error).__name__}: {error}"
             _failures.append((getattr(error, "code", "guard-broken"), cause))
@@ -151,8 +156,17 @@ def _after_import(watched: "str", module: "ModuleType") -> None:
         _refuse(watched, module, *_failures[0])
 
 
-def _load_guard() -> "Any":
-    """Return `indexguard.inpip`, loaded from beside this file: sys.path, PYTHONPATH and the folder pip runs in play no part.
+def _seed_from(module: "ModuleType") -> None:
+    """Have a module that makes virtual environments seed them. It is not pip: whatever is wrong, it goes on."""
+    try:
+        _load_guard("indexguard.interpreters.seeding").on_load(module)
+    except Exception as error:  # noqa: BLE001
+        if sys.stderr is not None:
+            sys.stderr.write(f"indexguard: new environments are not seeded: {type(error).__name__}: {error}\n")
+
+
+def _load_guard(name: "str") -> "Any":
+    """Return a module of the guard, loaded from beside this file: sys.path, PYTHONPATH and the current folder play no part.
 
     Raises ImportError if another `indexguard` is in the way, and whatever the import raises.
     """
@@ -177,7 +191,7 @@ def _load_guard() -> "Any":
         raise ImportError(
             "another module named indexguard is in the way: " + str(getattr(package, "__file__", package))
         )
-    return importlib.import_module("indexguard.inpip")
+    return importlib.import_module(name)
 
 
 def _here() -> "str":

@@ -125,8 +125,8 @@ _ALL = (
     ),
     Code(
         "policy-missing",
-        "INDEXGUARD_POLICY names a policy file that is not there",
-        "correct the path (it must be absolute), or unset the variable",
+        "a policy file that must be there is not there: INDEXGUARD_POLICY names it, or `activate --require-policy` demands it",
+        "write a policy with `indexguard init`, or correct the path in INDEXGUARD_POLICY (it must be absolute)",
     ),
     Code(
         "pip-not-understood",

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from .. import __version__
 from ..errors import GuardError
-from . import check, demo, explain, init, log, status
+from . import check, demo, explain, init, log, seed, status
 from .activate import ACTIVATE, DEACTIVATE
 from .console import RED, Console
 from .parsing import BadInputError, make_parser
@@ -22,6 +22,7 @@ COMMANDS = (
     explain.COMMAND,
     ACTIVATE,
     DEACTIVATE,
+    seed.COMMAND,
     status.COMMAND,
     log.COMMAND,
 )

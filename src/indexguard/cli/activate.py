@@ -7,13 +7,15 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Callable, TypeVar
 
 from ..interpreters.activation import Report, activate, deactivate, private_folder
 from ..interpreters.discovery import find_interpreters
 from ..interpreters.payload import read_payload
 from ..interpreters.python import Interpreter, InterpretersError, ask_interpreter, base_of, check_supported
-from ..interpreters.user import activate_user, deactivate_user, user_folder
+from ..interpreters.seeding import user_folder
+from ..interpreters.user import activate_user, deactivate_user
 from .console import GREEN, RED, YELLOW, Console
 from .parsing import BadInputError, Command
 
@@ -57,7 +59,7 @@ def run_activate(arguments: argparse.Namespace, console: Console) -> int:
         report = _explained(lambda: activate_user(chosen.pythons, payload, require_policy=required, dry_run=dry))
         _tell(f"your account: {user_folder()}", report, console, dry_run=dry)
         live = [dry or _tell_live(python, console, isolated=False) for python in chosen.pythons]
-        return 0 if all(live) and not chosen.left_out else 1
+        return 0 if all(live) else 1
 
     def one(python: Interpreter) -> bool:
         report = activate(python, payload, require_policy=required, dry_run=dry)
@@ -90,8 +92,6 @@ class _Chosen:
     pythons: list[Interpreter]
     is_search: bool
     """Whether they were looked for: then what cannot be done with one is no reason to leave the others."""
-    left_out: bool = False
-    """Whether one that was named, or found, cannot be used."""
 
 
 def _choose(arguments: argparse.Namespace, console: Console) -> _Chosen:
@@ -99,17 +99,23 @@ def _choose(arguments: argparse.Namespace, console: Console) -> _Chosen:
         raise BadInputError("--all and --python exclude each other")
     if not arguments.all:
         paths = arguments.python or [sys.executable]
-        return _Chosen([_explained(lambda path=path: _base(path)) for path in paths], is_search=False)
-    found = {}
+        return _Chosen([_explained(partial(_base, path)) for path in paths], is_search=False)
+    found: dict[str, Interpreter] = {}
     for path in find_interpreters():
-        try:
-            python = _base(path)
+        python = _try(path, console)
+        if python is not None:
             found.setdefault(os.path.realpath(python.stdlib), python)
-        except InterpretersError as error:
-            console.note(f"left out: {error}", YELLOW)
     if not found:
         raise BadInputError("no Python was found that the guard supports; name one with --python")
     return _Chosen(list(found.values()), is_search=True)
+
+
+def _try(path: str, console: Console) -> Interpreter | None:
+    try:
+        return _base(path)
+    except InterpretersError as error:
+        console.note(f"left out: {error}", YELLOW)
+        return None
 
 
 def _base(path: str) -> Interpreter:
@@ -119,16 +125,17 @@ def _base(path: str) -> Interpreter:
 
 
 def _for_each(one: Callable[[Interpreter], bool], chosen: _Chosen, console: Console) -> int:
-    fine = True
-    for python in chosen.pythons:
+    if len(chosen.pythons) == 1 and not chosen.is_search:
+        return 0 if _explained(partial(one, chosen.pythons[0])) else 1
+
+    def attempt(python: Interpreter) -> bool:
         try:
-            fine = one(python) and fine
+            return one(python)
         except InterpretersError as error:
-            if not chosen.is_search and len(chosen.pythons) == 1:
-                raise BadInputError(str(error)) from None
             console.note(f"{_name(python)}: {error}", RED)
-            fine = False
-    return 0 if fine else 1
+            return False
+
+    return 0 if all(list(map(attempt, chosen.pythons))) else 1  # each is tried
 
 
 def _explained(call: Callable[[], _T]) -> _T:
@@ -170,18 +177,24 @@ def _counts(report: Report) -> dict[str, str]:
 
 def _tell_live(python: Interpreter, console: Console, *, isolated: bool) -> bool:
     """Start the interpreter and see. What PYTHONPATH may shadow is for ``status`` to say, hence isolated."""
-    options = ["-I"] if isolated else []
-    try:
-        command = [python.executable, *options, "-c", _CHECK]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_CHECK_SECONDS, check=False)
-        live = done.returncode == 0
-    except (OSError, subprocess.SubprocessError):
-        live = False
+    live = is_live(python.executable, *(["-I"] if isolated else []))
     if live:
         console.line("  live: every Python that starts there starts the guard", GREEN)
     else:
         console.line(f"  not live: {python.executable} does not start the guard; `indexguard status` says more", RED)
     return live
+
+
+def is_live(python: str, *options: str) -> bool:
+    """Start an interpreter and tell whether it has the start-up hook."""
+    command = [python, *options, "-c", _CHECK]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_CHECK_SECONDS, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
 
 
 ACTIVATE = Command(

@@ -189,12 +189,16 @@ def _sift_ambiguous(run: Run, finder: Any, search: Search, found: Sequence[Any])
             for version, filename, _ in files:
                 if filename not in alike:
                     search.drop(Finding("ambiguous-name", None), page, [version])
-        for candidate in found:
-            page_of = search.page_of(candidate.link)
-            if candidate not in kept and (page_of is None or page_of.is_local):
-                # A remote file that a --find-links option or a local page names: the name is refused, wherever it is.
-                search.drop(Finding("ambiguous-name", None), page_of, [str(candidate.version)])
+        _drop_pageless(search, [candidate for candidate in found if candidate not in kept])
     return kept
+
+
+def _drop_pageless(search: Search, candidates: Sequence[Any]) -> None:
+    """Note the remote files that a --find-links option or a local page names: the name is refused, wherever it is."""
+    for candidate in candidates:
+        page = search.page_of(candidate.link)
+        if page is None or page.is_local:
+            search.drop(Finding("ambiguous-name", None), page, [str(candidate.version)])
 
 
 def _is_local_file(search: Search, candidate: Any) -> bool:

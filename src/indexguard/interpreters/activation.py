@@ -19,11 +19,10 @@ from .journal import Change, Journal, locked
 from .manifest import FILE, Hook, Manifest, read_manifest, sha256
 from .payload import BLOCK_BEGIN, Payload, find_block
 from .python import Interpreter, InterpretersError, check_supported
+from .seeding import CURRENT
 
 FOLDER = "_indexguard"
 """The private folder's name in a standard library."""
-CURRENT = "current"
-"""The link in a private folder that leads to the release in use."""
 REQUIRE_POLICY = "require-policy"
 """The file in a private folder that makes a missing policy a refusal."""
 
@@ -63,7 +62,7 @@ def activate(
     check_supported(python)
     private = private_folder(python)
     report = Report()
-    with _explained(private.parent), locked(private.parent), Journal(dry_run=dry_run) as journal:
+    with explained(private.parent), locked(private.parent), Journal(dry_run=dry_run) as journal:
         manifest = read_manifest(private)
         files = store(journal, private, payload, [python], require_policy=require_policy)
         hook = _hook(journal, python, payload, manifest, report)
@@ -80,7 +79,7 @@ def deactivate(python: Interpreter, *, dry_run: bool = False) -> Report:
     """
     private = private_folder(python)
     report = Report()
-    with _explained(private.parent), locked(private.parent), Journal(dry_run=dry_run) as journal:
+    with explained(private.parent), locked(private.parent), Journal(dry_run=dry_run) as journal:
         manifest = read_manifest(private)
         hooks = manifest.hooks if manifest is not None else _orphans(python)
         for hook in hooks:
@@ -91,7 +90,7 @@ def deactivate(python: Interpreter, *, dry_run: bool = False) -> Report:
     return report
 
 
-class _explained:  # noqa: N801  # a context manager, as contextlib's
+class explained:  # noqa: N801  # a context manager, as contextlib's
     """Turns what the system refuses into an error that says what was refused, and what to do."""
 
     def __init__(self, folder: Path) -> None:
@@ -324,9 +323,7 @@ def _first_line(content: bytes, path: Path) -> int:
     return at
 
 
-def remove_hook(
-    journal: Journal, private: Path, hook: Hook, report: Report, python: Interpreter | None = None
-) -> None:
+def remove_hook(journal: Journal, private: Path, hook: Hook, report: Report, python: Interpreter | None = None) -> None:
     """Remove one file that starts the guard, or the block in it, unless it was changed.
 
     :param python: whose standard library a block is in.

@@ -1,1 +1,8 @@
-def find_interpreters(): return ()
+"""Stub."""
+
+from __future__ import annotations
+
+
+def find_interpreters() -> tuple[str, ...]:
+    """Stub."""
+    return ()

@@ -16,7 +16,7 @@ from typing import Callable
 from .python import InterpretersError
 
 _LOCK_SECONDS = 30
-_FILE_MODE, _FOLDER_MODE = 0o644, 0o755
+_FILE_MODE = 0o644
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,13 @@ class Journal:
     """Makes changes and can take them back.
 
     :param dry_run: only note what would be done.
+    :param folder_mode: of folders that it makes; by default everybody may read there, whatever the umask, because other
+        users' pips do.
     """
 
-    def __init__(self, *, dry_run: bool = False) -> None:
+    def __init__(self, *, dry_run: bool = False, folder_mode: int = 0o755) -> None:
         self.dry_run = dry_run
+        self._folder_mode = folder_mode
         self.changes: list[Change] = []
         self._undo: list[Callable[[], None]] = []
         self._made: set[Path] = set()
@@ -61,13 +64,13 @@ class Journal:
         return not self.dry_run
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder and those above it, readable for everybody whatever the umask: other users' pips read there."""
+        """Make a folder and those above it."""
         missing = [folder for folder in (path, *path.parents) if not folder.is_dir() and folder not in self._made]
         for folder in reversed(missing):
             self._made.add(folder)
             if self.note("make", folder, folder.rmdir):
                 folder.mkdir()
-                folder.chmod(_FOLDER_MODE)
+                folder.chmod(self._folder_mode)
 
     def write(self, path: Path, content: bytes, *, verb: str = "write") -> None:
         """Put a file there, whole or not at all. A file that is there keeps owner and mode; a link is followed."""
@@ -156,6 +159,9 @@ def locked(folder: Path) -> Iterator[None]:
 
     :raises InterpretersError: another one has been at work for half a minute.
     """
+    if not folder.is_dir():  # a dry run
+        yield
+        return
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         end = time.monotonic() + _LOCK_SECONDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,8 @@ class Manifest:
     files: dict[str, str]
     """SHA-256, in hex, by path below the private folder; bytecode is not listed."""
     hooks: tuple[Hook, ...] = ()
-    folders: tuple[str, ...] = field(default=())
-    """Folders outside of the private one that were made for a hook, as ``Hook.path``."""
+    folders: tuple[str, ...] = ()
+    """Folders outside of the private one that were made for it or for a hook."""
 
     def as_text(self) -> bytes:
         """Return the file's content."""

@@ -11,7 +11,7 @@ import shlex
 import stat
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .._vendor import platformdirs
@@ -124,6 +124,31 @@ def find_layers(
     return found
 
 
+def find_requirement() -> str | None:
+    """Return the file that makes a missing policy a refusal (``indexguard activate --require-policy``), if there is one.
+
+    It lies in the standard library's private folder, where it counts for whatever copy of the guard runs, or in the one
+    that this copy was started from.
+    """
+    library = os.path.dirname(os.path.abspath(os.__file__))
+    release = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    private = os.path.dirname(os.path.realpath(release))
+    for folder in (os.path.join(library, "_indexguard"), private):
+        path = os.path.join(folder, "require-policy")
+        if os.path.lexists(path):
+            return path
+    return None
+
+
+def _find_missing(found: LayersFound, machine_path: str) -> list[PolicyError]:
+    """Return the fault of a place where a policy is required and none says which index a name belongs to."""
+    requirement = find_requirement()
+    if requirement is None or found.faults or not found.builtin_rule_applies:
+        return []
+    reason = f"no policy says which index a name belongs to, and {requirement} demands one"
+    return [PolicyError(machine_path, [Fault("", reason)], "policy-missing")]
+
+
 def survey_layers(
     environ: Mapping[str, str] = os.environ,
     *,
@@ -170,7 +195,8 @@ def survey_layers(
             state = error.code
             faults.append(error)
         places.append(Place(kind, path, state))
-    return LayersFound(tuple(places), tuple(layers), tuple(faults))
+    read = LayersFound(tuple(places), tuple(layers), tuple(faults))
+    return replace(read, faults=(*faults, *_find_missing(read, machine_path or machine_policy_path())))
 
 
 def _find_home(environ: Mapping[str, str]) -> str | None:

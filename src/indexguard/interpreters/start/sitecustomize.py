@@ -7,7 +7,7 @@ Written by `indexguard activate`; `python -m _indexguard deactivate` removes it.
 # >>> indexguard: starts the guard in every pip of this Python; `python -m _indexguard deactivate` removes this >>>
 
 
-def _start_indexguard():
+def _start_indexguard() -> None:
     import os  # has been imported before this, as sys has
     import sys
 
@@ -20,8 +20,9 @@ def _start_indexguard():
         _indexguard_hook.install()
     except ModuleNotFoundError:
         pass  # the folder is gone
-    except Exception as error:
-        sys.stderr.write("indexguard does not start from %s: %s\n" % (folder, error))
+    except Exception as error:  # whatever it is, Python goes on
+        if sys.stderr is not None:
+            sys.stderr.write(f"indexguard does not start from {folder}: {error}\n")
     finally:
         sys.path.remove(folder)
 
@@ -31,7 +32,7 @@ del _start_indexguard
 # <<< indexguard <<<
 
 
-def _chain():
+def _chain() -> None:
     # Python runs one `sitecustomize`: the first on its path. The one that this file stands before must run as well.
     # What it raises goes on to `site`, which reports it.
     import os
