@@ -250,8 +250,9 @@ def _find_cause(run: Run, search: Search, specifier: Any, *, nothing_left: bool)
     causes += [
         Finding("unmatched-name", layer) for layer, rule in search.authority.rules if layer.enforces and rule is None
     ]
-    if all(page.verdict.refusal is not None for page in search.pages):
-        causes += [page.verdict.refusal for page in search.pages if page.verdict.refusal is not None]
+    remote = [page.verdict.refusal for page in search.pages if not page.is_local]
+    if all(remote):  # no permitted index is configured; a local page is none
+        causes += [refusal for refusal in remote if refusal is not None]
     if not causes or run.settings.backtrack:
         return None
     return causes[0]
