@@ -16,7 +16,7 @@ NAME = "acme-core"
 MODULE = "acme_core"
 INTERNAL, PUBLIC = "internal", "public"
 
-_POLICY = """\
+POLICY = """\
 version = 1
 
 [indexes.internal]
@@ -28,9 +28,8 @@ url = "{public}"
 public = true
 packages = ["*"]
 """
-
-
-_PROOF = ("shadowed-name", "unknown-index")
+"""The policy of the demo; the URLs are filled in."""
+PROOF = ("shadowed-name", "unknown-index")
 """What the guard says of the demo's squatter; the second, where a policy of this machine does not know its indexes."""
 
 
@@ -102,7 +101,7 @@ class Outcome:
             return False
         if not self.log_is_writable:
             # Without a log the guard's word is what pip printed: its warning, or its refusal.
-            return any(code in attempt.ended.stderr for code in _PROOF)
+            return any(code in attempt.ended.stderr for code in PROOF)
         # A policy of this machine beside ours may refuse the demo's indexes before anybody looks for squatters.
         alone = all(
             layer.get("layer") == "environment" for event in attempt.events for layer in event.get("policy", ())
@@ -163,7 +162,7 @@ class _Stage:
         self._guarded = Environment(folder / "guarded", pip, guarded=True)
         self._log = self._guarded.find_log()
         self._policy = folder / "policy.toml"
-        self._policy.write_text(_POLICY.format(**self._indexes), encoding="utf-8")
+        self._policy.write_text(POLICY.format(**self._indexes), encoding="utf-8")
         # Whatever the umask: the guard refuses a policy that others may write, and its folder is 0700 already.
         self._policy.chmod(0o644)
 

@@ -113,4 +113,12 @@ def base_of(python: Interpreter) -> Interpreter:
 
     :raises InterpretersError: the base does not run.
     """
-    return ask_interpreter(python.base_executable) if python.is_environment else python
+    if not python.is_environment:
+        return python
+    # Python 3.9 and 3.10 call an environment's own Python its base where that is a link.
+    usual = os.path.join(python.base_prefix, "bin", "python{}.{}".format(*python.version[:2]))
+    for path in (python.base_executable, usual):
+        base = ask_interpreter(path)
+        if not base.is_environment:
+            return base
+    raise InterpretersError(f"{python.executable}: its base interpreter is not in {python.base_prefix}")

@@ -1,0 +1,114 @@
+"""The attack as a canary: does the pip of an interpreter, as it stands there, take the attacker's file?
+
+Two indexes on loopback offer one name; the policy gives it to the first of them. pip installs into a folder of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from .index import LoopbackIndex
+from .play import INTERNAL, MODULE, NAME, POLICY, PROOF, PUBLIC
+
+_TIMEOUT = 120  # seconds; a pip that talks to loopback needs one or two
+
+HELD, ATTACKED, UNCLEAR = "held", "attacked", "unclear"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What became of one canary."""
+
+    result: str
+    """``held``: the attacker's file was not taken, and the guard said why. ``attacked``: it was installed. ``unclear``:
+    neither."""
+    reason: str = ""
+    """For ``unclear``: what pip said last."""
+
+
+class Canary:
+    """The two indexes, up as long as the context lasts.
+
+    :raises OSError: no loopback, no temporary folder.
+    """
+
+    def __enter__(self) -> Canary:  # noqa: PYI034  # typing.Self needs Python 3.11
+        with ExitStack() as stack:
+            self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="indexguard-canary-")))
+            indexes = {label: stack.enter_context(LoopbackIndex(label)) for label in (INTERNAL, PUBLIC)}
+            indexes[INTERNAL].publish(NAME, "1.0")
+            indexes[PUBLIC].publish(NAME, "99.0")
+            self._urls = {label: index.url for label, index in indexes.items()}
+            self._policy = self._folder / "policy.toml"
+            self._policy.write_text(POLICY.format(**self._urls), encoding="utf-8")
+            self._policy.chmod(0o644)  # whatever the umask: one that others may write is refused
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._stack.close()
+
+    def try_on(self, python: str) -> Proof:
+        """Let the pip of an interpreter install the name, in the environment that this process has but for pip's settings.
+
+        Never raises for what the interpreter does.
+        """
+        target = Path(tempfile.mkdtemp(dir=self._folder))
+        options = ["--index-url", self._urls[INTERNAL], "--extra-index-url", self._urls[PUBLIC]]
+        command = [python, "-m", "pip", "install", "--no-deps", "--target", str(target), *options, NAME]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=target,
+                env=self._environ(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="backslashreplace",
+                timeout=_TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Proof(UNCLEAR, f"pip did not end within {_TIMEOUT} seconds")
+        except OSError as error:
+            return Proof(UNCLEAR, f"{python} cannot be started: {error.strerror}")
+        return _judge(_find_origin(target), done)
+
+    def _environ(self) -> dict[str, str]:
+        # What could shadow the guard (PYTHONPATH, PYTHONNOUSERSITE) stays: it is what is to be found out.
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+        environ.update(
+            INDEXGUARD_POLICY=str(self._policy),
+            PIP_CONFIG_FILE=os.devnull,
+            PIP_DISABLE_PIP_VERSION_CHECK="1",
+            PIP_NO_CACHE_DIR="1",
+            PIP_NO_INPUT="1",
+            PIP_PROGRESS_BAR="off",
+            PIP_RETRIES="0",
+            PYTHONDONTWRITEBYTECODE="1",
+        )
+        return environ
+
+
+def _find_origin(target: Path) -> str | None:
+    module = target / f"{MODULE}.py"
+    if not module.is_file():
+        return None
+    found = re.search(r"^ORIGIN = '(.*)'$", module.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else None
+
+
+def _judge(origin: str | None, done: subprocess.CompletedProcess[str]) -> Proof:
+    if origin == PUBLIC:
+        return Proof(ATTACKED)
+    said = done.stdout + done.stderr
+    # That nothing of the attacker's is there proves nothing: a broken pip does that, too.
+    if any(code in said for code in PROOF) and (origin == INTERNAL or done.returncode != 0):
+        return Proof(HELD)
+    return Proof(UNCLEAR, said.strip().rpartition("\n")[2] or f"exit code {done.returncode}")
