@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from environments import copy_base
+from integration.bases import copy_base
 from integration.dists import normalised, origin_of_text
 from integration.state import grounds
 

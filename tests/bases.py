@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from environments import clean_environ, copy_base
+import pytest
+from integration.bases import copy_base
+
+from environments import clean_environ
 from indexguard.interpreters.python import Interpreter, ask_interpreter
 
 WATCH = """
@@ -80,7 +83,10 @@ def make_base(folder: Path, python: str) -> Base:
     """Make a base in a folder."""
     home = folder / "home"
     home.mkdir()
-    return Base(copy_base(python, folder / "base"), home)
+    try:
+        return Base(copy_base(python, folder / "base"), home)
+    except RuntimeError as error:
+        pytest.skip(str(error))
 
 
 def tree(root: Path) -> dict[str, tuple[str, int]]:

@@ -176,40 +176,6 @@ class Workshop:
         return root
 
 
-_NOT_NEEDED = frozenset(("idlelib", "include", "share", "test", "tests", "tkinter", "turtledemo", "__pycache__"))
-
-
-def copy_base(python: str, root: Path) -> Path:
-    """Make a base interpreter that the tests may change, by hard links to a real one, and return its executable.
-
-    It has the real one's pip and nothing else in its site-packages. What is changed must be replaced, never written
-    into; the guard's activation and pip do so.
-    """
-    question = "import sys, os; print(sys.base_prefix); print(os.path.dirname(os.__file__))"
-    told = subprocess.run([python, "-I", "-c", question], capture_output=True, text=True, check=True).stdout
-    prefix, stdlib = map(Path, told.split("\n")[:2])
-    if prefix == Path("/usr"):
-        pytest.skip(f"{python} is the system's: its standard library cannot be copied apart from /usr")
-
-    def unneeded(folder: str, names: list[str]) -> set[str]:
-        if Path(folder).name == "site-packages":
-            return {name for name in names if not name.startswith("pip")}
-        return {name for name in names if name in _NOT_NEEDED or name.endswith((".a", ".pyc"))}
-
-    for part in ("bin", stdlib.relative_to(prefix).as_posix()):
-        shutil.copytree(prefix / part, root / part, symlinks=True, ignore=unneeded, copy_function=_hard_link)
-    for library in (prefix / "lib").glob("libpython*"):
-        _hard_link(library, root / "lib" / library.name)
-    return root / "bin" / f"python3.{stdlib.name.partition('.')[2].rstrip('t')}"
-
-
-def _hard_link(source: str | Path, target: str | Path) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:  # another file system
-        shutil.copy2(source, target, follow_symlinks=False)
-
-
 def build_requirements() -> list[str]:
     """Return the pins of `[build-system]`."""
     text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")

@@ -2,12 +2,12 @@
 
 ::
 
-    python -m integration.bench                     # everything: about ten minutes on two cores
+    python -m integration.bench                     # everything: about eleven minutes on two cores
     python -m integration.bench --only startup,page --runs 5
     python -m integration.bench --markdown          # a dated table for the README
     python -m integration.bench --json              # for a machine
 
-Rows: ``startup`` (python -c pass), ``modules``, ``pip`` (--version, list), ``download``, ``page``, ``latency``,
+Rows: ``startup`` (python -c pass), ``activated`` (the same in an environment), ``modules``, ``pip`` (--version, list), ``download``, ``page``, ``latency``,
 ``policy``. ``--runs N`` sets the number of paired runs of every row; without it each row has a number that fits it.
 ``--pip V`` and ``--python X.Y`` choose what is measured (the newest pip on the newest Python that is here),
 ``--wheel PATH`` a wheel that is built already. ``--no-valgrind`` leaves the instruction counts out; where there is no
@@ -39,7 +39,7 @@ from integration.bench.page import measure_page
 from integration.bench.policies import measure_policy
 from integration.bench.report import Report
 from integration.bench.setting import FOLDER_PREFIX, make_setting, no_traces
-from integration.bench.startup import measure_idle_pip, measure_modules, measure_startup
+from integration.bench.startup import measure_activated, measure_idle_pip, measure_modules, measure_startup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 ROWS: dict[str, Callable[[Setting], list[Result]]] = {
     "startup": measure_startup,
+    "activated": measure_activated,
     "modules": measure_modules,
     "pip": measure_idle_pip,
     "download": measure_download,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import subprocess
 from typing import TYPE_CHECKING
 
+from integration.bases import copy_base
 from integration.bench.processes import count_instructions, find_valgrind, import_times, run_timed
 from integration.bench.ratios import Cost, interleave, paired_ratios, spread_of
 from integration.bench.report import Result
@@ -47,6 +49,50 @@ def measure_startup(setting: Setting) -> list[Result]:
         counts = {name: _count_start(setting, *variants[name], folder) for name in (base, other)}
         results.append(_instruction_row(what, counts[base], counts[other], 1.03 if target else None))
     return results
+
+
+def measure_activated(setting: Setting) -> list[Result]:
+    """Compare a start in an environment of an activated interpreter with one whose ``sitecustomize`` does nothing."""
+    folder = setting.scratch("activated")
+    environ = setting.environ()
+    pythons = {name: _make_activated(setting, folder / name, name) for name in ("none", "nothing", "activated")}
+    runs = {
+        name: functools.partial(run_timed, [python, "-c", "pass"], environ, folder) for name, python in pythons.items()
+    }
+    costs = interleave(runs, setting.rounds or 200)
+    results = []
+    for base, words, target in (("nothing", "one that does nothing", 1.05), ("none", "no sitecustomize", None)):
+        what = f"{_START} in an environment, activated, against {words}"
+        results += time_rows(what, costs[base], costs["activated"], wall=target)
+        counts = [
+            _count([pythons[name], "-c", "pass"], environ, folder, 3) if setting.with_valgrind else None
+            for name in (base, "activated")
+        ]
+        results.append(_instruction_row(what, counts[0], counts[1], 1.03 if target else None))
+    added = {
+        name: {path[-1] for path, _ in import_times(python, ["-c", "pass"], environ, folder)}
+        for name, python in pythons.items()
+    }
+    new = added["activated"] - added["none"]
+    listed = "added: " + (", ".join(sorted(new)) or "none")
+    return [*results, Result("modules added by activation", "all", spread_of([len(new)]), 2, digits=0, note=listed)]
+
+
+def _make_activated(setting: Setting, folder: Path, kind: str) -> Path:
+    """Make a base interpreter of its own and an environment of it, and return the environment's Python."""
+    base = copy_base(str(setting.guarded.python), folder / "base")
+    (stdlib,) = (folder / "base").glob("lib/python3*")
+    environ = setting.environ()
+    if kind == "activated":
+        command = [str(setting.guarded.python), "-m", "indexguard", "activate", "--python", str(base)]
+        subprocess.run(command, env=environ, check=True, capture_output=True)
+    elif kind == "nothing":
+        (stdlib / "sitecustomize.py").write_text("import sys\n", encoding="utf-8")
+    root = folder / "venv"
+    subprocess.run([base, "-m", "venv", "--without-pip", root], env=environ, check=True)
+    python = root / "bin" / "python"
+    subprocess.run([python, "-c", "pass"], env=environ, check=True)  # what is compiled at the first start
+    return python
 
 
 def measure_modules(setting: Setting) -> list[Result]:

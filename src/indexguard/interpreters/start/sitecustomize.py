@@ -11,20 +11,25 @@ def _start_indexguard() -> None:
     import os  # has been imported before this, as sys has
     import sys
 
-    folder = os.path.dirname(os.path.abspath(__file__))
-    folder = os.path.realpath(os.path.join(folder, "_indexguard", "current"))
-    sys.path.insert(0, folder)
-    try:
-        import _indexguard_hook
+    # What importlib.util would give, which Python has not imported here.
+    from _frozen_importlib import module_from_spec
+    from _frozen_importlib_external import spec_from_file_location
 
-        _indexguard_hook.install()
-    except ModuleNotFoundError:
+    if any(getattr(entry, "indexguard_hook", None) is True for entry in sys.meta_path):
+        return  # a .pth file was first
+    folder = os.path.dirname(__file__) + "/_indexguard/"
+    try:
+        # By its path: nothing that PYTHONPATH leads to is taken for it.
+        path = folder + os.readlink(folder + "current") + "/_indexguard_hook.py"
+        spec = spec_from_file_location("_indexguard_hook", path)
+        module = sys.modules["_indexguard_hook"] = module_from_spec(spec)  # type: ignore[arg-type]  # there is one
+        spec.loader.exec_module(module)  # type: ignore[union-attr]  # as above
+        module.install()
+    except FileNotFoundError:
         pass  # the folder is gone
     except Exception as error:  # whatever it is, Python goes on
         if sys.stderr is not None:
             sys.stderr.write(f"indexguard does not start from {folder}: {error}\n")
-    finally:
-        sys.path.remove(folder)
 
 
 _start_indexguard()
@@ -38,14 +43,18 @@ def _chain() -> None:
     import os
     import sys
 
-    # What importlib.machinery and importlib.util would give, which Python has not imported here.
+    here = os.path.dirname(__file__)
+    # Only what comes after: one that came before has handed over to this file, and may be on the path still.
+    after = sys.path[sys.path.index(here) + 1 :] if here in sys.path else []
+    # Looked for by name first: to have the finders list each folder costs more than all the rest.
+    kinds = ("/sitecustomize.py", "/sitecustomize", "/sitecustomize.pyc")
+    after = [entry for entry in after if os.path.isfile(entry) or any(os.path.exists(entry + kind) for kind in kinds)]
+    if not after:
+        return
     from _frozen_importlib import module_from_spec
     from _frozen_importlib_external import PathFinder
 
-    here = os.path.dirname(os.path.abspath(__file__))
-    entries = [os.path.abspath(entry) for entry in sys.path]
-    # Only what comes after: one that came before has handed over to this file, and may be on the path still.
-    spec = PathFinder.find_spec("sitecustomize", sys.path[entries.index(here) + 1 :]) if here in entries else None
+    spec = PathFinder.find_spec("sitecustomize", after)
     if spec is None or spec.loader is None:
         return
     module = sys.modules["sitecustomize"] = module_from_spec(spec)
