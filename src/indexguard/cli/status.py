@@ -1,43 +1,163 @@
-"""``indexguard status``: is this interpreter's pip guarded, by which policies, and where is that recorded."""
+"""``indexguard status``: is pip guarded, here or in every Python of the machine, by which policies, and who proves it."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from textwrap import indent
 from typing import Any
 
 from ..audit.writer import find_obstacle, log_path
-from ..policy.layers import LayersFound, survey_layers
+from ..demo.canary import HELD, Canary
+from ..interpreters.discovery import find_environments, find_interpreters
+from ..policy.layers import LayersFound
 from .check import describe_fault, print_faults
-from .console import GREEN, RED, YELLOW, Console, columns
-from .parsing import Command
-from .pip_facts import PipFacts, ask_pip
+from .console import BOLD, GREEN, RED, YELLOW, Console, columns
+from .machine_state import GUARDED, NO_PIP, NOT_GUARDED, STOPPED, State, describe_hook, look_at
+from .parsing import BadInputError, Command
+from .pip_facts import PipFacts
 
 NOT_COVERED = (
-    "python -S; interpreters and virtual environments that have no guard of their own;",
+    "python -S; interpreters and virtual environments that have no guard (`indexguard status --all` finds them);",
     "uv, poetry and other installers; whoever may write to this environment",
 )
+_STYLES = {GUARDED: GREEN, NO_PIP: GREEN, STOPPED: YELLOW, NOT_GUARDED: RED}
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
     """Add the options of this command."""
+    group.add_argument("--all", action="store_true", help="every Python and virtual environment found on this machine")
+    group.add_argument("--prove", action="store_true", help="try the attack on each, on loopback")
+    group.add_argument("--strict", action="store_true", help="with --all: one without any guard is a fault, too")
     group.add_argument("--json", action="store_true", help="print one JSON object")
+    group.add_argument("paths", metavar="PATH", nargs="*", type=Path, help="a Python, an environment, a folder of some")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Print the state; 1 if pip is not guarded, 2 if it is and a policy stops it."""
-    facts = ask_pip()
-    found = survey_layers()
+    """Print the state; 1 if something that has to be guarded is not, 2 if it is and a policy stops it."""
+    if arguments.all or arguments.paths:
+        return _run_table(arguments, console)
+    with _canary(arguments) as canary:
+        state = look_at(sys.executable, is_expected=True, canary=canary)
     if arguments.json:
-        console.json(_as_json(facts, found))
+        console.json(_as_json(state))
     else:
-        _print(facts, found, console)
-    if not facts.is_guarded:
+        _print(state, console)
+    if not state.facts.is_guarded or (arguments.prove and not state.is_live):
         return 1
-    return 2 if found.faults or facts.stopped is not None else 0
+    return 2 if state.layers.faults or state.facts.stopped is not None else 0
 
 
-def _as_json(facts: PipFacts, found: LayersFound) -> dict[str, Any]:
+@contextmanager
+def _canary(arguments: argparse.Namespace) -> Iterator[Canary | None]:
+    if not arguments.prove:
+        yield None
+        return
+    try:
+        canary = Canary().__enter__()
+    except OSError as error:
+        raise BadInputError(f"--prove needs loopback and a temporary folder: {error}") from None
+    with canary:
+        yield canary
+
+
+# A table, an interpreter or environment a row
+
+
+def _run_table(arguments: argparse.Namespace, console: Console) -> int:
+    named, found = _find(arguments)
+    states = []
+    with _canary(arguments) as canary:
+        for path in (*named, *found):
+            if sys.stderr.isatty() and not arguments.json:
+                console.note(f"looking at {path}")
+            is_expected = path in named or arguments.strict
+            states.append(look_at(path, is_expected=is_expected, canary=canary))
+    if arguments.json:
+        log = {"file": str(log_path()), "obstacle": find_obstacle(log_path())}
+        console.json({"interpreters": [state.as_json() for state in states], "log": log})
+    else:
+        _print_table(states, console, proved=arguments.prove)
+    if any(state.is_expected and not state.is_live for state in states):
+        return 1
+    return 2 if any(state.word == STOPPED for state in states) else 0
+
+
+def _find(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Return what was named, and what was found beside it.
+
+    :raises BadInputError: a path leads to no Python.
+    """
+    named = []
+    for path in arguments.paths:
+        below = [str(path)] if path.is_file() else find_environments({}, folder=path, more=[path])
+        below = [
+            each for each in below if Path(each) == path or path in Path(each).absolute().parents or path.is_file()
+        ]
+        if not below:
+            raise BadInputError(f"{path} is neither a Python nor a virtual environment, and none is below it")
+        named += below
+    if not arguments.all:
+        return list(dict.fromkeys(named)), []
+    found = [*find_interpreters(), *find_environments()]
+    return list(dict.fromkeys(named)), [each for each in found if each not in named]
+
+
+def _print_table(states: list[State], console: Console, *, proved: bool) -> None:
+    heads = ("state", "Python", "version", "by", "pip", "policy", "start", *(["canary"] if proved else []))
+    rows = [heads, *(_row(state, proved=proved) for state in states)]
+    head, *lines = columns(rows, indent="")
+    console.line(head, BOLD)
+    for state, line in zip(states, lines):
+        console.line(line, _STYLES.get(state.word))
+    for state in states:
+        for note in state.notes():
+            console.line(f"{state.path}: {note}", YELLOW)
+    _print_hooks(states, console)
+    _print_log(console)
+
+
+def _row(state: State, *, proved: bool) -> tuple[str, ...]:
+    cost = "-" if state.startup.cost is None else f"{state.startup.cost:.1f} ms"
+    row = (
+        state.word,
+        state.path,
+        state.startup.version or "?",
+        state.source,
+        state.facts.pip or "-",
+        state.policy,
+        cost,
+    )
+    return (*row, "-" if state.proof is None or state.has_no_pip else state.proof.result) if proved else row
+
+
+def _print_hooks(states: list[State], console: Console) -> None:
+    """List what else runs when these Pythons start, each file once: people are asked about it (ATT&CK T1546.018)."""
+    own = dict.fromkeys(describe_hook(hook) for state in states for hook in state.own_hooks())
+    foreign = dict.fromkeys(describe_hook(hook) for state in states for hook in state.foreign_hooks())
+    for title, lines in (("indexguard's start-up hooks:", own), ("other start-up hooks:", foreign)):
+        console.line(title)
+        for line in lines or ("none",):
+            console.line(f"  {line}")
+
+
+def _print_log(console: Console) -> None:
+    path = log_path()
+    obstacle = find_obstacle(path)
+    if obstacle is None:
+        console.line(f"audit log: {path} (can be written)")
+    else:
+        console.line(f"audit log: {path} cannot be written: {obstacle}", YELLOW)
+
+
+# This interpreter alone, with more words
+
+
+def _as_json(state: State) -> dict[str, Any]:
+    facts, found = state.facts, state.layers
     path = log_path()
     return {
         "guarded": facts.is_guarded,
@@ -56,23 +176,22 @@ def _as_json(facts: PipFacts, found: LayersFound) -> dict[str, Any]:
         "policy_faults": [describe_fault(error) for error in found.faults],
         "built_in_rule": None if found.faults else found.builtin_rule_applies,
         "log": {"file": str(path), "obstacle": find_obstacle(path)},
+        "interpreter": state.as_json(),
         "not_covered": " ".join(NOT_COVERED),
     }
 
 
-def _print(facts: PipFacts, found: LayersFound, console: Console) -> None:
+def _print(state: State, console: Console) -> None:
+    facts, found = state.facts, state.layers
     _print_guard(facts, found, console)
+    _print_start(state, console)
     if facts.problem is None:
         console.line("indexes that pip is configured with:")
         for url in facts.indexes or ("none",):
             console.line(f"  {facts.show(url)}")
     _print_layers(found, console)
-    path = log_path()
-    obstacle = find_obstacle(path)
-    if obstacle is None:
-        console.line(f"audit log: {path} (can be written)")
-    else:
-        console.line(f"audit log: {path} cannot be written: {obstacle}", YELLOW)
+    _print_log(console)
+    _print_hooks([state], console)
     console.line("not covered: " + NOT_COVERED[0])
     console.line("             " + NOT_COVERED[1])
 
@@ -101,6 +220,20 @@ def _print_guard(facts: PipFacts, found: LayersFound, console: Console) -> None:
         console.line(f"  a pip that starts there does not load indexguard; install it with {facts.executable} -m pip")
 
 
+def _print_start(state: State, console: Console) -> None:
+    startup = state.startup
+    if startup.hook is not None:
+        isolated = "also with -I" if startup.isolated is not None else "not with -I"
+        cost = "" if startup.cost is None else f"; {startup.cost:.1f} ms of each start of Python"
+        console.line(f"  started by {state.source} ({startup.hook}), {isolated}{cost}")
+    if state.proof is not None:
+        style = GREEN if state.proof.result == HELD else RED
+        console.line(f"  canary: {state.proof.result} {state.proof.reason}".rstrip(), style)
+    for note in state.notes():
+        if note != state.facts.problem:
+            console.line(f"  {note}", YELLOW)
+
+
 def _print_layers(found: LayersFound, console: Console) -> None:
     loaded = {layer.kind: layer for layer in found.layers}
     rows = []
@@ -122,14 +255,19 @@ def _print_layers(found: LayersFound, console: Console) -> None:
 
 COMMAND = Command(
     name="status",
-    summary="say whether this interpreter's pip is guarded",
+    summary="say whether pip is guarded, here or on the whole machine",
     description=(
         "Starts a child pip of this interpreter and looks whether the guard took charge of it; lists the policy\n"
-        "layers found, the audit log, and what is not covered."
+        "layers found, the audit log, every start-up hook with its owner, and what is not covered. With --all, or for\n"
+        "each PATH, it prints a table, an interpreter or virtual environment a row. With --prove each of them plays the\n"
+        "attack: pip installs into a temporary folder, from two indexes on loopback."
     ),
-    example="indexguard status",
-    usage="[-h] [--json]",
+    example="indexguard status --all --prove",
+    usage="[-h] [--all] [--prove] [--strict] [--json] [PATH ...]",
     add_options=add_options,
     run=run,
-    exit_codes="Exit codes: 0 guarded, 1 not guarded, 2 guarded, and stopped by a policy that cannot be used.",
+    exit_codes=(
+        "Exit codes: 0 guarded, 1 something that has to be guarded is not (what you name, and what has a hook of ours),\n"
+        "2 guarded, and stopped by a policy that cannot be used."
+    ),
 )
