@@ -142,8 +142,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _route_cases(config: pytest.Config, routes: Iterable[route.Route]) -> list[Case]:
     """Return the halves of every route on the pips that are asked for.
 
-    Without --pips or --all-pips: the attack on the oldest and the newest pip of the table that has the route, and its
-    benign twin on one between.
+    Without --pips or --all-pips: the attack on the newest pip of the table that has the route and its benign twin on
+    the oldest, or the other way round, in turns.
     """
     every = cases(config, [half for found in routes for half in found.halves], pips.ROUTE_PIPS)
     if config.getoption("--all-pips") or config.getoption("--pips"):
@@ -154,10 +154,7 @@ def _route_cases(config: pytest.Config, routes: Iterable[route.Route]) -> list[C
 
 def _some(half: Scenario, row: int) -> set[str]:
     having = [pip for pip in pips.ROUTE_PIPS if pips.in_range(pip, half.pip)]
-    if half.attack:
-        return {*having[:1], *having[-1:]}
-    between = having[1:-1] or having
-    return {between[row % len(between)]} if between else set()
+    return set(having[-1:] if half.attack == (row % 2 == 0) else having[:1])
 
 
 def _has_resolver(case: Case) -> bool:
