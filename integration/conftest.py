@@ -306,7 +306,7 @@ def _print_clients(reporter: Any) -> None:
         for report in reporter.stats.get(status, ()):
             told = dict(getattr(report, "user_properties", ()))
             if "client" in told:
-                state = {True: "guarded", False: "not reached"}.get(told.get("guarded"), "not run")
+                state = {True: "guarded", False: "not reached", None: "not run"}[told.get("guarded")]
                 rows.append((told["client"], told["made by"], state, "" if status == "passed" else status.upper()))
     if len(rows) == 1:
         return

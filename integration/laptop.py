@@ -90,8 +90,7 @@ class Laptop:
 
     def indexguard(self, *words: str | Path) -> str:
         """Run the guard's command, and return what it printed."""
-        environ = {**self.environ, "PYTHONPATH": str(self.guard)}
-        return self.run(self.python, "-m", "indexguard", *words, **environ).stdout
+        return self.run(self.python, "-m", "indexguard", *words, PYTHONPATH=str(self.guard)).stdout
 
     def attack(self, python: Path, target: Path) -> str:
         """Have an environment's Python run pip once more, and return which file it took.

@@ -16,6 +16,7 @@ import pytest
 
 from integration import pips
 from integration.laptop import INTERNAL, PUBLIC, Laptop, laptop, origin_in
+from integration.playing import Record
 
 _PYTHONS = ("3.9", "3.11", "3.13")
 _PYPROJECT = '[project]\nname = "app"\nversion = "1.0"\nrequires-python = ">=3.9"\n'
@@ -162,7 +163,7 @@ def _id(value: object) -> str:
 
 @pytest.mark.parametrize(("client", "tool_seeded"), _cases(), ids=_id)
 def test_environment_of_a_client(
-    client: Client, *, tool_seeded: bool, machine: Laptop, tmp_path: Path, record_property: pytest.RecordProperty
+    client: Client, *, tool_seeded: bool, machine: Laptop, tmp_path: Path, record_property: Record
 ) -> None:
     record_property("client", client.title)
     record_property("made by", client.made_by + (", seeded" if tool_seeded else ""))

@@ -219,6 +219,11 @@ def test_list_that_cannot_be_written_is_no_obstacle(account: Account, site: Path
     assert (site / SEED).exists()
 
 
+def test_private_folder_that_is_gone_is_not_made(account: Account, site: Path) -> None:
+    assert write_seed(site, account.home / "gone") is True
+    assert not (account.home / "gone").exists()
+
+
 def test_no_list() -> None:
     assert read_registry(Path("/nowhere")) == []
 
@@ -267,6 +272,12 @@ def test_no_environment(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere", Path(sys.executable).parent):
         with pytest.raises(InterpretersError, match=r"is no virtual environment: it has no pyvenv\.cfg"):
             find_site(path)
+
+
+def test_environment_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "pyvenv.cfg").mkdir()
+    with pytest.raises(InterpretersError, match=r"cannot read .*pyvenv\.cfg: Is a directory"):
+        find_site(tmp_path)
 
 
 def test_environment_without_site_packages(tmp_path: Path) -> None:
@@ -418,6 +429,18 @@ print("indexguard" in sys.modules, type(venv.__loader__).__name__, venv.__spec__
 """
     done = account.run(one_python, "-c", program)
     assert done.stdout.splitlines() == ["False", "True SourceFileLoader True"], done.stderr
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_place_of_a_new_environment(account: Account, tmp_path: Path, *, told: bool) -> None:
+    # Python tells it from 3.12 on.
+    site = make_environment(tmp_path / "env", "{}.{}".format(*sys.version_info[:2]))
+    module = ModuleType("venv")
+    module.__dict__["EnvBuilder"] = type("EnvBuilder", (), {"setup_python": lambda *_: None})
+    on_load(module)
+    context = SimpleNamespace(env_dir=str(tmp_path / "env"), **({"lib_path": str(site)} if told else {}))
+    module.EnvBuilder().setup_python(context)
+    assert seeds_of(account.private) == [str(site / SEED)]
 
 
 # virtualenv, whose releases are in integration/test_clients.py

@@ -70,8 +70,6 @@ def find_site(root: Path) -> Path:
     """
     if root.is_file() and root.parent.name == "bin":
         root = root.parent.parent
-    if not (root / "pyvenv.cfg").is_file():
-        raise InterpretersError(f"{root} is no virtual environment: it has no pyvenv.cfg")
     version = _read_version(root)
     if version is not None:
         check_version(root, version)
@@ -86,9 +84,14 @@ def find_site(root: Path) -> Path:
 
 
 def _read_version(root: Path) -> tuple[int, int] | None:
-    """Return the version in a ``pyvenv.cfg``: ``version`` of venv, ``version_info`` of virtualenv and uv."""
+    """Return the version in a ``pyvenv.cfg``: ``version`` of venv, ``version_info`` of virtualenv and uv.
+
+    :raises InterpretersError: there is none, or it cannot be read.
+    """
     try:
         text = (root / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        raise InterpretersError(f"{root} is no virtual environment: it has no pyvenv.cfg") from None
     except OSError as error:
         raise InterpretersError(f"cannot read {root / 'pyvenv.cfg'}: {error.strerror}") from None
     settings = {
