@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from integration import pips
+from integration.dists import Dist, origin_of_wheel, write_project
 from integration.laptop import INTERNAL, PUBLIC, Laptop, laptop, origin_in
+from integration.pips import Environment
 from integration.playing import Record
 
 _PYTHONS = ("3.9", "3.11", "3.13")
@@ -70,6 +72,22 @@ CLIENTS = (
     _virtualenv("20.13.0", "3.11"),
     _virtualenv("20.24.0", "3.11"),
     _virtualenv("21.15.11", "3.13"),
+    Client(
+        "virtualenv 21.15.11 on PYTHONPATH",  # as `pip install --user virtualenv`, or as PyCharm's
+        "base",
+        (("{base}", "-m", "virtualenv", "--quiet", "{env}"), _INSTALL),
+        tools=("virtualenv==21.15.11",),
+        environ={"PYTHONPATH": "{site}"},
+    ),
+    Client(
+        "pipenv 2026.10.3",
+        "tool",
+        (("{python}", "-m", "pipenv", "run", "python", "{pip}/pip", "install", "--quiet", "acme-core"),),
+        tools=("pipenv==2026.10.3",),
+        environment=".venv",
+        files={"Pipfile": ""},
+        environ={"PIPENV_VENV_IN_PROJECT": "1", "PIPENV_PYTHON": "{base}"},
+    ),
     Client(
         "pipx 1.18.4",
         "base",
@@ -172,20 +190,20 @@ def test_environment_of_a_client(
         pytest.skip(f"missing: Python {client.python}")
     places = {"base": str(base), "pip": str(machine.pip), "env": str(tmp_path / "env"), "home": str(machine.home)}
     if client.tools:
-        tool = tmp_path / "tool"
-        plain = pips.plain_environment(pips.ALL_PIPS[-1], client.python)
-        # As it was made before the activation.
-        places["python"] = str(pips.tool_environment(plain, client.tools).copy_to(tool).python)
+        tool = tool_before_activation(client, tmp_path)
+        places |= {"python": str(tool.python), "site": str(tool.site_packages)}
         if tool_seeded:
-            assert "live" in machine.indexguard("seed", tool)
+            assert "live" in machine.indexguard("seed", tool.folder)
     cwd = tmp_path / "app"
     cwd.mkdir()
     for name, text in client.files.items():
         (cwd / name).write_text(text, encoding="utf-8")
 
+    environ = {name: value.format(**places) for name, value in client.environ.items()}
     for words in client.commands:
-        done = machine.run(*(word.format(**places) for word in words), cwd=cwd, **client.environ)
-        assert "indexguard: " not in done.stderr or "WARNING: indexguard: " in done.stderr, done.stderr
+        done = machine.run(*(word.format(**places) for word in words), cwd=cwd, **environ)
+        assert "is not seeded" not in done.stderr
+        assert "are not seeded" not in done.stderr
 
     environment = cwd / client.environment.format(**places)
     (site,) = environment.glob("lib/python3*/site-packages")
@@ -201,3 +219,34 @@ def test_environment_of_a_client(
     else:
         assert "live" in machine.indexguard("seed", environment)
         assert machine.attack(python, tmp_path / "again") == INTERNAL
+
+
+def tool_before_activation(client: Client, folder: Path) -> Environment:
+    """Return an environment that holds a client's tool, as it was made before the activation."""
+    plain = pips.plain_environment(pips.ALL_PIPS[-1], client.python)
+    try:
+        return pips.tool_environment(plain, client.tools).copy_to(folder / "tool")
+    except RuntimeError as error:
+        pytest.skip(f"missing: {error}")
+
+
+@pytest.mark.parametrize("tool_seeded", [False, True], ids=_id)
+def test_build_requirements_of_build(
+    machine: Laptop, tmp_path: Path, record_property: Record, *, tool_seeded: bool
+) -> None:
+    # Its environment is thrown away: what was built tells what was in it.
+    client = Client("build 1.6.1", "tool", (), tools=("build==1.6.1",))
+    record_property("client", client.title)
+    record_property("made by", "tool" + (", seeded" if tool_seeded else ""))
+    tool = tool_before_activation(client, tmp_path)
+    if tool_seeded:
+        machine.indexguard("seed", tool.folder)
+    write_project(Dist("app", "1.0", "local", build_requires=("acme-core",)), tmp_path / "app")
+    machine.run(tool.python, "-m", "build", "--wheel", "--outdir", tmp_path / "out", tmp_path / "app")
+    record_property("guarded", tool_seeded)
+    (wheel,) = (tmp_path / "out").glob("*.whl")
+    built_with = INTERNAL if tool_seeded else PUBLIC
+    assert origin_of_wheel(wheel) == ("app", f"local 1.0 built with {built_with}")
+    # Of the environments that are gone nothing is remembered when the next one is seeded.
+    machine.run(machine.python, "-m", "venv", "--without-pip", tmp_path / "next")
+    assert "build-env" not in (machine.private / "seeds").read_text()

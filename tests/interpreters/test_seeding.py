@@ -189,6 +189,13 @@ def test_list_forgets_what_is_gone(account: Account, tmp_path: Path) -> None:
     assert read_registry(account.private) == [site / SEED for site in sites[1:]]
 
 
+def test_one_that_is_listed_changes_nothing(account: Account, tmp_path: Path) -> None:
+    sites = [make_environment(tmp_path / name) for name in ("one", "two")]
+    for each in sites:
+        assert write_seed(each, account.private) is True
+    assert write_seed(sites[0], account.private) is False
+
+
 def test_list_takes_many_at_once(account: Account, tmp_path: Path) -> None:
     sites = [make_environment(tmp_path / f"env{number}") for number in range(12)]
     threads = [threading.Thread(target=write_seed, args=(site, account.private)) for site in sites * 2]

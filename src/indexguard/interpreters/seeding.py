@@ -189,8 +189,8 @@ def _register(journal: Journal, private: Path, path: Path) -> None:
     if journal.dry_run or not private.is_dir() or "\n" in str(path):
         return
     with locked(private):
-        known = [each for each in read_registry(private) if each != path and os.path.lexists(each)]
-        lines = "".join(f"{each}\n" for each in [*known, path])
+        known = [each for each in read_registry(private) if os.path.lexists(each)]
+        lines = "".join(f"{each}\n" for each in dict.fromkeys([*known, path]))
         journal.write(private / REGISTRY, lines.encode("utf-8", "surrogateescape"))
 
 
