@@ -8,6 +8,8 @@ reached loses its seed, and must fall for the attack: else it proves nothing.
 
 from __future__ import annotations
 
+import functools
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,6 +158,16 @@ CLIENTS = (
 )
 
 
+@functools.cache
+def find_base(version: str) -> Path | None:
+    """Return a base interpreter that can make environments with pip; a distribution may keep that in a package apart."""
+    found = pips.find_interpreter(version)
+    if found is None:
+        return None
+    answer = subprocess.run([found, "-I", "-c", "import ensurepip"], capture_output=True, check=False)
+    return found if answer.returncode == 0 else None
+
+
 @pytest.fixture(scope="module")
 def machine(
     tmp_path_factory: pytest.TempPathFactory,
@@ -163,9 +175,9 @@ def machine(
     no_policy_here: None,  # noqa: ARG001
 ) -> Iterator[Laptop]:
     """The laptop, activated for every Python that the machine has."""
-    found = [path for path in map(pips.find_interpreter, _PYTHONS) if path is not None]
+    found = [path for path in map(find_base, _PYTHONS) if path is not None]
     if not found:
-        pytest.skip(f"missing: Python {', '.join(_PYTHONS)}")
+        pytest.skip(f"missing: Python {', '.join(_PYTHONS)}, with ensurepip")
     with laptop(tmp_path_factory.mktemp("laptop"), guard_wheel, found) as made:
         yield made
 
@@ -185,9 +197,9 @@ def test_environment_of_a_client(
 ) -> None:
     record_property("client", client.title)
     record_property("made by", client.made_by + (", seeded" if tool_seeded else ""))
-    base = pips.find_interpreter(client.python)
+    base = find_base(client.python)
     if base is None:
-        pytest.skip(f"missing: Python {client.python}")
+        pytest.skip(f"missing: Python {client.python}, with ensurepip")
     places = {"base": str(base), "pip": str(machine.pip), "env": str(tmp_path / "env"), "home": str(machine.home)}
     if client.tools:
         tool = tool_before_activation(client, tmp_path)
@@ -223,8 +235,8 @@ def test_environment_of_a_client(
 
 def tool_before_activation(client: Client, folder: Path) -> Environment:
     """Return an environment that holds a client's tool, as it was made before the activation."""
-    plain = pips.plain_environment(pips.ALL_PIPS[-1], client.python)
     try:
+        plain = pips.plain_environment(pips.ALL_PIPS[-1], client.python)
         return pips.tool_environment(plain, client.tools).copy_to(folder / "tool")
     except RuntimeError as error:
         pytest.skip(f"missing: {error}")
