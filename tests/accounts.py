@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import indexguard
-from bases import WATCH, hook_of
+from bases import hook_of
 from bases import run as run_python
 from indexguard.interpreters.seeding import CURRENT, SEED, seed_text
 
@@ -76,6 +76,3 @@ def make_environment(root: Path, python: str = "3.11", version: str = "3.11.7", 
     (root / "bin").mkdir(exist_ok=True)
     (root / "pyvenv.cfg").write_text(f"home = {os.path.dirname(os.__file__)}\n{key} = {version}\n", encoding="utf-8")
     return site
-
-
-__all__ = ["SOURCE", "WATCH", "Account", "make_environment", "seeds_of"]

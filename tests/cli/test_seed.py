@@ -73,7 +73,6 @@ def test_removed(shell: Shell, account: Account, environment: Path) -> None:
     assert shell("seed", "--remove", "env").out == "env: nothing to change\n"
 
 
-@pytest.mark.usefixtures("account")
 def test_removed_without_a_guard(shell: Shell, account: Account, environment: Path) -> None:
     shell("seed", "env")
     (account.private / CURRENT).unlink()
