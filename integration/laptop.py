@@ -92,13 +92,16 @@ class Laptop:
         """Run the guard's command, and return what it printed."""
         return self.run(self.python, "-m", "indexguard", *words, PYTHONPATH=str(self.guard)).stdout
 
-    def attack(self, python: Path, target: Path) -> str:
+    def attack(self, python: Path, target: Path, shadow: Path | None = None) -> str:
         """Have an environment's Python run pip once more, and return which file it took.
 
         The user's site-packages has no part in it: an environment may see that too.
+
+        :param shadow: a folder with a ``sitecustomize`` that runs in the place of an activated one.
         """
         command = ("install", "--quiet", "--target", target, "acme-core")
-        self.run(python, f"{self.pip}/pip", *command, PYTHONNOUSERSITE="1")
+        environ = {} if shadow is None else {"PYTHONPATH": str(shadow)}
+        self.run(python, f"{self.pip}/pip", *command, cwd=None, PYTHONNOUSERSITE="1", **environ)
         return origin_in(target)
 
 
@@ -113,8 +116,11 @@ def _app(version: str, origin: str) -> Listed:
 
 
 @contextmanager
-def laptop(folder: Path, wheel: Path, pythons: list[Path]) -> Iterator[Laptop]:
-    """Make the account, and activate the guard for the given base interpreters."""
+def laptop(folder: Path, wheel: Path, pythons: list[Path], *, user: bool = True) -> Iterator[Laptop]:
+    """Make the account, and activate the guard for the given base interpreters.
+
+    :param user: for the account; otherwise in the interpreters themselves.
+    """
     home, guard = folder / "home", folder / "guard"
     for path in (home, home / ".config" / "indexguard"):
         path.mkdir(mode=0o755, parents=True)
@@ -128,5 +134,5 @@ def laptop(folder: Path, wheel: Path, pythons: list[Path]) -> Iterator[Laptop]:
         policy.write_text(_POLICY.format(corp=corp.url, public=public.url), encoding="utf-8")
         policy.chmod(0o644)
         made = Laptop(home, guard, pythons[-1], (corp.url, public.url), pips.pip_wheel(_PIP))
-        made.indexguard("activate", "--user", *(f"--python={python}" for python in pythons))
+        made.indexguard("activate", *(["--user"] if user else []), *(f"--python={python}" for python in pythons))
         yield made
