@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -193,6 +194,17 @@ def test_status_refuses_a_folder_without_pythons(base: Base, cli: Command) -> No
     done = cli("status", base.home / "empty")
     assert done.returncode == 2
     assert "is neither a Python nor a virtual environment, and none is below it" in done.stderr
+
+
+def test_status_takes_relative_paths(base: Base, cli: Command) -> None:
+    python = base.venv("plain")
+    (site,) = python.parent.parent.glob("lib/python3*/site-packages")
+    (site / "pip").symlink_to(next(base.stdlib.glob("site-packages/pip")), target_is_directory=True)
+    assert cli("activate", "--python", base.executable).returncode == 0
+    done = cli("status", "plain", "--prove")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^guarded  plain .* held$", done.stdout, re.MULTILINE)
+    assert "sitecustomize.py: sitecustomize, runs, of indexguard activate\n" in done.stdout
 
 
 def test_status_looks_below_a_folder(base: Base, cli: Command) -> None:
