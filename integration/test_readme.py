@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
+from sigma.collection import SigmaCollection
+from sigma.rule import SigmaRule
+
+from indexguard.interpreters.activation import FOLDER
+from indexguard.interpreters.seeding import CURRENT, SEED
 from integration import pips
 from readme_text import ROOT, command, marked, readme, tree_files
 
@@ -32,6 +38,27 @@ def test_pips_are_those_of_the_scenarios() -> None:
     assert f"pip {pips.ALL_PIPS[0]} to {pips.ALL_PIPS[-1]} on Python 3.9" in readme()
     assert f"scenarios on {len(pips.CI_PIPS)} pips" in readme()
     assert f"all {len(pips.ALL_PIPS)} pips" in readme()
+
+
+def test_sigma_filter_is_one_that_sigma_applies() -> None:
+    rule = """
+title: Python start-up hook
+name: python_startup_hook_of_yours
+logsource: {product: linux, category: file_event}
+detection:
+  selection: {TargetFilename|endswith: [.pth, /sitecustomize.py]}
+  condition: selection
+"""
+    collection = SigmaCollection.from_yaml(f"{rule}---\n{marked('sigma')}")
+    collection.resolve_rule_references()
+    (filtered,) = collection.rules
+    assert isinstance(filtered, SigmaRule)
+    detection = filtered.to_dict()["detection"]
+    package, activated = (name for name in detection if name not in ("selection", "condition"))
+    assert detection["condition"] == f"(selection) and (not ({package} or {activated}))"
+    assert f"/site-packages/{SEED}" in detection[package]["TargetFilename|endswith"]
+    for path in ("/usr/lib/python3.13/sitecustomize.py", f"/usr/lib/python3.13t/{FOLDER}/{CURRENT}"):
+        assert re.search(detection[activated]["TargetFilename|re"], path)
 
 
 def test_demo_command_works_in_a_fresh_copy(tmp_path: Path) -> None:
