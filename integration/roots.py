@@ -252,13 +252,15 @@ class Field:
 
 @contextmanager
 def fields(root: Root) -> Iterator[Field]:
-    """Start the two indexes."""
+    """Start the two indexes; one more name of the internal ones, ``acme-ghost``, is on the public index alone."""
     with ExitStack() as stack:
-        corp, public = (
-            stack.enter_context(ScriptedIndex(name, [Listed(Dist("acme-core", version, name))]))
-            for name, version in (("corp", "1.0"), ("public", "99.0"))
-        )
-        yield Field(root, corp, public)
+        corp = [Dist("acme-core", "1.0", "corp")]
+        public = [Dist("acme-core", "99.0", "public"), Dist("acme-ghost", "99.0", "public")]
+        indexes = [
+            stack.enter_context(ScriptedIndex(name, [Listed(dist) for dist in dists]))
+            for name, dists in (("corp", corp), ("public", public))
+        ]
+        yield Field(root, *indexes)
 
 
 def find_obstacle(recipe: Recipe, *more: str) -> str | None:
@@ -322,3 +324,34 @@ def copied_root(recipe: Recipe, scratch: Path) -> Iterator[Root]:
             yield Root(copy, recipe)
         finally:
             shutil.rmtree(copy)
+
+
+def find_official_python() -> Path | None:
+    """Return the folder of a Python built for itself, as there is one in the official images' /usr/local, or None."""
+    for minor in ("3.13", "3.12", "3.10", "3.9"):
+        python = pips.find_interpreter(minor)
+        prefix = None if python is None else python.parent.parent
+        if prefix is not None and prefix not in (Path("/"), Path("/usr"), Path("/usr/local")):
+            return prefix
+    return None
+
+
+def add_official_python(root: Root, prefix: Path) -> None:
+    """Put a Python of this machine into a root's /usr/local; skip the test if it does not run there."""
+    without = (
+        "--exclude=*.a",
+        "--exclude=__pycache__",
+        "--exclude=lib/python3*/test",
+        "--exclude=lib/python3*/site-packages/[!p]*",
+    )
+    archive = root.inside(f"{TEMPORARY}/python.tar")
+    packing = ["/usr/bin/env", "tar", "-C", str(prefix), *without, "-cf", str(archive), "bin", "lib"]
+    subprocess.run(packing, check=True)
+    subprocess.run(
+        ["/usr/bin/env", "tar", "--no-same-owner", "-C", root.inside("/usr/local"), "-xf", archive], check=True
+    )
+    archive.unlink()
+    root.succeed("ldconfig")
+    done = root.run("python3", "-c", "import ensurepip, pip, ssl, sys, venv; print(sys.prefix)")
+    if done.stdout != "/usr/local\n":
+        pytest.skip(f"{prefix.name}: this machine's Python does not run in the root: {done.stderr[-200:]}")

@@ -79,6 +79,11 @@ class Debian:
         self.root.succeed(python, "-m", "pip", "install", "--no-index", path)
         return "/opt/indexguard/bin/indexguard"
 
+    def compile(self) -> None:
+        """Compile what Debian has compiled for its default Python alone, so that no start writes any bytecode there."""
+        for version in self.root.recipe.pythons:
+            self.root.succeed(f"python{version}", "-m", "compileall", "-q", "/usr/lib/python3/dist-packages")
+
     def state(self) -> dict[str, tuple[object, ...]]:
         """Return all that there is of Debian's Pythons."""
         return self.root.state("/usr/lib/python3*", "/etc/python3*")
@@ -131,6 +136,7 @@ def test_debian_python_is_guarded_from_activation_to_deactivation(
     guard = debian.install(guard_wheel)
     dry = root.succeed(guard, "activate", "--python", python, "--dry-run")
     assert f"would edit {debian.stdlib}/sitecustomize.py\n" in dry.stdout
+    debian.compile()
     state, text = debian.state(), root.inside(debian.start).read_text(encoding="utf-8")
     done = root.succeed(guard, "activate", "--python", python, "--require-policy")
     assert "  live: every Python that starts there starts the guard\n" in done.stdout
