@@ -19,9 +19,11 @@ from integration.roots import (
     STRANGER,
     TEMPORARY,
     Field,
+    add_official_python,
     copied_root,
     fields,
     find_obstacle,
+    find_official_python,
 )
 
 if TYPE_CHECKING:
@@ -147,6 +149,10 @@ def test_debian_python_is_guarded_from_activation_to_deactivation(
     attacked = attack(before, "-m", "pip")
     assert (attacked.installed, attacked.done.returncode) == (None, 1)
     assert "policy-missing" in attacked.done.stderr
+    # A venv's own pip is installed by pip. That its words are not passed on is the venv module's way; the log has them.
+    assert root.run(python, "-m", "venv", "/srv/venvs/none").returncode == 1
+    assert root.events()[-1]["code"] == "policy-missing"
+    shutil.rmtree(root.inside("/srv/venvs/none"))
     root.write_policy(debian.field.policy)
 
     after = debian.venv("/srv/venvs/after")
@@ -243,3 +249,44 @@ def _check_status(debian: Debian, guard: str) -> None:
     told = debian.root.run("/srv/venvs/after/bin/python", "-m", "_indexguard", "status")
     assert told.returncode == 0, told.stdout + told.stderr
     assert told.stdout.startswith("guarded: pip ")
+
+
+def test_python_in_usr_local_is_guarded_and_so_is_debians_beside_it(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """As in the official images: a Python of its own in /usr/local, which is ``python3``, and Debian's behind it."""
+    recipe, prefix = RECIPES[0], find_official_python()
+    obstacle = find_obstacle(recipe, "tar")
+    if obstacle is None and prefix is None:
+        obstacle = "missing: a Python of its own prefix, neither the system's nor a virtual environment's"
+    if obstacle is not None or prefix is None:
+        pytest.skip(obstacle or "")
+    guard_wheel: Path = request.getfixturevalue("guard_wheel")
+    with copied_root(recipe, tmp_path) as root, fields(root) as field:
+        add_official_python(root, prefix)
+        root.add(DEVELOPER)
+        root.write_policy(field.policy)
+        for name, python in (("before", "python3"), ("debians", "/usr/bin/python3")):
+            root.succeed(python, "-m", "venv", f"/srv/{name}")
+        starts = [f"/srv/{name}/bin/python" for name in ("before", "debians")] + ["python3", "/usr/bin/python3"]
+        for start in starts:
+            attacked = field.attack(start, "-m", "pip")
+            assert _is_free(attacked), attacked.done
+
+        shutil.copy2(guard_wheel, root.inside("/srv"))
+        root.succeed("python3", "-m", "pip", "install", "--no-index", f"/srv/{guard_wheel.name}")
+        root.run("python3", "-m", "compileall", "-q", "/usr/local/lib")  # not all in a standard library can be compiled
+        state = root.state("/usr/local/lib", "/usr/lib/python3*", "/etc/python3*")
+        done = root.succeed("indexguard", "activate", "--all")
+        assert done.stdout.count("  live: every Python that starts there starts the guard\n") == 2
+        root.succeed("python3", "-m", "venv", "/srv/after")
+        for start in ("/srv/after/bin/python", *starts):
+            for account in (ADMINISTRATOR, DEVELOPER):
+                attacked = field.attack(start, "-I", "-m", "pip", account=account)
+                assert attacked.is_held, attacked.done
+        root.succeed("python3", "-m", "indexguard", "status", "--all", "--prove", "--strict", "/srv")
+
+        root.succeed("indexguard", "deactivate", "--all")
+        left = _differences(state, root.state("/usr/local/lib", "/usr/lib/python3*", "/etc/python3*"))
+        assert left == {}, left
+        assert _is_free(field.attack("/srv/before/bin/python", "-m", "pip"))
