@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _PLAIN, _BASE = "plain", "base"
 _OFFICIAL = "python-in-usr-local"
+_APP, _OWN = "/app", "/tmp/own"  # noqa: S108  # in images
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,14 @@ class Ground:
         """Return the line of a Dockerfile that has a pip install something."""
         return f"RUN {pip} install --retries 0 {' '.join((*self.field.options, *(words or ('acme-core',))))}"
 
-    def look(self, name: str, pattern: str) -> tuple[dict[str, str], list[dict[str, Any]]]:
-        """Return ``ORIGIN VERSION`` by path of each acme-core of an image that matches, and its audit log."""
+    def look(self, name: str) -> tuple[dict[str, str], list[dict[str, Any]]]:
+        """Return ``ORIGIN VERSION`` of each acme-core in an image by its environment, and the image's audit log."""
         with self.images.opened(name) as folder:
-            found = {f"/{path.relative_to(folder)}": path.read_text(encoding="utf-8") for path in folder.glob(pattern)}
+            modules = {env: folder.glob(f"{env[1:]}/lib/python3*/site-packages/acme_core.py") for env in (_APP, _OWN)}
+            found = {env: origin_of_text(path.read_text("utf-8")) for env, paths in modules.items() for path in paths}
             log = folder / LOG.lstrip("/")
             lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-        return {path: origin_of_text(text) for path, text in found.items()}, [json.loads(line) for line in lines]
+        return found, [json.loads(line) for line in lines]
 
 
 @pytest.fixture(params=[*RECIPES, _OFFICIAL], ids=lambda param: getattr(param, "release", param))
@@ -82,22 +84,19 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
         with copied_root(recipe, tmp_path) as root:
             if official is not None:
                 add_official_python(root, official)
-            images.add_root(_PLAIN, root)
+            obstacle = images.add_root(_PLAIN, root)
             field = stack.enter_context(fields(root))
-        trial = images.build("trial", f"FROM localhost/{_PLAIN}\nRUN true\n")
-        if trial.returncode != 0:
-            pytest.skip(f"buildah cannot run anything here: {trial.stderr.strip()}")
+        if obstacle is not None:
+            pytest.skip(obstacle)
         yield Ground(images, field, is_debians)
 
 
 def test_image_built_on_the_base_image_is_guarded(ground: Ground, request: pytest.FixtureRequest) -> None:
     guard_wheel: Path = request.getfixturevalue("guard_wheel")  # not built where there is no root
-    attacked = ("RUN python3 -m venv /app", ground.install("/app/bin/pip"))
-    in_app = "app/lib/python3*/site-packages/acme_core.py"
+    attacked = (f"RUN python3 -m venv {_APP}", ground.install(f"{_APP}/bin/pip"))
     # On an image without the guard.
     ground.build("unguarded", *attacked, base=_PLAIN)
-    found, events = ground.look("unguarded", in_app)
-    assert (list(found.values()), events) == (["public 99.0"], [])
+    assert ground.look("unguarded") == ({_APP: "public 99.0"}, [])
 
     # The README's lines.
     context = ground.images.context
@@ -115,21 +114,19 @@ def test_image_built_on_the_base_image_is_guarded(ground: Ground, request: pytes
     said = ground.build(
         "application",
         *attacked,
-        "RUN python3 -m indexguard status --all --prove /app",
+        f"RUN python3 -m indexguard status --all --prove {_APP}",
         "USER 54321",
-        "RUN python3 -m venv /tmp/own",
-        ground.install("/tmp/own/bin/python -m pip"),  # noqa: S108  # of the image
+        f"RUN python3 -m venv {_OWN}",
+        ground.install(f"{_OWN}/bin/python -m pip"),
         base=_BASE,
     )
-    found, events = ground.look("application", in_app)
-    assert list(found.values()) == ["corp 1.0"], said
-    found, _ = ground.look("application", "tmp/own/lib/python3*/site-packages/acme_core.py")
-    assert list(found.values()) == ["corp 1.0"], said
+    found, events = ground.look("application")
+    assert found == {_APP: "corp 1.0", _OWN: "corp 1.0"}, said
     first = next(event for event in events if event["code"] == "shadowed-name")
-    assert (first["rule"]["file"], first["executable"]) == (POLICY, "/app/bin/python3")
+    assert (first["rule"]["file"], first["executable"]) == (POLICY, f"{_APP}/bin/python3")
 
     # What the policy allows nowhere, and what happens where somebody loses the policy, end the build.
-    said = ground.fail(*attacked[:1], ground.install("/app/bin/pip", "acme-ghost"), base=_BASE)
+    said = ground.fail(*attacked[:1], ground.install(f"{_APP}/bin/pip", "acme-ghost"), base=_BASE)
     assert "shadowed-name" in said
-    said = ground.fail("USER 0", f"RUN rm {POLICY}", ground.install("/app/bin/pip"), base="application")
+    said = ground.fail("USER 0", f"RUN rm {POLICY}", ground.install(f"{_APP}/bin/pip"), base="application")
     assert "policy-missing" in said
