@@ -87,14 +87,13 @@ class Account:
     name: str
     uid: int
     home: str
-    has_entry: bool = True
-    """Whether /etc/passwd knows the user."""
 
 
 ADMINISTRATOR = Account("root", 0, "/root")
 DEVELOPER = Account("developer", 1000, "/home/developer")
-STRANGER = Account("stranger", 54321, "/", has_entry=False)
-"""A user id as container platforms draw it: no name, and a home that is not the user's."""
+"""One whom ``Root.add`` gives a passwd entry and a home."""
+STRANGER = Account("stranger", 54321, "/")
+"""A user id as container platforms draw it: no passwd entry, and a home that is not the user's."""
 
 
 @dataclass(frozen=True)
@@ -122,16 +121,8 @@ class Root:
         """
         variables = {"HOME": account.home, "LANG": "C.UTF-8", "PATH": _PATH, **(environment or {})}
         if read_only:
-            mounts = [
-                "--ro-bind",
-                str(self.folder),
-                "/",
-                "--bind",
-                str(self.inside(TEMPORARY)),
-                TEMPORARY,
-                "--dev",
-                "/dev",
-            ]
+            open_ = ["--bind", str(self.inside(TEMPORARY)), TEMPORARY]
+            mounts = ["--ro-bind", str(self.folder), "/", *open_, "--dev", "/dev"]
             taking = ["setpriv", f"--reuid={account.uid}", f"--regid={account.uid}", "--clear-groups"]
             start = ["bwrap", *mounts, "--chdir", cwd, *taking]
         else:
