@@ -142,8 +142,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _route_cases(config: pytest.Config, routes: Iterable[route.Route]) -> list[Case]:
     """Return the halves of every route on the pips that are asked for.
 
-    Without --pips or --all-pips: the attack on the oldest and the newest pip of the table that has the route, and its
-    benign twin on one between.
+    Without --pips or --all-pips: the attack on the newest pip of the table that has the route and its benign twin on
+    the oldest, or the other way round, in turns.
     """
     every = cases(config, [half for found in routes for half in found.halves], pips.ROUTE_PIPS)
     if config.getoption("--all-pips") or config.getoption("--pips"):
@@ -154,10 +154,7 @@ def _route_cases(config: pytest.Config, routes: Iterable[route.Route]) -> list[C
 
 def _some(half: Scenario, row: int) -> set[str]:
     having = [pip for pip in pips.ROUTE_PIPS if pips.in_range(pip, half.pip)]
-    if half.attack:
-        return {*having[:1], *having[-1:]}
-    between = having[1:-1] or having
-    return {between[row % len(between)]} if between else set()
+    return set(having[-1:] if half.attack == (row % 2 == 0) else having[:1])
 
 
 def _has_resolver(case: Case) -> bool:
@@ -289,6 +286,7 @@ def _empty_counts(config: pytest.Config) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    _print_clients(terminalreporter)
     results = _results(config)
     if not results:
         return
@@ -299,6 +297,24 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if path is not None:
         path.write_text(route_table.markdown(route.find_routes(config.getoption("--routes")), results), "utf-8")
         terminalreporter.write_line(f"the table of routes is in {path}")
+
+
+def _print_clients(reporter: Any) -> None:
+    """Print what makes environments, who does that, and whether their pip was guarded (test_clients.py)."""
+    rows = [("made with", "by", "its pip", "")]
+    for status in ("passed", "failed", "skipped"):
+        for report in reporter.stats.get(status, ()):
+            told = dict(getattr(report, "user_properties", ()))
+            if "client" in told:
+                state = {True: "guarded", False: "not reached", None: "not run"}[told.get("guarded")]
+                rows.append((told["client"], told["made by"], state, "" if status == "passed" else status.upper()))
+    if len(rows) == 1:
+        return
+    reporter.section("clients")
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows[:1] + sorted(rows[1:]):
+        line = "  ".join(word.ljust(width) for word, width in zip(row, widths))
+        reporter.write_line(line.rstrip())
 
 
 def _table(results: list[dict[str, Any]]) -> list[str]:

@@ -54,8 +54,8 @@ _RUNS_ON = {
 otherwise the newest that the pip's own classifiers name, or on which all of these scenarios were seen to run."""
 
 ALL_PIPS = tuple(_RUNS_ON)
-CI_PIPS = ("20.3.4", "21.3.1", "22.0.4", "23.0.1", "24.0", "25.0.1", "26.3")
-CI_LEGACY_PIPS = ("20.3.4", "26.3")
+CI_PIPS = ("20.3.4", "22.0.4", "23.0.1", "25.0.1", "26.3")
+CI_LEGACY_PIPS = ("26.3",)
 """Where CI runs the legacy resolver too."""
 ROUTE_PIPS = ("20.3.4", "21.3.1", "23.0.1", "25.0.1", "26.1.2", "26.2.1", "26.3")
 """What the table of routes in the README is about."""

@@ -70,7 +70,7 @@ def references(draw: DrawFn, names: list[str], depth: int, others: Sequence[Refe
     :param names: that have not been drawn; a name is taken out.
     :param others: what the user gives already: a distribution may bring the very same.
     """
-    if others and draw(st.integers(0, 4)) == 4:
+    if others and (not names or draw(st.integers(0, 4)) == 4):
         return draw(st.sampled_from(others))
     name = names.pop()
     kind = "wheel" if locked else draw(st.sampled_from(["wheel"] * 12 + ["repository", "repository", "project"]))

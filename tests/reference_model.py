@@ -146,7 +146,7 @@ class _Clerk:
         # The text: "Redirects of the download count too."
         way, answer = travel(self.world, reference.url) if reference.url.startswith("http") else ([], None)
         for url in way:
-            codes = set() if held else self._judge(reference, url, requested=requested, held=False)
+            codes = self._judge(reference, url, requested=requested, held=held)
             if codes:
                 self.outcome.refuse(codes)
                 return
@@ -176,12 +176,13 @@ class _Clerk:
     def _judge(self, reference: Reference, url: str, *, requested: bool, held: bool) -> set[str]:
         if held:
             return {code for policy in self.policies for code in [_judge_held(policy, reference)] if code}
-        codes = judge_direct(self.policies, reference.name, url, requested=requested)
-        if not self.errand.locked or url != reference.url:
-            return codes
-        # The text: "else it is a requested direct URL"
+        if not self.errand.locked:
+            return judge_direct(self.policies, reference.name, url, requested=requested)
+        # The text: "else it is a requested direct URL"; each layer is evaluated alone.
         free = [policy for policy in self.policies if not _holds(policy, reference)]
         codes = judge_direct(free, reference.name, url, requested=True)
+        if url != reference.url:
+            return codes
         codes |= {code for policy in self.policies for code in [_judge_held(policy, reference)] if code}
         return {"locked-link" if code == "direct-url" else code for code in codes}
 

@@ -109,3 +109,24 @@ def test_what_cannot_be_read_is_no_fault(tmp_path: Path) -> None:
         assert find_environments({}, folder=closed, more=[closed, tmp_path / "missing"]) is not None
     finally:
         closed.chmod(0o755)
+
+
+def test_current_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    active = environment(tmp_path / "active")
+    assert str(active) in find_environments({"VIRTUAL_ENV": str(active)})
+
+
+def test_folder_that_may_be_listed_and_not_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    # What such a folder does to anybody but root.
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    monkeypatch.setattr(Path, "is_symlink", refuse)
+    (tmp_path / "some").mkdir()
+    found = find_environments({}, folder=tmp_path, more=[tmp_path])
+    assert not [path for path in found if path.startswith(str(tmp_path))]

@@ -162,7 +162,8 @@ def look_at(path: str, *, is_expected: bool, canary: Canary | None = None, runs:
     :param canary: the attack to try on it, if any.
     :param runs: how often the cost of a start is measured.
     """
-    python = os.path.join(path, "bin", "python") if os.path.isdir(path) else path
+    # Absolute: the canary's pip runs in a folder of its own. Not resolved: an environment's Python is a link.
+    python = os.path.abspath(os.path.join(path, "bin", "python") if os.path.isdir(path) else path)
     startup = survey(python, runs=runs)
     facts = ask_pip(python=python) if startup.problem is None else PipFacts(startup.problem)
     layers = survey_layers(base_prefix=startup.base_prefix) if startup.base_prefix else survey_layers()
@@ -173,7 +174,10 @@ def look_at(path: str, *, is_expected: bool, canary: Canary | None = None, runs:
 
 def describe_hook(hook: StartupHook) -> str:
     """Return one line on a start-up hook."""
-    owner = "no distribution" if hook.owner is None else f"{hook.owner.name} {hook.owner.version or ''}".strip()
+    if hook.owner is not None:
+        owner = f"{hook.owner.name} {hook.owner.version or ''}".strip()
+    else:
+        owner = "indexguard activate" if hook.is_ours else "no distribution"
     kind = "looks like indexguard's and is not, " if hook.kind == "imitation" else ""
     reason = f" ({hook.reason})" if hook.reason else ""
     return escape(f"{hook.path}: {kind}{hook.via}, {hook.state}{reason}, of {owner}")

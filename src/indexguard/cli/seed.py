@@ -8,7 +8,16 @@ from pathlib import Path
 from ..interpreters.activation import explained
 from ..interpreters.journal import Journal
 from ..interpreters.python import InterpretersError
-from ..interpreters.seeding import CURRENT, SEED, find_site, remove_seed, user_folder, write_seed
+from ..interpreters.seeding import (
+    CURRENT,
+    SEED,
+    check_inside,
+    find_site,
+    is_trusted,
+    remove_seed,
+    user_folder,
+    write_seed,
+)
 from .activate import is_live
 from .console import GREEN, RED, Console
 from .parsing import BadInputError, Command
@@ -30,6 +39,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise BadInputError("this user has no home folder (HOME is not set)")
     if not arguments.remove and not (private / CURRENT).is_dir():
         raise BadInputError(f"there is no guard in {private} to lead to; run `indexguard activate --user` first")
+    if not arguments.remove and not is_trusted(private):
+        raise BadInputError(f"{private} belongs to another user; what lies there may not run in your environments")
     fine = True
     for path in arguments.paths:
         fine = _one(path, private, arguments, console) and fine
@@ -39,6 +50,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 def _one(path: Path, private: Path, arguments: argparse.Namespace, console: Console) -> bool:
     try:
         site = find_site(path.absolute())
+        check_inside(site.parents[2], site)
         with explained(site), Journal(dry_run=arguments.dry_run) as journal:
             if arguments.remove:
                 remove_seed(site / SEED, journal)

@@ -55,7 +55,8 @@ def wrap_find_best_candidate(run: Run) -> Wrapper:
         # Commands that only look (`list --outdated`, `index versions`, the self-check) have no resolver: never refused.
         if run.resolving:
             search = run.search(finder, normalise_name(name))
-            cause = _find_cause(run, search, specifier, nothing_left=result.best_candidate is None)
+            nothing_left = result.best_candidate is None
+            cause = _find_cause(run, search, specifier, nothing_left=nothing_left, hashed=bool(hashes))
             if cause is not None:
                 raise run.refuse(story.explain(search, cause), **story.refusal_fields(search, cause))
         return result
@@ -224,7 +225,9 @@ def _sha256(link: Any) -> str | None:
     return link.hash.lower() if link.hash_name == "sha256" and isinstance(link.hash, str) and link.hash else None
 
 
-def _find_cause(run: Run, search: Search, specifier: Any, *, nothing_left: bool) -> Finding | None:
+def _find_cause(
+    run: Run, search: Search, specifier: Any, *, nothing_left: bool, hashed: bool = False
+) -> Finding | None:
     """Return why the run is refused, or None where pip may go on."""
     shadowed = [drop for drop in search.drops if drop.finding.enforced and drop.finding.code == "shadowed-name"]
     if shadowed and run.settings.abort_on_shadow:
@@ -245,7 +248,10 @@ def _find_cause(run: Run, search: Search, specifier: Any, *, nothing_left: bool)
     causes += [
         drop.finding
         for drop in search.drops
-        if drop.finding.enforced and any(_satisfies(specifier, version) for version in drop.versions)
+        if drop.finding.enforced
+        # Dropped for a requirement without hashes; with them the name is not ambiguous.
+        and not (hashed and drop.finding.code == "ambiguous-name")
+        and any(_satisfies(specifier, version) for version in drop.versions)
     ]
     causes += [
         Finding("unmatched-name", layer) for layer, rule in search.authority.rules if layer.enforces and rule is None

@@ -10,13 +10,14 @@ import os
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
+from ..decision import Verdict
 from ..policy.identity import find_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..decision import Verdict
     from ..patterns import Name
+    from ..policy.model import Layer
     from .run import Run
 
 Hook = Callable[..., None]
@@ -31,10 +32,13 @@ class Reference(NamedTuple):
     requested: bool
     hops: list[str]
     """Where its download was led to, so far."""
+    holders: tuple[Layer, ...] = ()
+    """Layers in which one of the name's own indexes holds the file that a lock names: where it leads to is its matter."""
 
     def judge(self, run: Run, url: str, name: Name) -> Verdict:
         """Say whether a URL may be used for a name as this reference's own was."""
-        return run.authority(name).direct(find_reference(url), requested=self.requested)
+        verdict = run.authority(name).direct(find_reference(url), requested=self.requested)
+        return Verdict(tuple(finding for finding in verdict.findings if finding.layer not in self.holders))
 
 
 def is_requested(run: Run, requirement: Any, link: Any) -> bool:
@@ -69,12 +73,15 @@ def note_requested(run: Run, root_requirements: Any) -> None:
 def watch(run: Run, requirement: Any, name: Name, *, requested: bool) -> Reference | None:
     """Have every redirect of a reference's download judged like the reference; None where nothing is downloaded by pip.
 
-    A file that its own index holds is not watched: where an index keeps its files is its own matter.
+    Each layer by itself: one that refuses the reference as such has let it pass as a file of the name's own index, and
+    where an index keeps its files is its own matter.
     """
     url = requirement.link.url.partition("#")[0]
-    reference = Reference(requirement, name, requested, [])
-    if not url.lower().startswith(("http:", "https:")) or reference.judge(run, url, name).refusal is not None:
+    if not url.lower().startswith(("http:", "https:")):
         return None
+    objections = run.authority(name).direct(find_reference(url), requested=requested).findings
+    holders = tuple(finding.layer for finding in objections if finding.layer is not None and finding.enforced)
+    reference = Reference(requirement, name, requested, [], holders)
     run.references[_spelt(url)] = reference
     return reference
 

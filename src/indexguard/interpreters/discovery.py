@@ -101,10 +101,17 @@ def find_environments(
     :param more: environments, or folders that hold some.
     """
     found: dict[str, str] = {}
-    for path in _environment_folders(environ, Path.cwd() if folder is None else folder, more):
+    for path in _environment_folders(environ, folder or _current_folder(), more):
         if is_environment(path):
             found.setdefault(os.path.realpath(path), str(path))
     return tuple(found.values())
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # it has been removed: nothing will be found in it
+        return Path()
 
 
 def _environment_folders(environ: Mapping[str, str], folder: Path, more: Iterable[Path]) -> Iterator[Path]:
@@ -145,7 +152,8 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
     if depth == 0:
         return
     for path in _listed(folder):
-        if path.is_dir() and not path.is_symlink():
+        # Not the methods of Path: they raise where a folder may be listed and not entered.
+        if os.path.isdir(path) and not os.path.islink(path):
             yield from _walk(path, depth - 1)
 
 

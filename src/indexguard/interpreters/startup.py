@@ -2,7 +2,8 @@
 
 It starts children of the interpreter (``startup_probe.py``): only a start shows what a start does. They run what every
 start of that interpreter runs, and change nothing. What they tell, and what stands in files, is anybody's text: it is
-never evaluated, and whoever prints it escapes it (``errors.escape``).
+never evaluated, and whoever prints it escapes it (``errors.escape``). It is no proof, either: code that runs at a start
+can answer in the child's name.
 """
 
 from __future__ import annotations
@@ -117,7 +118,8 @@ class Startup:
     shadows: tuple[Shadow, ...] = ()
     site_folders: tuple[str, ...] = ()
     cost: float | None = None
-    """Milliseconds that the guard's modules take at each start; None if no hook is live, or if it was not measured."""
+    """Milliseconds that the guard's modules take at each start; None if no hook is live, if it was not measured, or if a
+    start-up module is the guard's in part only, or calls another one: then its time cannot be told from theirs."""
 
     @property
     def is_environment(self) -> bool:
@@ -159,8 +161,15 @@ def _ask(python: str, options: list[str], environ: Mapping[str, str], *words: st
                 continue
             if isinstance(told, dict):
                 return told
-    last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-    raise _SilentError(f"Python does not start: {escape(redact_text(last)) or f'exit code {done.returncode}'}")
+    said = escape(redact_text(_last_error(done.stderr.decode("utf-8", "replace"))))
+    raise _SilentError(f"Python does not start: {said or f'exit code {done.returncode}'}")
+
+
+def _last_error(text: str) -> str:
+    """Return what ended an interpreter: after a fatal error, the state of its threads comes last."""
+    lines = text.strip().splitlines()
+    errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Exit)\b", line)]
+    return (errors or lines or [""])[-1]
 
 
 def _ask_isolated(python: str, environ: Mapping[str, str]) -> str | None:
@@ -187,12 +196,13 @@ def _run(command: list[str], environ: Mapping[str, str]) -> subprocess.Completed
 def _read(told: Mapping[str, Any], environ: Mapping[str, str], dpkg: Path) -> Startup:
     """Make a survey of what a child told."""
     hooks = [_classify(_hook(each)) for each in told["hooks"]]
-    paths = [hook.path for hook in hooks] + ([told["hook"]] if told["hook"] else [])
+    paths = [hook.path for hook in hooks] + [found["path"] for found in told["hook_modules"]]
+    paths += [told["hook"]] if told["hook"] else []
     owners = find_owners(paths, [*told["site_folders"], *told["path"]], dpkg)
     hooks = _follow([replace(hook, owner=owners.get(hook.path)) for hook in hooks], live=told["hook"] is not None)
     same = ("executable", "version", "implementation", "prefix", "base_prefix", "stdlib", "hook", "impostor")
     return Startup(
-        **{name: told[name] for name in same},
+        **{name: _text(told[name]) for name in same},
         flags={name: value for name, value in told["flags"].items() if name != "dont_write_bytecode"},
         hook_is_known=told["hook"] is not None and _is_known(told["hook"], owners.get(told["hook"])),
         guard_version=_read_version(told["hook"]),
@@ -200,14 +210,21 @@ def _read(told: Mapping[str, Any], environ: Mapping[str, str], dpkg: Path) -> St
         usercustomize=_first(hooks, "usercustomize"),
         hooks=tuple(hook for hook in hooks if hook.kind != "paths"),
         path_files=tuple(hook for hook in hooks if hook.kind == "paths"),
-        shadows=tuple(_find_shadows(told, hooks, environ)),
+        shadows=tuple(_find_shadows(told, hooks, owners, environ)),
         site_folders=tuple(told["site_folders"]),
     )
 
 
 def _hook(told: Mapping[str, Any]) -> StartupHook:
-    words = {name: told[name] for name in ("path", "via", "state", "reason")}
-    return StartupHook(**words, lines=tuple(told["lines"]), entry=told.get("entry"))
+    words = {name: _text(told[name]) for name in ("path", "via", "state", "reason")}
+    return StartupHook(**words, lines=tuple(map(_text, told["lines"])), entry=_text(told.get("entry")))
+
+
+def _text(value: Any) -> Any:
+    """Return a text of an answer, or None: start-up files may have made it, and then it may be anything."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(value)
+    return value
 
 
 def _first(hooks: Sequence[StartupHook], via: str) -> str | None:
@@ -322,7 +339,9 @@ def _read_version(hook: str | None) -> str | None:
 # What stands in the way
 
 
-def _find_shadows(told: Mapping[str, Any], hooks: Sequence[StartupHook], environ: Mapping[str, str]) -> list[Shadow]:
+def _find_shadows(
+    told: Mapping[str, Any], hooks: Sequence[StartupHook], owners: Mapping[str, Owner], environ: Mapping[str, str]
+) -> list[Shadow]:
     """Return what would keep a hook of the guard's from being read.
 
     Not ``PYTHONSAFEPATH``: the folder that it keeps off the path comes there only after start-up.
@@ -337,17 +356,21 @@ def _find_shadows(told: Mapping[str, Any], hooks: Sequence[StartupHook], environ
         for hook in hooks
         if hook.via == "sitecustomize" and hook.entry in before and not hook.is_ours and not runs
     ]
-    shadows += [
-        Shadow(before[found["entry"]], found["path"], "is loaded in the place of the guard's hook by path files")
-        for found in told["hook_modules"]
-        if found["entry"] in before and not _is_known(found["path"], None)
-    ]
+    # What path files import is looked for on the whole path, of which PYTHONPATH comes first.
+    is_imported = any(hook.kind in ("indexguard", "seed") and hook.state == "runs" for hook in hooks)
+    for found in told["hook_modules"][: int(is_imported)]:
+        if not _is_known(found["path"], owners.get(found["path"])):
+            text = "is loaded by path files in the place of the guard's hook"
+            shadows.append(Shadow(before.get(found["entry"]), found["path"], text))
     return shadows + _by_variables(told, environ)
 
 
 def _variable(entry: str, environ: Mapping[str, str]) -> str | None:
     given = environ.get("PYTHONPATH", "")
-    return "PYTHONPATH" if given and entry in map(os.path.abspath, given.split(os.pathsep)) else None
+    try:
+        return "PYTHONPATH" if given and entry in map(os.path.abspath, given.split(os.pathsep)) else None
+    except OSError:  # an entry is relative, and the current folder is gone
+        return None
 
 
 def _by_variables(told: Mapping[str, Any], environ: Mapping[str, str]) -> list[Shadow]:
@@ -369,6 +392,7 @@ def _measure(python: str, environ: Mapping[str, str], startup: Startup, runs: in
     """Return the milliseconds that our modules take at a start, the least of some runs, without what they import."""
     if startup.hook is None:
         return None
+    # The start-up module loads the hook by its path: the hook's time is in its own.
     names = {b"_indexguard_hook"}
     modules = [hook for hook in startup.hooks if hook.via == "sitecustomize" and hook.state in ("runs", "chained")]
     # With another one that it calls, or lines of somebody's in it, the time is not ours alone.

@@ -149,9 +149,14 @@ def find_obstacle(path: str, name: str, version: Version) -> str | None:
         return "it is no file"
     if hides(version) and name.startswith("."):
         return "its name starts with a dot"
-    if hides(version) and getattr(entry, "st_flags", 0) & stat.UF_HIDDEN:
+    if hides(version) and is_marked(entry):
         return "it is marked as hidden"
     return None
+
+
+def is_marked(entry: object) -> bool:
+    """Tell whether a file has the flag by which macOS hides it: all that lies in a folder `.venv` may have it."""
+    return bool(getattr(entry, "st_flags", 0) & stat.UF_HIDDEN)
 
 
 def hides(version: Version) -> bool:
@@ -212,7 +217,7 @@ def read_file(path: str) -> bytes | None:
 
 def path_entries() -> list[str]:
     """Return the entries of the path, each once; start-up files may have put other things there than text."""
-    entries: list[Any] = list(sys.path)
+    entries: list[Any] = [*sys.path]
     return list(dict.fromkeys(entry for entry in entries if isinstance(entry, str)))
 
 
