@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 _LOG = Path("/var/log/indexguard/audit.jsonl")
-_ROOTS = "test_roots.py"
+_ROOTS = ("test_roots.py", "test_roots_activated.py", "test_images.py")
 _LOG_WAS_THERE = pytest.StashKey[bool]()
 
 
@@ -75,16 +75,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--routes-table", metavar="FILE", type=Path, help="write the table of routes for the README there")
     group.addoption("--unguarded-only", action="store_true", help="run only the unguarded half of each scenario")
     group.addoption("--guarded-wheel", metavar="PATH", type=Path, help="the built wheel (default: built from the tree)")
-    group.addoption("--roots", action="store_true", help="run test_roots.py too: Debian's own pips, in Debian roots")
+    group.addoption("--roots", action="store_true", help=f"run {', '.join(_ROOTS)} too: Debian's own pips")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--roots"):
         return
-    left_out = [item for item in items if item.path.name == _ROOTS]
+    left_out = [item for item in items if item.path.name in _ROOTS]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item.path.name != _ROOTS]
+        items[:] = [item for item in items if item.path.name not in _ROOTS]
 
 
 def _chosen(text: str) -> tuple[str, ...]:
