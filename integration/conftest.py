@@ -15,6 +15,7 @@ import pytest
 from integration import pips, route, route_table
 from integration.playing import environment_of
 from integration.scenario import FOLDER, Scenario, find_scenarios
+from integration.starts import print_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -287,6 +288,7 @@ def _empty_counts(config: pytest.Config) -> list[str]:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     _print_clients(terminalreporter)
+    print_matrix(terminalreporter)
     results = _results(config)
     if not results:
         return

@@ -271,7 +271,7 @@ def tool_environment(plain: Environment, tools: tuple[str, ...]) -> Environment:
             plain.copy_to(folder)
             # The newest pip on the environment's own Python, which the markers are about, and run from its wheel: the
             # pip under test may not read the machine's indexes. --only-binary: no build of theirs is to run here.
-            installer = f"{pip_wheel(_newest_pip_on(plain.python_version))}/pip"
+            installer = f"{pip_wheel(newest_pip_on(plain.python_version))}/pip"
             options = ["--quiet", "--only-binary=:all:", "--target", str(environment.site_packages), "--upgrade"]
             done = subprocess.run(
                 [environment.python, installer, "install", *options, *tools, f"pip=={plain.pip}"],
@@ -285,7 +285,8 @@ def tool_environment(plain: Environment, tools: tuple[str, ...]) -> Environment:
     return environment
 
 
-def _newest_pip_on(python_version: str) -> str:
+def newest_pip_on(python_version: str) -> str:
+    """Return the newest pip that runs on a Python such as ``3.9``."""
     python = version_key(python_version)
     return [pip for pip, (oldest, newest) in _RUNS_ON.items() if version_key(oldest) <= python <= version_key(newest)][-1]
 

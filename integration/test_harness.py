@@ -253,8 +253,8 @@ def test_a_traceback_is_a_mismatch_unless_it_is_the_tools_own() -> None:
 
 
 def test_tools_are_installed_by_a_pip_that_runs_on_their_python() -> None:
-    assert pips._newest_pip_on("3.9") == "26.0.1"  # noqa: SLF001  # what decides
-    assert pips._newest_pip_on("3.13") == pips.ALL_PIPS[-1]  # noqa: SLF001
+    assert pips.newest_pip_on("3.9") == "26.0.1"
+    assert pips.newest_pip_on("3.13") == pips.ALL_PIPS[-1]
 
 
 def test_an_explanation_that_is_not_last_is_a_mismatch() -> None:
