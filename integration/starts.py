@@ -55,7 +55,7 @@ pip.whl/pip                        yes      yes     yes      yes
 installer of build requirements    yes      yes     yes      yes
   with venv-isolation              handed   handed  handed   handed
   with inprocess-build-deps        parent   parent  parent   parent
-build backend                      yes      no      no       yes
+build backend                      yes      handed  handed   yes
 pip --python, to one without       handed   handed  handed   handed
 pip --python, from one without     yes      yes     yes      yes
 """

@@ -111,7 +111,9 @@ def _wrap(run: Run) -> None:
         owner = seams.find_class(run.root, seam)
         if owner is not None and seam.method in vars(owner):
             _wrap_method(run.root, owner, seam.method, _wrap_build_step(run))
-    isolated = seams.find_class(run.root, seams.BUILD_SEAMS[2])
+    plain, virtual, isolated = (seams.find_class(run.root, seam) for seam in seams.BUILD_SEAMS)
+    # Where there is a VirtualBuildEnvironment, the plain one is abstract.
+    _wrap_method(run.root, virtual or plain, "__init__", children.wrap_virtual)
     if isolated is not None:
         _wrap_method(run.root, isolated, "__init__", children.wrap_venv)
     _wrap_backends(run)

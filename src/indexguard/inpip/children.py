@@ -1,7 +1,8 @@
 """The pips that this pip starts: for build requirements, and for another interpreter.
 
-A child in the same environment starts the guard by itself. Two do not: one in the throw-away venv of pip's
-``venv-isolation`` (pip >= 26.2), and one for ``pip --python OTHER`` (pip >= 22.3); both are handed the bootstrap folder.
+A child in the same environment starts the guard by itself. Three do not: one in the throw-away venv of pip's
+``venv-isolation`` (pip >= 26.2), one for ``pip --python OTHER`` (pip >= 22.3), and one that a build backend starts where
+the guard lies in the standard library or in the account; they are handed the bootstrap folder.
 The parent marks a pip that it starts for build requirements; the mark can only narrow what that pip may do.
 """
 
@@ -99,6 +100,33 @@ def wrap_venv(wrapped: Callable[..., Any], environment: Any, args: Any, kwargs: 
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, "indexguard-bootstrap.pth"), "w", encoding="utf-8") as file:
             file.write(f"{BOOTSTRAP}\nimport _indexguard_bootstrap; _indexguard_bootstrap.install()\n")
+    return made
+
+
+_TO_BACKENDS = """
+# indexguard: a pip that the build backend starts is guarded too; this file stands before the standard library's.
+def _start_indexguard():
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location("_indexguard_bootstrap", {path!r})
+    module = sys.modules["_indexguard_bootstrap"] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.install()
+
+if not any(getattr(entry, "indexguard_hook", None) is True for entry in sys.meta_path):
+    _start_indexguard()
+"""
+
+
+def wrap_virtual(wrapped: Callable[..., Any], environment: Any, args: Any, kwargs: Any) -> Any:
+    """Hand the bootstrap to build backends, through the ``sitecustomize`` that pip isolates them with (wrapt's form).
+
+    It is the only one that runs there, and pip has them read nothing of the user's.
+    """
+    made = wrapped(*args, **kwargs)
+    path = os.path.join(environment._site_dir, "sitecustomize.py")  # noqa: SLF001  # pip 20.3 to 26.3
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(_TO_BACKENDS.format(path=os.path.join(BOOTSTRAP, "_indexguard_bootstrap.py")))
     return made
 
 
