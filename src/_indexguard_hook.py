@@ -215,7 +215,7 @@ def _refuse(watched: "str", module: "ModuleType", code: "str", cause: "str") -> 
     Raises ImportError if there is nothing to replace.
     """
     root = module.__name__[: len(module.__name__) - len(watched)] + "pip"
-    text = _explain(code, cause)
+    text = explain(code, cause)
 
     def refuse(*_args: "Any", **_kwargs: "Any") -> "Any":
         raise _installation_error(root, watched)(text)
@@ -242,16 +242,31 @@ def _installation_error(root: "str", watched: "str") -> "type[Exception]":
     return getattr(exceptions, "InstallationError", ImportError)
 
 
-def _explain(code: "str", cause: "str") -> "str":
+def explain(code: "str", cause: "str") -> "str":
+    """Return why pip may not go on, in the form of all our messages, with how to repair the guard where it lies."""
     python = sys.executable or "python"
     if code == "pip-not-understood":
         hint = f"use a pip from 20.3.4 to 26.3 (its wheel runs as it is: {python} pip-26.3-py3-none-any.whl/pip)"
         hint += " or a newer indexguard"
     else:
-        hint = f"`{python} -m pip uninstall indexguard` still works; then install it again"
+        hint = _how_to_repair(python)
     # The form of all our messages in a pip that has no form of its own for them (before 22.0).
     return (
         f"indexguard: {code}: indexguard is installed in {_here()} but cannot run, so pip may not go on\n"
         f"    cause: {cause}\n"
         f"    hint: {hint}"
+    )
+
+
+def _how_to_repair(python: "str") -> "str":
+    import os
+
+    private = os.path.dirname(_here())  # if `indexguard activate` has put the guard here
+    again = "an installed indexguard repairs it with `indexguard activate"
+    if not os.path.isfile(os.path.join(private, "manifest.json")):
+        return f"`{python} -m pip uninstall indexguard` still works; then install it again"
+    if os.path.basename(private) == "_indexguard":
+        return f"{again}`; without one: `{python} {private} deactivate`, then install it and activate it again"
+    return (
+        f"{again} --user`; without one: `{python} {private} deactivate --user`, then install it and activate it again"
     )

@@ -136,7 +136,8 @@ _ALL = (
     Code(
         "guard-broken",
         "indexguard is installed here but cannot run",
-        "run `pip uninstall indexguard`, which still works, then install it again from an index that you trust",
+        "run `indexguard activate` again if that has put it here; else `pip uninstall indexguard`, which still works, "
+        "then install it again from an index that you trust",
     ),
 )
 

@@ -336,13 +336,44 @@ def test_own_file_whose_folder_is_gone_is_silent_and_can_be_removed(base: Base, 
     assert not sitecustomize_of(base).exists()
 
 
-def test_damaged_hook_says_so_and_breaks_nothing(base: Base, payload: Payload) -> None:
+@pytest.mark.parametrize("content", ["1 / 0", "", "def ", None])
+def test_damaged_hook_breaks_nothing_but_a_pip_that_fetches(base: Base, payload: Payload, content: str | None) -> None:
     activate(base.python, payload)
-    (base.stdlib / "_indexguard" / payload.release / "_indexguard_hook.py").write_text("1 / 0")
+    hook = base.stdlib / "_indexguard" / payload.release / "_indexguard_hook.py"
+    hook.unlink()
+    if content is not None:
+        hook.write_text(content)
     done = base.run("-c", "print('goes on')")
-    assert done.stdout == "goes on\n"
-    assert done.stderr.startswith("indexguard does not start from ")
+    assert (done.stdout, done.stderr) == ("goes on\n", "")
+    assert base.run("-m", "pip", "list").returncode == 0
+    for command in ("install", "download", "wheel"):
+        done = base.run("-m", "pip", command, "--no-index", "acme")
+        assert done.returncode == 1
+        assert done.stderr.startswith("ERROR: indexguard: guard-broken: the guard in ")
+        assert "Traceback" not in done.stderr
+    activate(base.python, payload)
+    assert "No matching distribution found for acme" in base.run("-m", "pip", "download", "--no-index", "acme").stderr
+
+
+def test_damaged_command_line_says_how_to_repair(base: Base, payload: Payload) -> None:
+    activate(base.python, payload)
+    (base.stdlib / "_indexguard" / payload.release / "indexguard" / "errors.py").unlink()
+    done = base.run("-m", "_indexguard", "deactivate")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"indexguard: guard-broken: the copy in {base.stdlib / '_indexguard'} cannot run\n")
     assert "Traceback" not in done.stderr
+
+
+def test_damaged_copy_does_not_become_the_next_one(base: Base, payload: Payload) -> None:
+    activate(base.python, payload)
+    module = base.stdlib / "_indexguard" / payload.release / "indexguard" / "decision.py"
+    module.write_text(module.read_text() + "# changed\n")
+    done = base.run("-m", "_indexguard", "activate")
+    assert done.returncode == 2
+    assert "is damaged or was changed" in done.stderr
+    assert (base.stdlib / "_indexguard" / "current").resolve().name == payload.release
+    activate(base.python, payload)
+    assert base.run("-m", "_indexguard", "activate").returncode == 0
 
 
 # Failures

@@ -85,16 +85,10 @@ def _wrap_finder(module: ModuleType) -> None:
 
 def _unable(root: str, error: Exception) -> Exception:
     """Return pip's ``InstallationError`` for a guard of which a part is missing or broken."""
-    made: Exception = importlib.import_module(f"{root}._internal.exceptions").InstallationError(
-        f"indexguard: guard-broken: indexguard is installed in {_site()} but cannot run, so pip may not go on\n"
-        f"    cause: {type(error).__name__}: {error}\n"
-        f"    hint: `{sys.executable} -m pip uninstall indexguard` still works; then install it again"
-    )
+    # The hook has loaded this package, and knows where both lie.
+    text = importlib.import_module("_indexguard_hook").explain("guard-broken", f"{type(error).__name__}: {error}")
+    made: Exception = importlib.import_module(f"{root}._internal.exceptions").InstallationError(text)
     return made
-
-
-def _site() -> str:
-    return __path__[0].replace("\\", "/").rpartition("/indexguard/")[0]
 
 
 def _wrap_command(module: ModuleType) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import __version__
+from .manifest import FILE
 from .python import InterpretersError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -48,7 +49,8 @@ class Payload:
 def read_payload() -> Payload:
     """Return the guard that this module belongs to, from wherever it is installed.
 
-    :raises InterpretersError: parts of it are missing or cannot be read.
+    :raises InterpretersError: parts of it are missing or cannot be read; or it is an activated copy, and is not as it
+        was written: that must not become the next one.
     """
     try:
         files = {"_indexguard_hook.py": _HOOK.read_bytes()}
@@ -62,7 +64,12 @@ def read_payload() -> Payload:
     missing = [name for name in _NEEDED if f"indexguard/{name}" not in files]
     if missing:
         raise InterpretersError(f"this installation is not whole: {_PACKAGE} has no {missing[0]}; install it again")
-    return Payload(__version__, files, _digest(files), main, sitecustomize)
+    payload = Payload(__version__, files, _digest(files), main, sitecustomize)
+    folder = _HOOK.parent
+    if (folder.parent / FILE).is_file() and folder.name != payload.release:
+        text = f"the copy in {folder} is damaged or was changed: run `indexguard activate` of an installed indexguard"
+        raise InterpretersError(text)
+    return payload
 
 
 def _digest(files: dict[str, bytes]) -> str:

@@ -25,11 +25,25 @@ def _start_indexguard() -> None:
         module = sys.modules["_indexguard_hook"] = module_from_spec(spec)  # type: ignore[arg-type]  # there is one
         spec.loader.exec_module(module)  # type: ignore[union-attr]  # as above
         module.install()
-    except FileNotFoundError:
-        pass  # the folder is gone
     except Exception as error:  # whatever it is, Python goes on
-        if sys.stderr is not None:
-            sys.stderr.write(f"indexguard does not start from {folder}: {error}\n")
+        if isinstance(error, FileNotFoundError) and not os.path.exists(folder + "manifest.json"):
+            return  # it was removed
+        text = f"ERROR: indexguard: guard-broken: the guard in {folder} cannot start, so pip may not go on\n"
+        text += f"    cause: {type(error).__name__}: {error}\n    hint: an installed indexguard repairs it with "
+        text += f"`indexguard activate`; without one remove {folder}, then install it and activate it again"
+
+        # pip's commands that fetch; it imports each when it is called, so that all others go on.
+        fetching = tuple(
+            f".pip._internal.commands.{name}" for name in ("install", "download", "wheel", "index", "lock")
+        )
+
+        class Refusing:
+            @staticmethod
+            def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+                if f".{name}".endswith(fetching):
+                    raise SystemExit(text)
+
+        sys.meta_path.insert(0, Refusing)  # type: ignore[arg-type]  # the class itself: it has no state
 
 
 _start_indexguard()
