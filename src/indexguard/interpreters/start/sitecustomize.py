@@ -43,7 +43,7 @@ def _start_indexguard() -> None:
                 if f".{name}".endswith(fetching):
                     raise SystemExit(text)
 
-        sys.meta_path.insert(0, Refusing)  # type: ignore[arg-type]  # the class itself: it has no state
+        sys.meta_path.insert(0, Refusing)
 
 
 _start_indexguard()
