@@ -288,7 +288,9 @@ def tool_environment(plain: Environment, tools: tuple[str, ...]) -> Environment:
 def newest_pip_on(python_version: str) -> str:
     """Return the newest pip that runs on a Python such as ``3.9``."""
     python = version_key(python_version)
-    return [pip for pip, (oldest, newest) in _RUNS_ON.items() if version_key(oldest) <= python <= version_key(newest)][-1]
+    return [pip for pip, (oldest, newest) in _RUNS_ON.items() if version_key(oldest) <= python <= version_key(newest)][
+        -1
+    ]
 
 
 def guarded_environment(plain: Environment, wheel: Path, folder: Path) -> Environment:

@@ -140,7 +140,10 @@ def test_the_backend_says_what_it_was_built_with(tmp_path: Path) -> None:
 
 
 def test_the_backend_runs_a_pip_of_its_own(tmp_path: Path) -> None:
-    words = ("-c", "import os, sys; sys.exit('GONE' in os.environ or sys.argv[1:] != ['here', '--target', sys.argv[-1]])")
+    words = (
+        "-c",
+        "import os, sys; sys.exit('GONE' in os.environ or sys.argv[1:] != ['here', '--target', sys.argv[-1]])",
+    )
     nested = NestedPip((*words, "$KEPT"), brings=("acme-tool",), without=("GO*",))
     write_project(Dist("acme-app", "1.0", "corp", kind="sdist", nested_pip=nested), tmp_path / "app")
     (tmp_path / "app" / "nested").mkdir()
