@@ -126,7 +126,7 @@ def test_tool_in_an_environment(here: Machine, guard_wheel: Path, tool: Tool) ->
     assert here.attack(venv, "-m", "pip").is_held
     attacked = here.attack(*start, "pip", **path)
     done = here.run(*start, "_indexguard", "status", **path)
-    shadow = f"shadowed by PYTHONPATH: {_site(venv) / tool.folder / 'sitecustomize.py'} runs in the place of"
+    ran = _site(venv) / tool.folder / "sitecustomize.py"
     if tool.calls_the_next:
         assert attacked.is_held, here.transcript[-2]
         assert done.returncode == 0
@@ -134,7 +134,9 @@ def test_tool_in_an_environment(here: Machine, guard_wheel: Path, tool: Tool) ->
         return
     assert attacked.installed == "public 99.0"
     assert done.returncode == 1
-    assert shadow in done.stdout, done.stdout + done.stderr
+    # The children of some versions start without it.
+    own = f"not guarded: this process itself, and a pip that is started in the same way: {ran} ran in the place of"
+    assert own in done.stdout or f"shadowed by PYTHONPATH: {ran} runs in the place of" in done.stdout, done.stdout
     # What holds is a path file of the environment's own.
     _activate(here, guard_wheel, "--user")
     here.succeed(here.base, "-m", "_indexguard", "seed", venv.parent.parent)

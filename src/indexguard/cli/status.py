@@ -12,6 +12,7 @@ from typing import Any
 
 from ..audit.writer import find_obstacle, log_path
 from ..demo.canary import HELD, Canary
+from ..errors import escape
 from ..interpreters.discovery import find_environments, find_interpreters
 from ..policy.layers import LayersFound
 from .check import describe_fault, print_faults
@@ -42,13 +43,29 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         return _run_table(arguments, console)
     with _canary(arguments) as canary:
         state = look_at(sys.executable, is_expected=True, canary=canary)
+    unguarded = _find_own_fault(state)
     if arguments.json:
-        console.json(_as_json(state))
+        console.json({**_as_json(state), "this_process": unguarded})
     else:
         _print(state, console)
-    if not state.facts.is_guarded or (arguments.prove and not state.is_live):
+        if unguarded is not None:
+            console.line(unguarded, RED)
+    if not state.facts.is_guarded or (arguments.prove and not state.is_live) or unguarded is not None:
         return 1
     return 2 if state.layers.faults or state.facts.stopped is not None else 0
+
+
+def _find_own_fault(state: State) -> str | None:
+    """Return why a pip that were started as this process was would be unguarded, though its children are guarded.
+
+    What stands before the guard on PYTHONPATH may take itself off again, as OpenTelemetry's start-up module does.
+    """
+    live = any(getattr(entry, "indexguard_hook", None) is True for entry in sys.meta_path)
+    if live or state.startup.hook is None:
+        return None
+    first = getattr(sys.modules.get("sitecustomize"), "__file__", None)
+    cause = f": {escape(first)} ran in the place of the guard's start-up module" if first else ""
+    return f"not guarded: this process itself, and a pip that is started in the same way{cause}"
 
 
 @contextmanager
