@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,19 @@ def test_broken_guard_is_not_guarded(guarded: Guarded, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "not guarded" in done.stdout
     assert "guard-broken" in done.stdout
+
+
+def test_process_that_itself_started_without_the_guard(guarded: Guarded, tmp_path: Path) -> None:
+    # As a start-up module that stands before the guard and takes itself off PYTHONPATH: the children are guarded.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "sys.meta_path[:] = [entry for entry in sys.meta_path if not hasattr(entry, 'indexguard_hook')]\n"
+        "os.environ['PYTHONPATH'] = os.environ['PYTHONPATH'].partition(os.pathsep)[2]\n"
+    )
+    done = guarded.status(PYTHONPATH=f"{tmp_path}{os.pathsep}{SOURCE}")
+    assert done.returncode == 1
+    assert done.stdout.startswith("guarded: pip ")
+    assert f"not guarded: this process itself, and a pip that is started in the same way: {tmp_path}" in done.stdout
 
 
 def test_policy_that_stops_pip(guarded: Guarded) -> None:

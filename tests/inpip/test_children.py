@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import venv
 from pathlib import Path
@@ -197,3 +198,14 @@ def test_reports_are_lines_of_json() -> None:
     with Reports("run-1", requested=False):
         report_to_parent(REFUSAL)
         assert json.loads(report_file().read_text(encoding="utf-8"))["facts"] == [list(fact) for fact in REFUSAL.facts]
+
+
+def test_build_backends_start_the_guard(tmp_path: Path) -> None:
+    # What pip 20.3 to 26.3 writes there begins so.
+    (tmp_path / "sitecustomize.py").write_text("import os, site, sys\nprint('isolated')\n")
+    environment = SimpleNamespace(_site_dir=str(tmp_path))
+    assert children.wrap_virtual(lambda: "made", environment, (), {}) == "made"
+    program = "import sys; print([entry.__name__ for entry in sys.meta_path if hasattr(entry, 'indexguard_hook')])"
+    command = [sys.executable, "-s", "-c", program]
+    done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("isolated\n['Finder']\n", "")
