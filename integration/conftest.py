@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -71,6 +72,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--scenarios", metavar="FOLDER", type=Path, default=FOLDER, help="read the scenarios of this folder"
     )
     group.addoption(
+        "--every-python",
+        action="store_true",
+        help="what starts, shadows and conflicts there are: on every Python, not on the oldest and the newest in turns",
+    )
+    group.addoption(
         "--routes", metavar="FOLDER", type=Path, default=route.FOLDER, help="read the routes of this folder"
     )
     group.addoption("--routes-table", metavar="FILE", type=Path, help="write the table of routes for the README there")
@@ -127,6 +133,38 @@ def cases(config: pytest.Config, scenarios: Iterable[Scenario], default: tuple[s
                 pythons = pythons[-1:]
             found.extend(Case(scenario, Cell(pip, python, resolver)) for python in pythons)
     return found
+
+
+_IN_TURNS = {
+    "test_conflicts.py": {("3.9", "stdlib"), ("3.13", "package")},
+    "test_shadows.py": {"3.13"},
+    "test_start_matrix.py": {"3.9", "3.13", "3.14", "3.15"},
+}
+"""What runs without --every-python: values of the parameter that names the Python."""
+_LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the Pythons that only --every-python runs; the summary says how many tests that are."""
+    left_out = [] if config.getoption("--every-python") else [item for item in items if _is_for_every_python(item)]
+    config.stash[_LEFT_OUT] = len(left_out)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _is_for_every_python(item: pytest.Item) -> bool:
+    chosen = _IN_TURNS.get(item.path.name)
+    given = getattr(item, "callspec", None)
+    if chosen is None or given is None:
+        return False
+    pythons = [value for value in given.params.values() if _names_python(value)]
+    return bool(pythons) and not any(value in chosen for value in pythons)
+
+
+def _names_python(value: object) -> bool:
+    version = value[0] if isinstance(value, tuple) and value else value
+    return isinstance(version, str) and re.fullmatch(r"3\.[0-9]+", version) is not None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -288,6 +326,10 @@ def _empty_counts(config: pytest.Config) -> list[str]:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     _print_clients(terminalreporter)
+    if config.stash.get(_LEFT_OUT, 0):
+        terminalreporter.write_line(
+            f"left out: {config.stash[_LEFT_OUT]} tests on further Pythons; --every-python runs them"
+        )
     print_matrix(terminalreporter)
     results = _results(config)
     if not results:
