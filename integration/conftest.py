@@ -85,15 +85,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--roots", action="store_true", help=f"run {', '.join(_ROOTS)} too: Debian's own pips")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--roots"):
-        return
-    left_out = [item for item in items if item.path.name in _ROOTS]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item.path.name not in _ROOTS]
-
-
 def _chosen(text: str) -> tuple[str, ...]:
     chosen = tuple(filter(None, text.split(",")))
     unknown = [version for version in chosen if version not in pips.ALL_PIPS]
@@ -145,16 +136,17 @@ _LEFT_OUT = pytest.StashKey[int]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the Pythons that only --every-python runs; the summary says how many tests that are."""
-    left_out = [] if config.getoption("--every-python") else [item for item in items if _is_for_every_python(item)]
-    config.stash[_LEFT_OUT] = len(left_out)
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+    """Leave out Debian's roots without --roots, and the Pythons that only --every-python runs: the summary counts them."""
+    left_out = set() if config.getoption("--roots") else {item for item in items if item.path.name in _ROOTS}
+    further = set() if config.getoption("--every-python") else set(filter(_is_for_every_python, items))
+    config.stash[_LEFT_OUT] = len(further)
+    if left_out | further:
+        config.hook.pytest_deselected(items=left_out | further)
+        items[:] = [item for item in items if item not in left_out | further]
 
 
 def _is_for_every_python(item: pytest.Item) -> bool:
-    chosen = _IN_TURNS.get(item.path.name)
+    chosen: set[Any] | None = _IN_TURNS.get(item.path.name)  # type: ignore[assignment]  # of tuples, or of text
     given = getattr(item, "callspec", None)
     if chosen is None or given is None:
         return False

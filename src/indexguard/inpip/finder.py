@@ -179,12 +179,8 @@ def _sift_ambiguous(run: Run, finder: Any, search: Search, found: Sequence[Any])
     alike = sift_ambiguous(offers)
     if alike is None:
         return list(found)
-    kept = [
-        candidate
-        for candidate in found
-        if _is_local_file(search, candidate)
-        or (candidate.link.filename in alike and _sha256(candidate.link) is not None)
-    ]
+    digests = {name: digest for files in offers.values() for name, digest in files.items() if name in alike}
+    kept = [candidate for candidate in found if _is_local_file(search, candidate) or _is_among(digests, candidate.link)]
     if not any(drop.finding.code == "ambiguous-name" for drop in search.drops):
         for page, files in offered:
             for version, filename, _ in files:
@@ -192,6 +188,12 @@ def _sift_ambiguous(run: Run, finder: Any, search: Search, found: Sequence[Any])
                     search.drop(Finding("ambiguous-name", None), page, [version])
         _drop_pageless(search, [candidate for candidate in found if candidate not in kept])
     return kept
+
+
+def _is_among(digests: dict[str, str | None], link: Any) -> bool:
+    """Tell whether a link is to the very file that all indexes offer: no index lists a --find-links file."""
+    digest = _sha256(link)
+    return digest is not None and digests.get(link.filename) == digest
 
 
 def _drop_pageless(search: Search, candidates: Sequence[Any]) -> None:
