@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable
+from urllib.parse import urljoin
 
 import pytest
 from integration.dists import Dist
@@ -165,3 +166,19 @@ def test_alike_is_said_of_the_file_that_pip_will_take(bench: Bench) -> None:
     bench.public.list("acme-core", evil, f"{bench.public.keep(genuine)}#sha256={genuine.sha256}")
     done = bench.install("acme-core")
     assert (done.code, done.origins) == (1, {})
+
+
+def test_a_file_that_no_index_lists_must_be_the_very_one_that_all_offer(bench: Bench, tmp_path: Path) -> None:
+    # One file that both indexes offer, and one that makes the name ambiguous.
+    genuine = Dist("acme-core", "1.0", "corp")
+    other = bench.public.keep(Dist("acme-core", "2.0", "public"))
+    bench.public.list("acme-core", other, f"{bench.public.keep(genuine)}#sha256={genuine.sha256}")
+    evil = Dist("acme-core", "1.0", "evil")
+    url = urljoin(bench.public.url, bench.public.keep(evil, "/evil"))
+    page = tmp_path / "links.html"
+    page.write_text(
+        f'<!DOCTYPE html><a href="{url}#sha256={evil.sha256}">{url.rpartition("/")[2]}</a>', encoding="utf-8"
+    )
+    done = bench.install("acme-core", "--find-links", str(page))
+    assert (done.code, done.origins) == (0, {"acme_core": "corp"})
+    assert "ambiguous-name" in done.output, "the other file is not told to be dropped"
