@@ -29,9 +29,6 @@ colons between them."""
 _REQUESTED = "requested"
 """Whose they are: a local project's that the user requested. Any other word: some distribution's."""
 
-_SUPPORTED = ((3, 9), (3, 18))
-"""Pythons that the guard supports: from the first, below the second."""
-
 
 def prepare_interpreter(root: str, interpreter: str) -> None:
     """Have ``pip --python OTHER`` guarded in the other interpreter.
@@ -41,6 +38,8 @@ def prepare_interpreter(root: str, interpreter: str) -> None:
     :raises Exception: pip's ``InstallationError``: the guard does not support that interpreter, it does not run, or the
         bootstrap does not reach it.
     """
+    from ..interpreters.python import SUPPORTED  # only here: no other pip run needs it
+
     code = "import sys; print(*sys.version_info[:2])"
     try:
         # -I: neither a sitecustomize on PYTHONPATH nor the current folder may answer in its place.
@@ -50,7 +49,7 @@ def prepare_interpreter(root: str, interpreter: str) -> None:
         major, minor = (int(part) for part in answer.stdout.split())
     except (OSError, ValueError, subprocess.SubprocessError):
         raise _installation_error(root, f"{interpreter} does not run as a Python interpreter") from None
-    if not _SUPPORTED[0] <= (major, minor) < _SUPPORTED[1]:
+    if not SUPPORTED[0] <= (major, minor) < SUPPORTED[1]:
         text = (
             f"{interpreter} is Python {major}.{minor}; indexguard guards Python 3.9 to 3.17, and no other may run pip"
         )
