@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from indexguard.audit import writer
 from indexguard.audit.writer import AuditLog, log_path
 
 SOURCE = Path(sys.modules[AuditLog.__module__].__file__ or "").parents[2]
@@ -62,6 +65,32 @@ def test_processes_writing_at_once_tear_no_line(tmp_path: Path) -> None:
     assert sorted((event["writer"], event["number"]) for event in events) == sorted(
         (str(writer), number) for writer in range(4) for number in range(200)
     )
+
+
+def test_half_a_line_of_a_writer_at_work_is_not_torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "audit.jsonl"
+    with path.open("ab", buffering=0) as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(b'{"half')
+
+        def finish(_seconds: float) -> None:  # while the log waits
+            other.write(b'":1}\n')
+            fcntl.flock(other, fcntl.LOCK_UN)
+
+        monkeypatch.setattr(time, "sleep", finish)
+        AuditLog(path).write({"next": 2})
+    assert path.read_bytes() == b'{"half":1}\n{"next":2}\n'
+
+
+def test_lock_that_nobody_gives_back_does_not_keep_a_line_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "audit.jsonl"
+    monkeypatch.setattr(writer, "LOCK_WAIT", 0.0)
+    with path.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        log = AuditLog(path)
+        log.write({"number": 1})
+    assert path.read_bytes() == b'{"number":1}\n'
+    assert log.problem is None
 
 
 def test_folder_that_cannot_be_made_is_one_problem(tmp_path: Path) -> None:

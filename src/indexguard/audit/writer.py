@@ -1,7 +1,7 @@
 """Where the log lives, and how one line gets into it: the door to ``platformdirs`` for the log.
 
-One ``os.write`` per line to a descriptor opened with ``O_APPEND``: the kernel puts each line whole at the end of the
-file, however many pips write at once.
+One ``os.write`` per line to a descriptor opened with ``O_APPEND``, under the file's advisory lock: the lines of pips that
+write at once stay whole, and whoever looks at the end of the file never sees half of another's line.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,14 @@ from typing import Any
 from .._vendor.platformdirs import user_log_path
 from ..errors import escape
 
+if sys.platform != "win32":
+    import fcntl
+
 FILE_NAME = "audit.jsonl"
 SYSTEM_FOLDER = Path("/var/log/indexguard")
+
+LOCK_WAIT = 1.0
+"""Seconds that a writer waits for the others. After that it writes all the same: its line is whole without the lock."""
 
 _NO_HOME = "this user has no home folder (HOME is not set)"
 
@@ -48,7 +56,6 @@ class AuditLog:
         self.path = path
         self.problem: str | None = None
         """One line on the first failure to write, fit to be printed."""
-        self._torn: bool | None = None  # not known before the first line
 
     def write(self, event: Mapping[str, Any]) -> None:
         """Append one event. Never raises for what the system refuses; the first failure is kept in ``problem``."""
@@ -72,12 +79,9 @@ class AuditLog:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 self.fail("it is not a regular file")
                 return
-            if self._torn is None:
-                self._torn = _is_torn(descriptor)
-            if self._torn:  # what a full disk cut off must not swallow this line too
+            if _lock(descriptor) and _is_torn(descriptor):  # what a full disk cut off must not swallow this line too
                 line = b"\n" + line
             written = os.write(descriptor, line)
-            self._torn = 0 < written < len(line)
             if written < len(line):
                 self.fail(f"only {written} of {len(line)} bytes were written")
         finally:
@@ -105,8 +109,30 @@ def _make_folders(folder: Path) -> None:
         parent.mkdir(mode=0o750, exist_ok=True)
 
 
+def _lock(descriptor: int) -> bool:
+    """Take the advisory lock of the file, which closing it releases; False if others held it for ``LOCK_WAIT``."""
+    deadline, pause = time.monotonic() + LOCK_WAIT, 0.001
+    while (got := _try_lock(descriptor)) is None and time.monotonic() < deadline:
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
+    return got is True
+
+
+def _try_lock(descriptor: int) -> bool | None:
+    """Return True with the lock, None while somebody else has it, False where there are no locks."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+    except OSError:  # a file system without locks
+        return False
+    return True
+
+
 def _is_torn(descriptor: int) -> bool:
-    """Tell whether the log ends in the middle of a line: an earlier run's last write was cut off."""
+    """Tell whether the log ends in the middle of a line: an earlier write was cut off. Asked under the lock."""
     size = os.fstat(descriptor).st_size
     try:
         return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
