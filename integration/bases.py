@@ -30,13 +30,14 @@ def copy_base(python: str, root: Path) -> Path:
         return {name for name in names if name in _NOT_NEEDED or name.endswith((".a", ".pyc"))}
 
     for part in ("bin", stdlib.relative_to(prefix).as_posix()):
-        shutil.copytree(prefix / part, root / part, symlinks=True, ignore=unneeded, copy_function=_hard_link)
+        shutil.copytree(prefix / part, root / part, symlinks=True, ignore=unneeded, copy_function=hard_link)
     for library in (prefix / "lib").glob("libpython*"):
-        _hard_link(library, root / "lib" / library.name)
+        hard_link(library, root / "lib" / library.name)
     return root / "bin" / f"python3.{stdlib.name.partition('.')[2].rstrip('t')}"
 
 
-def _hard_link(source: str | Path, target: str | Path) -> None:
+def hard_link(source: str | Path, target: str | Path) -> None:
+    """Link a file, or copy it where that cannot be."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:  # another file system

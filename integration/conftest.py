@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 _LOG = Path("/var/log/indexguard/audit.jsonl")
-_ROOTS = ("test_roots.py", "test_roots_activated.py", "test_images.py")
+_ROOTS = ("test_roots.py", "test_roots_activated.py", "test_roots_starts.py", "test_images.py")
 _LOG_WAS_THERE = pytest.StashKey[bool]()
 
 

@@ -18,10 +18,14 @@ from pathlib import Path
 from typing import Any, Callable
 
 from integration import pips
-from integration.bases import copy_base
+from integration.bases import copy_base, hard_link
 from integration.dists import Dist
 
 PYTHONS = tuple(f"3.{minor}" for minor in range(9, 16))
+DEBIAN_PYTHONS = ("3.14", "3.15")
+"""Those that are measured in a Debian root."""
+MAYBE = frozenset(("python -P", "PYTHONSAFEPATH=1", "  with venv-isolation", "  with inprocess-build-deps"))
+"""Starts that not every Python, or the newest pip on it, has."""
 WAYS = ("package", "stdlib", "account", "own")
 """Where the guard lies: the package's path file in the base interpreter; its standard library (``indexguard activate``);
 the user site and seeds (``activate --user``); the package's path file in the virtual environment that is started."""
@@ -110,47 +114,103 @@ class Pip:
     """A real pip with the probe in it."""
 
     version: str
-    folder: Path
-    """What goes into a site-packages."""
-    wheel: Path
-    zipapp: Path
+    home: Path
+
+    @property
+    def folder(self) -> Path:
+        """What goes into a site-packages."""
+        return self.home / "unpacked"
+
+    @property
+    def wheel(self) -> Path:
+        """The same as a wheel."""
+        return self.home / "pip.whl"
+
+    @property
+    def zipapp(self) -> Path:
+        """The same as what pip calls ``pip.pyz``."""
+        return self.home / "pip.pyz"
 
 
 def make_pip(version: str, folder: Path) -> Pip:
-    """Make one in three forms.
+    """Make one in three forms, once for all processes of a test run.
 
     :raises RuntimeError: the registry does not hand that pip out.
     """
-    unpacked = folder / "unpacked"
-    with zipfile.ZipFile(pips.pip_wheel(version)) as wheel:
-        wheel.extractall(unpacked)
-    with (unpacked / "pip" / "__init__.py").open("a") as file:
+    made = Pip(version, folder)
+    with pips.locked(folder.with_name(f"{folder.name}.lock")):
+        if not folder.exists():
+            _write_pip(Pip(version, folder.with_name(f"{folder.name}.part")))
+            folder.with_name(f"{folder.name}.part").rename(folder)
+    return made
+
+
+def _write_pip(made: Pip) -> None:
+    with zipfile.ZipFile(pips.pip_wheel(made.version)) as wheel:
+        wheel.extractall(made.folder)
+    with (made.folder / "pip" / "__init__.py").open("a") as file:
         file.write(probe("pip"))
-    made = Pip(version, unpacked, folder / "pip.whl", folder / "pip.pyz")
-    files = [path for path in unpacked.rglob("*") if path.is_file()]
+    files = [path for path in made.folder.rglob("*") if path.is_file()]
     for archive, start in (
         (made.wheel, ""),
         (made.zipapp, "import runpy\nrunpy.run_module('pip', run_name='__main__')\n"),
     ):
         with zipfile.ZipFile(archive, "w") as target:
             for path in files:
-                target.write(path, path.relative_to(unpacked))
+                target.write(path, path.relative_to(made.folder))
             if start:
                 target.writestr("__main__.py", start)
-    return made
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base interpreter that may be changed."""
+
+    python: Path
+    """As it is called where it runs."""
+    site: Path
+    """Where packages go."""
+    stdlib: Path
+    root: Path | None = None
+    """Where it runs, by chroot, if not among ourselves."""
+
+    def command(self, words: Iterable[str | Path], cwd: Path) -> list[str]:
+        """Return what runs a program there."""
+        start: list[str | Path] = []
+        if self.root is not None:
+            start = [shutil.which("chroot") or "chroot", self.root, "/usr/bin/env", "-C", cwd]
+        return [str(word) for word in (*start, *words)]
+
+    def found(self, told: str) -> Path:
+        """Return where a path that a program there has told is for us."""
+        path = Path(told)
+        if self.root is None or self.root in path.parents:
+            return path
+        return self.root / path.relative_to("/")
+
+
+def copied(python: Path, folder: Path) -> Base:
+    """Make a base interpreter in ``folder``, a copy of another one.
+
+    :raises RuntimeError: it is the system's.
+    """
+    executable = copy_base(str(python), folder)
+    (site,) = folder.glob("lib/python3*/site-packages")
+    return Base(executable, site, site.parent)
 
 
 class Place:
     """A base interpreter of its own, guarded in one way, and what is started there."""
 
-    def __init__(self, folder: Path, python: str, way: str, *, pip: Pip, guard: Path, virtualenv: Path) -> None:
+    def __init__(self, folder: Path, base: Base, way: str, *, pip: Pip, guard: Path, virtualenv: Path) -> None:
         """Set the place up.
 
+        :param folder: where all that it needs is made; a program of the base finds it under the same path.
         :param guard: the guard's wheel.
         :param virtualenv: a folder that holds virtualenv.
         """
         self.folder, self.way, self.pip = folder, way, pip
-        self.base = copy_base(python, folder / "base")
+        self.base, self._base = base.python, base
         self._count = 0
         self._virtualenv = virtualenv
         for name in ("home", "cwd", "out", "links", "project", "customised"):
@@ -158,7 +218,7 @@ class Place:
         (folder / "customised" / "sitecustomize.py").write_text("")
         (folder / "customised" / "measured.py").write_text(probe("start"))
         self._write_build()
-        self._have_pip(self._site(folder / "base"))
+        self._have_pip(base.site)
         self._have_ensurepip_probed()
         self.before = self.venv("before")
         self._guard = folder / "guard"
@@ -231,11 +291,12 @@ class Place:
         if not noted.hook:
             return "no"
         place = {
-            "package": self._site(self.folder / "base"),
-            "stdlib": self._site(self.folder / "base").parent / "_indexguard",
+            "package": self._base.site,
+            "stdlib": self._base.stdlib / "_indexguard",
             "account": self.folder / "home",
         }.get(self.way, self.folder)
-        if place not in Path(noted.hook).parents or (self.way == "own" and "site-packages" not in noted.hook):
+        hook = self._base.found(noted.hook)
+        if place not in hook.parents or (self.way == "own" and "site-packages" not in noted.hook):
             return f"yes, by {noted.hook}"
         return noted.handed or "yes"
 
@@ -259,11 +320,11 @@ class Place:
     def _have_pip(self, site: Path) -> None:
         for old in site.glob("pip*"):
             shutil.rmtree(old)
-        shutil.copytree(self.pip.folder, site, dirs_exist_ok=True, copy_function=os.link)
+        shutil.copytree(self.pip.folder, site, dirs_exist_ok=True, copy_function=hard_link)
 
     def _have_ensurepip_probed(self) -> None:
         # What `python -m venv` starts in the new environment; what that starts is a start like another.
-        path = self._site(self.folder / "base").parent / "ensurepip" / "__main__.py"
+        path = self._base.stdlib / "ensurepip" / "__main__.py"
         path.unlink()
         path.write_text(probe("ensurepip"))
 
@@ -276,7 +337,7 @@ class Place:
 
     def _install_guard(self) -> None:
         if self.way == "package":
-            _unpack(self._guard, self._site(self.folder / "base"))
+            _unpack(self._guard, self._base.site)
         elif self.way != "own":
             options = ["--user"] if self.way == "account" else []
             self._succeed([self.base, "-m", "indexguard", "activate", *options], PYTHONPATH=str(self._guard))
@@ -285,7 +346,7 @@ class Place:
         self, command: Iterable[str | Path], variables: Mapping[str, str], cwd: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(word) for word in command],
+            self._base.command(command, self.folder / cwd),
             env=dict(variables),
             cwd=self.folder / cwd,
             stdin=subprocess.DEVNULL,
@@ -305,18 +366,24 @@ class Place:
 def _unpack(guard: Path, site: Path) -> None:
     """Install a wheel that holds nothing but files for site-packages; from a folder by links."""
     if guard.is_dir():
-        shutil.copytree(guard, site, dirs_exist_ok=True, copy_function=os.link)
+        shutil.copytree(guard, site, dirs_exist_ok=True, copy_function=hard_link)
     else:
         with zipfile.ZipFile(guard) as wheel:
             wheel.extractall(site)
 
 
-def measure(place: Place, python: str, without: Path) -> dict[str, str]:
-    """Measure every start of a place that this Python and this pip have.
+def check(place: Place, python: str, without: Path, note: Callable[[str, object], None]) -> None:
+    """Measure every start of a place that this Python and this pip have, and compare it with what is expected.
 
     :param without: the Python of an environment that has no guard.
+    :param note: takes what is printed at the end.
     """
-    return {name: measure_one() for name, measure_one in _starts(place, python, without)}
+    measured = {name: measure() for name, measure in _starts(place, python, without)}
+    for name, value in (("python", python), ("way", place.way), ("starts", measured)):
+        note(name, value)
+    wanted = {start: word for start, word in expected(place.way).items() if word != "-"}
+    assert measured == {start: word for start, word in wanted.items() if start in measured}
+    assert wanted.keys() - measured.keys() <= MAYBE
 
 
 def _starts(place: Place, python: str, without: Path) -> Iterator[tuple[str, Callable[[], str]]]:
@@ -416,11 +483,11 @@ def _merged(found: Mapping[str, str]) -> str:
 def describe_missing(python: str) -> str | None:
     """Return why a Python's starts cannot be measured here; None if they can."""
     found = pips.find_interpreter(python)
-    if found is None:
-        return f"Python {python} is missing: neither on PATH nor in pyenv"
-    if found.parent.parent == Path("/usr"):
-        return f"Python {python} is missing: the one here is the system's, which cannot be copied"
-    return None
+    if found is not None and found.parent.parent != Path("/usr"):
+        return None
+    reason = "neither on PATH nor in pyenv" if found is None else "the one here is the system's, which cannot be copied"
+    elsewhere = "; `.ci/run --roots` measures Debian's" if python in DEBIAN_PYTHONS else ""
+    return f"Python {python} is missing: {reason}{elsewhere}"
 
 
 if sys.version_info < (3, 11):  # pragma: no cover

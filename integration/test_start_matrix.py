@@ -7,28 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integration import pips
-from integration.starts import EXPECTED, PYTHONS, WAYS, Pip, Place, describe_missing, expected, make_pip, measure
+from integration.starts import EXPECTED, PYTHONS, WAYS, Place, check, copied, describe_missing, expected, make_pip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-_MAYBE = {"python -P", "PYTHONSAFEPATH=1", "  with venv-isolation", "  with inprocess-build-deps"}
-"""What not every Python, or the newest pip on it, has."""
-
-
-@pytest.fixture
-def probed(session_folder: Path) -> Callable[[str], Pip]:
-    """Makes a pip with the probe in it, once per session."""
-
-    def make(version: str) -> Pip:
-        folder = session_folder / f"probed-{version}"
-        with pips.locked(session_folder / f"probed-{version}.lock"):
-            if folder.exists():
-                return Pip(version, folder / "unpacked", folder / "pip.whl", folder / "pip.pyz")
-            return make_pip(version, folder)
-
-    return make
 
 
 def test_the_table_is_whole() -> None:
@@ -44,8 +27,8 @@ def test_starts(
     way: str,
     *,
     tmp_path: Path,
+    session_folder: Path,
     guard_wheel: Path,
-    probed: Callable[[str], Pip],
     record_property: Callable[[str, object], None],
 ) -> None:
     missing = describe_missing(python)
@@ -55,11 +38,9 @@ def test_starts(
     pip = pips.newest_pip_on(python)
     plain = pips.plain_environment(pip, python)
     tool = pips.tool_environment(plain, ("virtualenv",))
-    real = str(pips.find_interpreter(python))
-    place = Place(tmp_path, real, way, pip=probed(pip), guard=guard_wheel, virtualenv=tool.site_packages)
-    measured = measure(place, python, plain.python)
-    for name, value in (("python", python), ("way", way), ("starts", measured)):
-        record_property(name, value)
-    wanted = {start: word for start, word in expected(way).items() if word != "-"}
-    assert measured == {start: word for start, word in wanted.items() if start in measured}
-    assert wanted.keys() - measured.keys() <= _MAYBE
+    real = pips.find_interpreter(python)
+    assert real is not None
+    probed = make_pip(pip, session_folder / f"probed-{pip}")
+    base = copied(real, tmp_path / "base")
+    place = Place(tmp_path, base, way, pip=probed, guard=guard_wheel, virtualenv=tool.site_packages)
+    check(place, python, plain.python, record_property)

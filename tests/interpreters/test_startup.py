@@ -16,7 +16,7 @@ from bases import Base
 from environments import Environment, clean_environ, find_python, require_python
 from indexguard import __version__
 from indexguard.interpreters import ownership, startup, startup_probe
-from indexguard.interpreters.activation import activate
+from indexguard.interpreters.activation import activate, deactivate
 from indexguard.interpreters.ownership import Owner
 from indexguard.interpreters.payload import read_payload
 from indexguard.interpreters.seeding import seed_text, write_seed
@@ -147,13 +147,39 @@ def test_stdlib_hook_chains(base: Base) -> None:
     assert found.hook is not None
 
 
+def test_cost_is_without_what_runs_beside_the_guard(base: Base) -> None:
+    counted = base.home / "starts"
+    counting = f"with open({str(counted)!r}, 'a') as file:\n    file.write('.')\n"
+    (base.stdlib / "sitecustomize.py").write_text(counting)
+    activate(base.python, read_payload())
+    environment = base.venv("environment")
+    counted.write_text("")
+    look(base.executable, base.home)
+    seen = counted.read_text()
+    found = look(base.executable, base.home, runs=2)
+    assert kinds(found) == [("stdlib-block", "runs")]
+    assert found.cost is not None
+    assert counted.read_text() == 2 * seen  # measuring has not run their lines
+    # The same with a start-up module that ours calls.
+    deactivate(base.python)
+    (base.stdlib / "sitecustomize.py").unlink()
+    activate(base.python, read_payload())
+    (Environment(environment.parent.parent).site / "sitecustomize.py").write_text(counting)
+    counted.write_text("")
+    look(environment, base.home)
+    seen = counted.read_text()
+    found = look(environment, base.home, runs=2)
+    assert kinds(found) == [("stdlib", "runs"), ("foreign", "chained")]
+    assert found.cost is not None
+    assert counted.read_text() == 2 * seen
+
+
 def test_block_in_a_foreign_module(base: Base) -> None:
     (base.stdlib / "sitecustomize.py").write_text("import sys\n")
     activate(base.python, read_payload())
-    found = look(base.executable, base.home, runs=1)
+    found = look(base.executable, base.home)
     assert kinds(found) == [("stdlib-block", "runs")]
     assert found.hook_is_known
-    assert found.cost is None  # its time is not ours alone
     text = (base.stdlib / "sitecustomize.py").read_text()
     replace(base.stdlib / "sitecustomize.py", text + "raise ValueError\n")
     found = look(base.executable, base.home)

@@ -35,6 +35,14 @@ _PTH = "indexguard.pth"
 _PTH_TEXT = b"import _indexguard_hook; _indexguard_hook.install()\n"
 _TIMEOUT = 60  # seconds, for each child
 _RUNS = 3
+_TIMED = """
+import os, sys, time
+path, block = sys.argv[1:]
+code = compile(block, path, "exec")
+started = time.perf_counter_ns()
+exec(code, {"__name__": "sitecustomize", "__file__": path})
+print(time.perf_counter_ns() - started)
+"""
 
 _STDLIB = ("stdlib", "stdlib-block")
 OURS = ("indexguard", "seed", *_STDLIB, "bootstrap")
@@ -118,8 +126,7 @@ class Startup:
     shadows: tuple[Shadow, ...] = ()
     site_folders: tuple[str, ...] = ()
     cost: float | None = None
-    """Milliseconds that the guard's modules take at each start; None if no hook is live, if it was not measured, or if a
-    start-up module is the guard's in part only, or calls another one: then its time cannot be told from theirs."""
+    """Milliseconds that the guard takes at each start; None if no hook is live, or if it could not be measured."""
 
     @property
     def is_environment(self) -> bool:
@@ -389,25 +396,45 @@ def _by_variables(told: Mapping[str, Any], environ: Mapping[str, str]) -> list[S
 
 
 def _measure(python: str, environ: Mapping[str, str], startup: Startup, runs: int) -> float | None:
-    """Return the milliseconds that our modules take at a start, the least of some runs, without what they import."""
+    """Return the milliseconds that the guard takes at a start, the least of some runs; None if they cannot be told."""
     if startup.hook is None:
         return None
-    # The start-up module loads the hook by its path: the hook's time is in its own.
-    names = {b"_indexguard_hook"}
     modules = [hook for hook in startup.hooks if hook.via == "sitecustomize" and hook.state in ("runs", "chained")]
-    # With another one that it calls, or lines of somebody's in it, the time is not ours alone.
-    if [hook.kind for hook in modules] == ["stdlib"]:
-        names.add(b"sitecustomize")
-    costs = [cost for cost in (_measure_once(python, environ, names) for _ in range(runs)) if cost is not None]
-    return min(costs) / 1000 if costs else None
+    alone = [hook.kind for hook in modules] == ["stdlib"]
+    block = None if alone else next((hook.path for hook in modules if hook.kind in _STDLIB), None)
+    costs = [
+        _measure_imports(python, environ, alone=alone) if block is None else _measure_block(python, environ, block)
+        for _ in range(runs)
+    ]
+    return min((cost for cost in costs if cost is not None), default=None)
 
 
-def _measure_once(python: str, environ: Mapping[str, str], names: set[bytes]) -> int | None:
-    """Return the microseconds of one start (``-X importtime``: own | with imports | name); None if it tells none."""
+def _measure_imports(python: str, environ: Mapping[str, str], *, alone: bool) -> float | None:
+    """Return what the import log says of our modules (``-X importtime``: own | with imports | name), without theirs.
+
+    :param alone: the start-up module is ours. It loads the hook by its path: the hook's time is in its own.
+    """
+    names = {b"_indexguard_hook", b"sitecustomize"} if alone else {b"_indexguard_hook"}
     try:
         done = _run([python, "-B", "-X", "importtime", "-c", "pass"], environ)
     except _SilentError:
         return None
     rows = re.findall(rb"^import time:\s+(\d{1,12}) \|\s+\d+ \|\s+(\S+)\s*$", done.stderr, re.MULTILINE)
     costs = [int(own) for own, name in rows if name in names]
-    return sum(costs) if costs else None
+    return sum(costs) / 1000 if costs else None
+
+
+def _measure_block(python: str, environ: Mapping[str, str], path: str) -> float | None:
+    """Return what the guard's block takes, run alone: in the start-up module its time is not told from the others'.
+
+    Only called for a block that is known to be ours, which each start of that Python runs as it is.
+    """
+    block = _cut((read_bounded(path) or b"").replace(b"\r\n", b"\n"))
+    if block is None:
+        return None
+    try:
+        done = _run([python, "-B", "-S", "-c", _TIMED, path, block.decode("ascii")], environ)
+    except (_SilentError, UnicodeDecodeError):
+        return None
+    told = re.fullmatch(rb"([0-9]{1,15})\s*", done.stdout)
+    return int(told.group(1)) / 1_000_000 if told else None
