@@ -129,6 +129,11 @@ _ALL = (
         "write a policy with `indexguard init`, or correct the path in INDEXGUARD_POLICY (it must be absolute)",
     ),
     Code(
+        "log-failed",
+        'an event could not be written to the audit log, and the policy says `on-failure = "block"`',
+        "make the place that the log goes to writable, or reachable, then run pip again",
+    ),
+    Code(
         "pip-not-understood",
         "this pip lacks a method that the guard filters, so nothing can be checked",
         "use a pip from 20.3.4 to 26.3, or a newer indexguard",

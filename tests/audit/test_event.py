@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from indexguard.audit.event import MAX_VERSIONS, RunContext, build_event
+from indexguard.audit.event import MAX_VERSIONS, Offer, RunContext, build_event
 from indexguard.decision import Finding
 from indexguard.patterns import parse_pattern
 from indexguard.policy.model import Layer, Policy, Rule
@@ -34,11 +34,16 @@ def test_fields_are_the_schema() -> None:
         kept=["1.0"],
         finding=Finding("shadowed-name", LAYER, RULE),
         message="dropped 2 files",
+        offered=[Offer("99.0", "acme_core-99.0.tar.gz", None, "https://u:hunter2@mirror.example/f/acme_core-99.0.tar.gz")],
+        more_offered=1,
+        chosen=(Offer("1.0", "acme_core-1.0.tar.gz", "sha256:ab", "https://corp.example/f/"), "https://u:p@corp.example/s"),
+        requested_by=["app", "acme-web"],
+        seal={"events": 3, "exit": 1},
     )
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event.pop("time"))
     assert re.fullmatch(r"[0-9a-f]{16}", event.pop("run"))
     assert [event.pop("pid"), event.pop("ppid"), event.pop("cwd")] == [os.getpid(), os.getppid(), str(Path.cwd())]
-    assert all(isinstance(event.pop(key), str) for key in ("python", "executable", "user", "host"))
+    assert all(isinstance(event.pop(key), str) for key in ("python", "executable", "prefix", "user", "host"))
     assert event == {
         "schema": 1,
         "seq": 3,
@@ -51,6 +56,23 @@ def test_fields_are_the_schema() -> None:
         "index_asked": "https://mirror.example/simple/acme-core/",
         "index_answered": "https://mirror.example/simple/acme-core/",
         "kept": ["1.0"],
+        "offered": [
+            {
+                "version": "99.0",
+                "file": "acme_core-99.0.tar.gz",
+                "hash": None,
+                "url": "https://mirror.example/f/acme_core-99.0.tar.gz",
+            }
+        ],
+        "more_offered": 1,
+        "chosen": {
+            "version": "1.0",
+            "file": "acme_core-1.0.tar.gz",
+            "hash": "sha256:ab",
+            "url": "https://corp.example/f/",
+            "index": "https://corp.example/s",
+        },
+        "requested_by": ["app", "acme-web"],
         "rule": {
             "layer": "machine",
             "file": "/etc/indexguard/policy.toml",
@@ -63,6 +85,8 @@ def test_fields_are_the_schema() -> None:
         "pip": "26.3",
         "parent_run": None,
         "command": ["pip", "install", "-i", "https://****@corp.example/s"],
+        "ci": None,
+        "seal": {"events": 3, "exit": 1},
     }
 
 
@@ -86,8 +110,9 @@ def test_line_is_bounded_whatever_the_index_sends() -> None:
     event = build_event(
         context, 1, "refused", "name-mismatch", name=huge, versions=[huge] * 500, kept=[huge] * 500,
         index_asked=f"https://a.example/{huge}", index_answered=huge, message=huge,
+        offered=[Offer(huge, huge, huge, f"https://a.example/{huge}")] * 500, requested_by=[huge] * 500,
     )  # fmt: skip
-    assert len(json.dumps(event)) < 200_000
+    assert len(json.dumps(event)) < 500_000
 
 
 def test_text_from_an_index_is_escaped() -> None:
@@ -109,6 +134,29 @@ def test_no_field_holds_a_planted_secret(monkeypatch: pytest.MonkeyPatch) -> Non
         context, 1, "refused", "index-failed", index_asked=url, index_answered=url, message=f"cannot read {url}"
     )
     assert "hunter2" not in json.dumps(event)
+
+
+def test_job_of_a_build_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TF_BUILD", "CIRCLECI", "BUILDKITE"):
+        monkeypatch.delenv(name, raising=False)
+    assert RunContext.of_process("26.3", argv=[]).ci is None
+    monkeypatch.setenv("JENKINS_URL", "https://ci.example/")
+    monkeypatch.setenv("JOB_NAME", "build\x1b[2J")
+    monkeypatch.setenv("GIT_URL", "https://u:hunter2@git.example/app.git")
+    event = build_event(RunContext.of_process("26.3", argv=[]), 1, "selected", None)
+    assert event["ci"] == {
+        "provider": "jenkins",
+        "job": "build\\x1b[2J",
+        "run": None,
+        "repository": "https://****@git.example/app.git",
+        "ref": None,
+    }
+
+
+def test_offers_are_capped_and_the_rest_counted() -> None:
+    many = [Offer(f"{n}.0", f"a-{n}.0.zip", None, "https://a.example/") for n in range(MAX_VERSIONS + 5)]
+    event = build_event(CONTEXT, 1, "dropped", "file-elsewhere", offered=many, more_offered=7)
+    assert (len(event["offered"]), event["more_offered"]) == (MAX_VERSIONS, 12)
 
 
 def test_unknown_code_is_a_mistake_of_ours() -> None:

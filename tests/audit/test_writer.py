@@ -10,14 +10,34 @@ import stat
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from indexguard.audit import writer
-from indexguard.audit.writer import AuditLog, log_path
+from indexguard.audit.writer import AuditLog, Limits, log_path, rotated_files
 
 SOURCE = Path(sys.modules[AuditLog.__module__].__file__ or "").parents[2]
+
+def chained(path: Path, head: str | None = None) -> list[bytes]:
+    """Return the lines of a log, each of which goes on from the one before it.
+
+    :param head: the digest that the first one goes on from.
+    """
+    lines = path.read_bytes().split(b"\n")
+    assert lines.pop() == b""
+    for line in lines:
+        assert json.loads(line)["prev"] == head
+        head = sha256(line).hexdigest()
+    return lines
+
+
+def events(path: Path) -> list[dict[str, object]]:
+    """Return the events of a log without what chains them."""
+    return [{key: value for key, value in json.loads(line).items() if key != "prev"} for line in chained(path)]
+
 
 WRITE_MANY = """
 import sys
@@ -61,10 +81,140 @@ def test_processes_writing_at_once_tear_no_line(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", WRITE_MANY, str(SOURCE), str(path), str(number)]) for number in range(4)
     ]
     assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0, 0]
-    events = [json.loads(line) for line in path.read_text("ascii").splitlines()]
-    assert sorted((event["writer"], event["number"]) for event in events) == sorted(
+    assert sorted((event["writer"], event["number"]) for event in events(path)) == sorted(
         (str(writer), number) for writer in range(4) for number in range(200)
     )
+
+
+def test_the_chain_is_on_the_bytes_that_are_there(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    lines = [AuditLog(path).write({"number": number, "filling": "x" * 40_000}) for number in range(4)]
+    assert chained(path) == lines
+
+
+def test_who_does_not_know_the_end_reads_it_and_who_knows_it_need_not(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    one, other = AuditLog(path), AuditLog(path)
+    for number in range(3):
+        one.write({"number": number})
+        one.write({"number": number})
+        other.write({"number": number})
+    assert len(chained(path)) == 9
+
+
+def test_line_longer_than_any_of_ours_ends_the_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "_MAX_LINE", 100_000)
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b'{"first":1}\n' + b"x" * 200_000 + b"\n")
+    log = AuditLog(path)
+    assert log.write({"number": 1}) == b'{"number":1,"prev":null}'
+    assert log.problem is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_log_that_may_not_be_read_is_added_to_without_a_chain(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b'{"first":1}\n')
+    path.chmod(0o622)
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents:
+        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    script = (
+        "import os, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "from indexguard.audit.writer import AuditLog\n"
+        "os.setgid(54321); os.setuid(54321)\n"
+        "log = AuditLog(Path(sys.argv[2])); log.write({'second': 2}); print(log.problem)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(SOURCE), str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "None\n"
+    assert path.read_bytes() == b'{"first":1}\n{"second":2,"prev":null}\n'
+
+
+def test_full_file_is_renamed_and_the_next_goes_on_from_it(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(path, limits=Limits(size=500))
+    for number in range(20):
+        log.write({"number": number})
+    files = [*rotated_files(tmp_path), path]
+    assert len(files) > 3
+    head, numbers = None, []
+    for file in files:
+        assert file.stat().st_size <= 500
+        lines = chained(file, head)
+        head = sha256(lines[-1]).hexdigest()
+        numbers += [json.loads(line)["number"] for line in lines]
+    assert numbers == list(range(20))
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o640}
+    assert log.problem is None
+
+
+def test_writers_at_once_lose_no_line_to_rotation(tmp_path: Path) -> None:
+    script = WRITE_MANY.replace("AuditLog(Path(sys.argv[2]))", "AuditLog(Path(sys.argv[2]), limits=Limits(size=200_000))")
+    script = script.replace("import AuditLog", "import AuditLog, Limits")
+    path = tmp_path / "audit.jsonl"
+    writers = [subprocess.Popen([sys.executable, "-c", script, str(SOURCE), str(path), str(n)]) for n in range(4)]
+    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0, 0]
+    files = [*rotated_files(tmp_path), path]
+    assert len(files) > 10
+    head, found = None, []
+    for file in files:
+        lines = chained(file, head)
+        head = sha256(lines[-1]).hexdigest()
+        found += [(json.loads(line)["writer"], json.loads(line)["number"]) for line in lines]
+    assert sorted(found) == sorted((str(writer), number) for writer in range(4) for number in range(200))
+
+
+@pytest.mark.parametrize(("age", "files"), [(timedelta(days=2), 0), (timedelta(hours=2), 1)])
+def test_old_file_is_renamed(tmp_path: Path, age: timedelta, files: int) -> None:
+    path = tmp_path / "audit.jsonl"
+    yesterday = datetime.now(timezone.utc) - timedelta(days=1)
+    written = yesterday.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    path.write_bytes(b'{"schema":1,"time":"%b"}\n' % written.encode())
+    AuditLog(path, limits=Limits(age=age)).write({"number": 2})
+    assert len(rotated_files(tmp_path)) == files
+
+
+def test_names_of_full_files_follow_one_another_whatever_the_clock_says(tmp_path: Path) -> None:
+    (tmp_path / "audit-29991231T235959.999999Z.jsonl").write_bytes(b'{"first":1}\n')
+    log = AuditLog(tmp_path / "audit.jsonl", limits=Limits(size=10))
+    for number in range(3):
+        log.write({"number": number})
+    assert [path.name for path in rotated_files(tmp_path)] == [
+        "audit-29991231T235959.999999Z.jsonl",
+        "audit-30000101T000000.000000Z.jsonl",
+        "audit-30000101T000000.000001Z.jsonl",
+    ]
+    assert json.loads((tmp_path / "audit.jsonl").read_text())["number"] == 2
+
+
+def test_a_killed_writer_leaves_the_others_the_lock_and_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    endless = WRITE_MANY.replace("range(200)", "__import__('itertools').count()")
+    killed = [subprocess.Popen([sys.executable, "-c", endless, str(SOURCE), str(path), str(n)]) for n in range(3)]
+    other = subprocess.Popen([sys.executable, "-c", WRITE_MANY, str(SOURCE), str(path), "last"])
+    try:
+        assert other.wait(timeout=60) == 0
+    finally:
+        for each in killed:
+            each.kill()
+            each.wait()
+    AuditLog(path).write({"writer": "after", "number": 0})
+    # What stands torn, if anything, stands alone; the chain goes over it.
+    head = None
+    torn = 0
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            assert json.loads(line)["prev"] == head
+        except ValueError:
+            torn += 1
+        head = sha256(line).hexdigest()
+    assert torn <= len(killed)
+    found = [json.loads(line) for line in path.read_bytes().split(b"\n")[-2:-1]]
+    assert found[0]["writer"] == "after"
 
 
 def test_half_a_line_of_a_writer_at_work_is_not_torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,17 +229,20 @@ def test_half_a_line_of_a_writer_at_work_is_not_torn(tmp_path: Path, monkeypatch
 
         monkeypatch.setattr(time, "sleep", finish)
         AuditLog(path).write({"next": 2})
-    assert path.read_bytes() == b'{"half":1}\n{"next":2}\n'
+    head = sha256(b'{"half":1}').hexdigest()
+    assert path.read_text() == f'{{"half":1}}\n{{"next":2,"prev":"{head}"}}\n'
 
 
-def test_lock_that_nobody_gives_back_does_not_keep_a_line_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_gets_no_lock_writes_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "audit.jsonl"
     monkeypatch.setattr(writer, "LOCK_WAIT", 0.0)
     with path.open("ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        log = AuditLog(path)
+        log = AuditLog(path, "0123")
         log.write({"number": 1})
-    assert path.read_bytes() == b'{"number":1}\n'
+    log.write({"number": 2})
+    assert path.read_bytes() == b""
+    assert events(tmp_path / "audit.0123.jsonl") == [{"number": 1}, {"number": 2}]
     assert log.problem is None
 
 
@@ -161,7 +314,8 @@ def test_full_disk_is_a_problem_and_the_next_line_stands_alone(tmp_path: Path) -
     assert log.problem is not None
     assert "only 20 of" in log.problem
     log.write({"text": "whole"})
-    assert json.loads(path.read_text().splitlines()[-1]) == {"text": "whole"}
+    torn, whole = path.read_bytes().splitlines()
+    assert json.loads(whole) == {"text": "whole", "prev": sha256(torn).hexdigest()}
 
 
 def test_relative_path_is_refused_and_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +366,10 @@ def test_what_an_earlier_run_left_torn_swallows_no_line(tmp_path: Path) -> None:
     log = AuditLog(path)
     log.write({"c": 3})
     log.write({"d": 4})
-    assert path.read_bytes() == b'{"a":1}\n{"b":\n{"c":3}\n{"d":4}\n'
+    lines = path.read_bytes().splitlines()
+    assert lines[:2] == [b'{"a":1}', b'{"b":']
+    assert json.loads(lines[2]) == {"c": 3, "prev": sha256(b'{"b":').hexdigest()}
+    assert json.loads(lines[3]) == {"d": 4, "prev": sha256(lines[2]).hexdigest()}
     assert log.problem is None
 
 

@@ -218,7 +218,7 @@ def test_a_local_page_never_fails(link: Link) -> None:
 def test_what_a_page_offers(link: Link, href: str, version: str | None) -> None:
     page = open_page()
     page.take_links([link(f"https://corp.example/f/{href}")])
-    assert [found for found, _, _ in page.offered(NAME)] == ([] if version is None else [version])
+    assert [found for found, _ in page.offered(NAME)] == ([] if version is None else [version])
 
 
 def test_the_final_url(response: Response, link: Link) -> None:
@@ -243,14 +243,17 @@ def test_outcomes_in_words(response: Response) -> None:
 
 
 def test_drops_of_one_reason_are_one() -> None:
+    def files(*versions: str) -> list[tuple[str, None]]:
+        return [(version, None) for version in versions]
+
     search, first, second = search_for(), open_page(), open_page("https://other.example/")
     finding = Finding("redirected", None)
-    search.drop(finding, first, ["1.0"])
-    search.drop(finding, first, ["2.0", "2.0", "2.0"])
+    search.drop(finding, first, files("1.0"))
+    search.drop(finding, first, files("2.0", "2.0", "2.0"))
     search.drop(finding, first, [])
-    search.drop(finding, second, ["1.0"])
-    search.drop(finding, None, ["1.0"])
-    search.drop(Finding("shadowed-name", None), first, ["1.0"])
+    search.drop(finding, second, files("1.0"))
+    search.drop(finding, None, files("1.0"))
+    search.drop(Finding("shadowed-name", None), first, files("1.0"))
     assert [(drop.page, drop.versions, drop.files) for drop in search.drops] == [
         (first, {"1.0", "2.0"}, 4),
         (second, {"1.0"}, 1),

@@ -1,67 +1,69 @@
-"""The recorder of one pip run: numbers its events, one at a time, and writes them."""
+"""The recorder of one pip run: numbers its events, one at a time, writes them, and seals the run at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
-from ..decision import Finding
+from ..policy.model import LogSettings
 from .event import EventKind, RunContext, build_event
-from .writer import AuditLog
+from .sinks import Output
 
 
 class Recorder:
     """Writes the events of one run; safe to use from several threads (pip <= 21.3 has a pool in ``list --outdated``).
 
+    A process that was forked from it is a run of its own.
+
     :param context: what all events share.
     :param path: the log, as ``log_path`` gives it.
+    :param settings: where else events go, and when the log is full.
     """
 
-    def __init__(self, context: RunContext, path: Path) -> None:
+    def __init__(self, context: RunContext, path: Path, settings: LogSettings | None = None) -> None:
         self.context = context
-        self._log = AuditLog(path)
+        self._path = path
+        self._settings = LogSettings() if settings is None else settings
+        self._begin()
+
+    def _begin(self) -> None:
+        self._output = Output(self._settings, self._path, self.context.run)
         self._lock = Lock()
+        self._process = os.getpid()
         self._seq = 0
+        self._sealed = 0
 
     @property
     def problem(self) -> str | None:
         """One line on the first failure to write, fit to be printed; None while every event was written."""
-        return self._log.problem
+        return self._output.problem
 
-    def record(
-        self,
-        event: EventKind,
-        code: str | None,
-        *,
-        name: str | None = None,
-        versions: Sequence[str] = (),
-        files: int = 0,
-        index_asked: str | None = None,
-        index_answered: str | None = None,
-        kept: Sequence[str] | None = None,
-        finding: Finding | None = None,
-        message: str = "",
-    ) -> None:
-        """Write one event; the parameters are those of ``build_event``. Never raises: see ``problem``."""
+    def record(self, event: EventKind, code: str | None, **fields: Any) -> None:
+        """Write one event. Never raises: see ``problem``.
+
+        :param fields: those of ``build_event``.
+        """
+        if os.getpid() != self._process:
+            parent = self.context.run
+            self.context = replace(
+                self.context, run=os.urandom(8).hex(), parent_run=parent, pid=os.getpid(), ppid=os.getppid()
+            )
+            self._begin()
         with self._lock:
             self._seq += 1
             try:
-                self._log.write(
-                    build_event(
-                        self.context,
-                        self._seq,
-                        event,
-                        code,
-                        name=name,
-                        versions=versions,
-                        files=files,
-                        index_asked=index_asked,
-                        index_answered=index_answered,
-                        kept=kept,
-                        finding=finding,
-                        message=message,
-                    )
-                )
+                self._output.write(build_event(self.context, self._seq, event, code, **fields))
             except Exception as error:  # noqa: BLE001  # a decision stands whether or not it can be recorded
-                self._log.fail(f"{type(error).__name__}: {error}")
+                self._output.fail(f"{type(error).__name__}: {error}")
+
+    def seal(self, status: int | None) -> None:
+        """Say how many events the run has written, if it has written any since it last said so. Never raises.
+
+        :param status: pip's exit code; None where it is not known.
+        """
+        if os.getpid() == self._process and self._seq > self._sealed:
+            self.record("sealed", None, seal={"events": self._seq + 1, "exit": status})
+            self._sealed = self._seq

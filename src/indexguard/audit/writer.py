@@ -1,17 +1,23 @@
 """Where the log lives, and how one line gets into it: the door to ``platformdirs`` for the log.
 
-One ``os.write`` per line to a descriptor opened with ``O_APPEND``, under the file's advisory lock: the lines of pips that
-write at once stay whole, and whoever looks at the end of the file never sees half of another's line.
+One ``os.write`` per line to a descriptor opened with ``O_APPEND``, under the file's advisory lock. Each line carries the
+SHA-256 of the line before it (``prev``), so that no line can be changed, removed or moved without a trace. Who does not
+get the lock in time, or writes where there are no locks, turns to a file of its own run beside it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import stat
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +29,16 @@ if sys.platform != "win32":
 
 FILE_NAME = "audit.jsonl"
 SYSTEM_FOLDER = Path("/var/log/indexguard")
-
 LOCK_WAIT = 1.0
-"""Seconds that a writer waits for the others. After that it writes all the same: its line is whole without the lock."""
+"""Seconds that a writer waits for the others before it turns to a file of its own."""
 
+_MAX_LINE = 8 * 1024 * 1024
+_CHUNK = 16 * 1024
+_TRIES = 20
+_LINK = 76  # bytes of `prev` and of the ends of lines
 _NO_HOME = "this user has no home folder (HOME is not set)"
+_ROTATED = re.compile(r"audit-([0-9]{8}T[0-9]{6}\.[0-9]{6})Z\.jsonl(?:\.gz)?")
+_TIME = re.compile(rb'"time":"([0-9T:.-]{10,30})Z"')
 
 # O_NOFOLLOW: nobody leads root's log elsewhere by a link. O_NONBLOCK: a FIFO without a reader fails instead of waiting.
 _FLAGS = (
@@ -46,98 +57,131 @@ def log_path() -> Path:
     return user_log_path("indexguard", appauthor=False) / FILE_NAME
 
 
+@dataclass(frozen=True)
+class Limits:
+    """When a file is full: then it is renamed, and a new one goes on from its last line."""
+
+    size: int | None = None
+    """Bytes; None for no limit."""
+    age: timedelta | None = None
+    """Since its first line; None for no limit."""
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class _End:
+    """Where a file ended after our last line: whoever finds it so again need not read it."""
+
+    device: int
+    inode: int
+    size: int
+    head: str
+
+
 class AuditLog:
     """A file of JSON Lines, opened anew for each line so that it may be rotated under a running pip.
 
     :param path: the file; its folder is made at the first write.
+    :param run: the id of the run; in the name of its own file, where it needs one.
+    :param limits: when the file is full.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, run: str = "", limits: Limits = NO_LIMITS) -> None:
         self.path = path
         self.problem: str | None = None
         """One line on the first failure to write, fit to be printed."""
+        self._run = run or str(os.getpid())
+        self._limits = limits
+        self._is_own = False
+        self._end: _End | None = None
 
-    def write(self, event: Mapping[str, Any]) -> None:
-        """Append one event. Never raises for what the system refuses; the first failure is kept in ``problem``."""
-        line = json.dumps(event, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+    def write(self, event: Mapping[str, Any]) -> bytes:
+        """Append one event, and return its line. Never raises for what the system refuses: see ``problem``."""
+        body = encode(event)
         try:
-            self._append(line)
+            return self._append(body)
         except OSError as error:
             self.fail(error.strerror or type(error).__name__)
+        return link(body, None)
 
     def fail(self, reason: str) -> None:
         """Keep the first reason for which an event is missing from the log."""
         if self.problem is None:
             self.problem = f"the audit log {escape(str(self.path))} cannot be written: {escape(reason)}"
 
-    def _append(self, line: bytes) -> None:
+    def _append(self, body: bytes) -> bytes:
         if not self.path.is_absolute():
             self.fail(_NO_HOME)
-            return
-        descriptor = self._open()
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                self.fail("it is not a regular file")
-                return
-            if _lock(descriptor) and _is_torn(descriptor):  # what a full disk cut off must not swallow this line too
-                line = b"\n" + line
-            written = os.write(descriptor, line)
-            if written < len(line):
-                self.fail(f"only {written} of {len(line)} bytes were written")
-        finally:
-            os.close(descriptor)
+            return link(body, None)
+        for _ in range(_TRIES):
+            with _opened(self.path) as descriptor:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    self.fail("it is not a regular file")
+                    return link(body, None)
+                if not _lock(descriptor) and not self._is_own:
+                    self.path, self._is_own = self.path.with_name(f"audit.{self._run}.jsonl"), True
+                elif _is_at(self.path, descriptor):  # else it was renamed or removed before the lock was ours
+                    if self._is_own or not _is_full(descriptor, len(body) + _LINK, self._limits):
+                        return self._add(descriptor, body)
+                    os.rename(self.path, _rotated_name(self.path))
+        self.fail("it is replaced again and again")
+        return link(body, None)
 
-    def _open(self) -> int:
-        try:
-            return _open(self.path)
-        except FileNotFoundError:
-            _make_folders(self.path.parent)
-            return _open(self.path)
+    def _add(self, descriptor: int, body: bytes) -> bytes:
+        """Write the line of an event, under the lock."""
+        status = os.fstat(descriptor)
+        end = self._end
+        if end is not None and (end.device, end.inode, end.size) == (status.st_dev, status.st_ino, status.st_size):
+            head, torn = end.head, b""
+        elif status.st_size == 0:
+            head, torn = _head_of_rotated(self.path), b""
+        else:
+            head, is_torn = _read_head(descriptor, status.st_size)
+            torn = b"\n" if is_torn else b""  # what a crash or a full disk cut off must not swallow this line too
+        line = link(body, head)
+        data = torn + line + b"\n"
+        written = os.write(descriptor, data)
+        if written < len(data):
+            self.fail(f"only {written} of {len(data)} bytes were written")
+            self._end = None
+        else:
+            self._end = _End(status.st_dev, status.st_ino, status.st_size + written, digest(line))
+        return line
 
 
-def _open(path: Path) -> int:
+def encode(event: Mapping[str, Any]) -> bytes:
+    """Return an event as JSON in one line, pure ASCII."""
+    return json.dumps(event, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+
+
+def link(body: bytes, head: str | None) -> bytes:
+    """Return the line of an event, with the digest of the line that it stands behind as its last key.
+
+    :param body: the event as JSON.
+    :param head: None where there is no such line, or where it is not known.
+    """
+    told = b"null" if head is None else b'"' + head.encode("ascii") + b'"'
+    return body[:-1] + (b"," if len(body) > len("{}") else b"") + b'"prev":' + told + b"}"
+
+
+def digest(line: bytes) -> str:
+    """Return what the next line says of this one: the SHA-256 of its bytes without the newline, hexadecimal."""
+    return hashlib.sha256(line).hexdigest()
+
+
+def is_rotated(path: Path) -> bool:
+    """Tell whether a file was full, by its name."""
+    return _ROTATED.fullmatch(path.name) is not None
+
+
+def rotated_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that were full, the oldest first."""
     try:
-        return os.open(path, _FLAGS | os.O_RDWR, 0o640)
-    except PermissionError:  # a log that this user may add to and not read
-        return os.open(path, _FLAGS | os.O_WRONLY, 0o640)
-
-
-def _make_folders(folder: Path) -> None:
-    """Make a folder and what is missing above it: ``Path.mkdir`` gives its mode to the last one only."""
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    for parent in reversed(missing):
-        parent.mkdir(mode=0o750, exist_ok=True)
-
-
-def _lock(descriptor: int) -> bool:
-    """Take the advisory lock of the file, which closing it releases; False if others held it for ``LOCK_WAIT``."""
-    deadline, pause = time.monotonic() + LOCK_WAIT, 0.001
-    while (got := _try_lock(descriptor)) is None and time.monotonic() < deadline:
-        time.sleep(pause)
-        pause = min(2 * pause, 0.05)
-    return got is True
-
-
-def _try_lock(descriptor: int) -> bool | None:
-    """Return True with the lock, None while somebody else has it, False where there are no locks."""
-    if sys.platform == "win32":
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return None
-    except OSError:  # a file system without locks
-        return False
-    return True
-
-
-def _is_torn(descriptor: int) -> bool:
-    """Tell whether the log ends in the middle of a line: an earlier write was cut off. Asked under the lock."""
-    size = os.fstat(descriptor).st_size
-    try:
-        return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        return sorted(path for path in folder.iterdir() if is_rotated(path))
     except OSError:
-        return False
+        return []
 
 
 def find_obstacle(path: Path) -> str | None:
@@ -157,3 +201,129 @@ def find_obstacle(path: Path) -> str | None:
     if not folder.is_dir():
         return f"{folder} is not a folder"
     return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} is not yours to write"
+
+
+# The file
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        descriptor = _open(path)
+    except FileNotFoundError:
+        _make_folders(path.parent)
+        descriptor = _open(path)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)  # and gives the lock back
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, _FLAGS | os.O_RDWR, 0o640)
+    except PermissionError:  # a log that this user may add to and not read
+        return os.open(path, _FLAGS | os.O_WRONLY, 0o640)
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder and what is missing above it: ``Path.mkdir`` gives its mode to the last one only."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    for parent in reversed(missing):
+        parent.mkdir(mode=0o750, exist_ok=True)
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the advisory lock of the file; False if others held it for ``LOCK_WAIT``, or where there are no locks."""
+    deadline, pause = time.monotonic() + LOCK_WAIT, 0.001
+    while (got := _try_lock(descriptor)) is None and time.monotonic() < deadline:
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
+    return got is True
+
+
+def _try_lock(descriptor: int) -> bool | None:
+    """Return True with the lock, None while somebody else has it, False where there are no locks."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return False
+    return True
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+# Its end
+
+
+def _read_head(descriptor: int, size: int) -> tuple[str | None, bool]:
+    """Return the digest of the last line, and whether that line is torn: an earlier write was cut off.
+
+    No digest where this user may not read the log, or where the line is longer than any that a guard writes.
+    """
+    tail = b""
+    try:
+        while b"\n" not in tail[:-1] and len(tail) < min(size, _MAX_LINE):
+            start = max(0, size - len(tail) - _CHUNK)
+            tail = os.pread(descriptor, size - len(tail) - start, start) + tail
+    except OSError:
+        return None, False
+    is_torn = not tail.endswith(b"\n")
+    lines = tail[: None if is_torn else -1].rpartition(b"\n")
+    is_whole = bool(lines[1]) or len(tail) == size
+    return (digest(lines[2]) if is_whole else None), is_torn
+
+
+def _head_of_rotated(path: Path) -> str | None:
+    """Return the digest that a new file goes on from; None if it goes on from none, or from one that is compressed."""
+    found = rotated_files(path.parent) if path.name == FILE_NAME else []
+    if not found:
+        return None
+    try:
+        descriptor = os.open(found[-1], os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return None
+    try:
+        return None if found[-1].suffix == ".gz" else _read_head(descriptor, os.fstat(descriptor).st_size)[0]
+    finally:
+        os.close(descriptor)
+
+
+def _is_full(descriptor: int, more: int, limits: Limits) -> bool:
+    size = os.fstat(descriptor).st_size
+    if size == 0 or limits == NO_LIMITS:
+        return False
+    if limits.size is not None and size + more > limits.size:
+        return True
+    return limits.age is not None and _is_older(descriptor, limits.age)
+
+
+def _is_older(descriptor: int, age: timedelta) -> bool:
+    """Tell whether the first line of a file was written longer ago than that; no if it does not say when."""
+    try:
+        found = _TIME.search(os.pread(descriptor, _CHUNK, 0))
+        first = None if found is None else datetime.fromisoformat(found[1].decode("ascii"))
+    except (OSError, ValueError):
+        return False
+    return first is not None and datetime.now(timezone.utc).replace(tzinfo=None) - first > age
+
+
+def _rotated_name(path: Path) -> Path:
+    """Return the name that a full file gets: later than all others, whatever the clock says."""
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    for rotated in rotated_files(path.parent)[-1:]:
+        # Not strptime, which imports: pip 26.3 refuses that by now.
+        day, _, clock = rotated.name[len("audit-") :].partition("Z")[0].partition("T")
+        written = f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}"
+        with suppress(ValueError):
+            now = max(now, datetime.fromisoformat(written) + timedelta(microseconds=1))
+    return path.with_name(f"audit-{now:%Y%m%dT%H%M%S}.{now.microsecond:06}Z.jsonl")

@@ -5,6 +5,7 @@ Everything is imported here and now: pip 26.3 refuses every import once installa
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import functools
 import importlib
@@ -20,6 +21,7 @@ from ..audit.writer import log_path
 from ..errors import GuardError
 from ..policy.identity import find_location
 from ..policy.layers import find_layers
+from ..policy.model import LogSettings
 from . import children, finder, gate, pages, seams, story, telling
 from .references import is_requested_project
 from .run import Run
@@ -53,7 +55,9 @@ def activate(root: str) -> None:
 
 
 def finish(status: int) -> None:
-    """Explain last: when pip failed after a refusal, the guard's explanation is the last thing that it prints."""
+    """Seal the audit log, and explain last: after a refusal the guard's explanation is the last thing that pip prints."""
+    for run in _runs.values():
+        run.recorder.seal(status)
     if status == 0:
         return
     for run in _runs.values():
@@ -78,10 +82,11 @@ def _prepare(root: str) -> Run:
         pypi=pypi,
         pypi_files=getattr(_public_index(root), "file_storage_domain", None),
         today=datetime.now(timezone.utc).date(),
-        recorder=Recorder(context, log_path()),
+        recorder=Recorder(context, log_path(), LogSettings.combine(layer.policy.log for layer in layers)),
         takes_requests=children.takes_requests(),
     )
     _wrap(run)
+    atexit.register(run.recorder.seal, None)  # where pip's own main is not what runs
     # A codec is a module too, loaded with its first use.
     for codec in ("idna", "unicode_escape", "ascii", "utf-8"):
         codecs.lookup(codec)
@@ -231,6 +236,7 @@ def record_failure(root: str, error: GuardError) -> None:
     recorder = Recorder(context, log_path())
     facts = "; ".join(text for _, text in error.facts)
     recorder.record("guard-failed", error.code, message=f"{error.refused}: {facts}" if facts else error.refused)
+    recorder.seal(None)
 
 
 def _pip_version(root: str) -> str:

@@ -100,8 +100,8 @@ def _forget_metadata(search: Search, kept: Sequence[Any]) -> None:
     """
     beside: dict[str, list[str]] = {}
     for page in search.pages:
-        for _, filename, link in () if page.is_local else page.offered(search.name):
-            beside.setdefault(filename, []).append(_metadata_digest(link))
+        for _, link in () if page.is_local else page.offered(search.name):
+            beside.setdefault(link.filename, []).append(_metadata_digest(link))
     for candidate in kept:
         digests = beside.get(candidate.link.filename, [])
         if len(digests) > 1 and (len(set(digests)) > 1 or "sha256" not in digests[0]):
@@ -153,7 +153,7 @@ def _may_use_file(run: Run, search: Search, candidate: Any, *, is_locked: bool) 
         verdict = Verdict(tuple(finding._replace(code="find-links") for finding in direct.findings))
     page = search.page_of(candidate.link)
     for finding in verdict.findings:
-        search.drop(finding, page, [str(candidate.version)])
+        search.drop(finding, page, [(str(candidate.version), candidate.link)])
     return verdict.refusal is None
 
 
@@ -172,10 +172,10 @@ def _sift_ambiguous(run: Run, finder: Any, search: Search, found: Sequence[Any])
     for page, files in offered:
         if files:
             answered = offers.setdefault(_identity(run, finder, page), {})
-            for _, filename, link in files:
+            for _, link in files:
                 digest = _sha256(link)
                 # A name that a page lists with two digests, or once without, is like no other.
-                answered[filename] = digest if answered.get(filename, digest) == digest else None
+                answered[link.filename] = digest if answered.get(link.filename, digest) == digest else None
     alike = sift_ambiguous(offers)
     if alike is None:
         return list(found)
@@ -183,9 +183,9 @@ def _sift_ambiguous(run: Run, finder: Any, search: Search, found: Sequence[Any])
     kept = [candidate for candidate in found if _is_local_file(search, candidate) or _is_among(digests, candidate.link)]
     if not any(drop.finding.code == "ambiguous-name" for drop in search.drops):
         for page, files in offered:
-            for version, filename, _ in files:
-                if filename not in alike:
-                    search.drop(Finding("ambiguous-name", None), page, [version])
+            for version, link in files:
+                if link.filename not in alike:
+                    search.drop(Finding("ambiguous-name", None), page, [(version, link)])
         _drop_pageless(search, [candidate for candidate in found if candidate not in kept])
     return kept
 
@@ -201,7 +201,7 @@ def _drop_pageless(search: Search, candidates: Sequence[Any]) -> None:
     for candidate in candidates:
         page = search.page_of(candidate.link)
         if page is None or page.is_local:
-            search.drop(Finding("ambiguous-name", None), page, [str(candidate.version)])
+            search.drop(Finding("ambiguous-name", None), page, [(str(candidate.version), candidate.link)])
 
 
 def _is_local_file(search: Search, candidate: Any) -> bool:

@@ -11,11 +11,12 @@ import zipfile
 from email.parser import HeaderParser
 from typing import Any, Callable
 
+from ..audit.event import MAX_CHAIN
 from ..decision import Finding, Verdict
 from ..errors import CODES, GuardError, escape
 from ..patterns import Name, find_version, normalise_name
 from ..policy.identity import find_reference, redact
-from . import references
+from . import references, story
 from .run import Run
 from .search import Page, clean
 
@@ -297,6 +298,7 @@ def _record_selected(run: Run, requirement: Any) -> None:
     candidate, page = approval if approval is not None else (None, None)
     version = str(candidate.version) if candidate is not None else find_version(link.filename, name)
     digest = f" {source.hash_name}={source.hash}" if source.hash else ""
+    left = next((search.left for search in run.searches(name) if search.kept), [])
     run.record(
         "selected",
         None,
@@ -305,8 +307,21 @@ def _record_selected(run: Run, requirement: Any) -> None:
         files=1,
         index_asked=page.shown if page is not None else _shown(source),
         index_answered=page.shown_answer if page is not None else None,
+        **story.offers(left),
+        chosen=(story.as_offer(version or "", source), None if page is None else page.shown),
+        requested_by=_parents(requirement),
         message=f"{escape(source.filename)}{digest}",
     )
+
+
+def _parents(requirement: Any) -> list[str]:
+    """Return the names of the requirements that led to one, the user's own first."""
+    found: list[str] = []
+    parent = requirement.comes_from
+    while parent is not None and not isinstance(parent, str) and len(found) < MAX_CHAIN:
+        found.insert(0, str(parent.name or ""))
+        parent = parent.comes_from
+    return found
 
 
 def _source_of(run: Run, requirement: Any) -> Any:

@@ -192,12 +192,11 @@ def _note_squatters(search: Search, page: Page) -> None:
     for finding in page.verdict.findings:
         if finding.probe:
             shadowed = Finding("shadowed-name", finding.layer, finding.rule)
-            search.drop(shadowed, page, [version for version, _, _ in offered])
+            search.drop(shadowed, page, offered)
 
 
 def _drop_page(search: Search, page: Page, finding: Finding) -> None:
-    offered = page.offered(search.name)
-    search.drop(finding, page, [version for version, _, _ in offered])
+    search.drop(finding, page, page.offered(search.name))
 
 
 def _sift_files(search: Search, page: Page, candidates: Sequence[Any]) -> list[Any]:
@@ -220,7 +219,7 @@ def _sift_files(search: Search, page: Page, candidates: Sequence[Any]) -> list[A
         location = find_location(candidate.link.url) if has_places else None
         verdict = check(version, location).without(page.verdict)
         for finding in verdict.findings:
-            search.drop(finding, page, [version])
+            search.drop(finding, page, [(version, candidate.link)])
         if verdict.refusal is None:
             kept.append(candidate)
     return kept
@@ -233,7 +232,7 @@ def _without_repositories(search: Search, page: Page, candidates: Sequence[Any])
     findings = [Finding("file-elsewhere", layer, rule) for layer, rule in search.authority.rules] if found else []
     verdict = Verdict(tuple(findings)).without(page.verdict)
     for finding in verdict.findings:
-        search.drop(finding, page, [str(candidate.version) for candidate in found])
+        search.drop(finding, page, [(str(candidate.version), candidate.link) for candidate in found])
     return [candidate for candidate in candidates if verdict.refusal is None or candidate not in found]
 
 

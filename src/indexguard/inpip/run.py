@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -159,7 +159,17 @@ class Run:
         logger.warning("%s", text)
 
     def record(self, event: EventKind, code: str | None, **fields: Any) -> None:
-        """Write one event to the audit log; the first failure to write becomes a warning."""
+        """Write one event to the audit log.
+
+        :raises Exception: pip's own error, made from a ``GuardError`` (``log-failed``): a layer has ``on-failure = "block"``.
+        """
+        self._record(event, code, fields)
+        blocking = [layer for layer in self.layers if layer.enforces and layer.policy.log.on_failure == "block"]
+        if self.recorder.problem is not None and blocking:
+            raise self.refuse(_explain_log(self.recorder.problem, blocking[0]))
+
+    def _record(self, event: EventKind, code: str | None, fields: Mapping[str, Any]) -> None:
+        """Write one event; the first failure to write becomes a warning."""
         self.recorder.record(event, code, **fields)
         if self.recorder.problem is not None:
             self.warn(f"indexguard: {self.recorder.problem}")
@@ -180,6 +190,11 @@ class Run:
             if not known:
                 self.refusals.append(error)
         if not known:
-            self.record("refused", error.code, **{"message": error.refused, **fields})
+            self._record("refused", error.code, {"message": error.refused, **fields})
             children.report_to_parent(error)
         return telling.as_pip_error(self.root, error)
+
+
+def _explain_log(problem: str, layer: Layer) -> GuardError:
+    facts = [("rule", f'log.on-failure = "block"\n{layer.path}'), ("cause", problem)]
+    return GuardError("log-failed", "pip may not go on without its audit log", facts)

@@ -28,8 +28,14 @@ class Drop:
     page: Page | None
     """None for files that no page lists."""
     versions: set[str] = field(default_factory=set)
-    files: int = 0
+    offered: list[tuple[str, Any]] = field(default_factory=list)
+    """Version and link of each file."""
     _sorted: list[str] = field(default_factory=list)
+
+    @property
+    def files(self) -> int:
+        """How many there are."""
+        return len(self.offered)
 
     @property
     def newest(self) -> list[str]:
@@ -83,15 +89,15 @@ class Page:
         """Whether a request was sent, or a local page read."""
         return bool(self.exchanges) or self.links is not None
 
-    def offered(self, name: Name) -> list[tuple[str, str, Any]]:
-        """Return (version, file name, link) of every file of this name on the page, fit for this platform or not."""
+    def offered(self, name: Name) -> list[tuple[str, Any]]:
+        """Return version and link of every file of this name on the page, fit for this platform or not."""
         found = []
         for link in self.links or ():
             # pip believes an egg fragment before the file name (20.3 to 26.3); to read it costs, so only where there is one.
             egg = link.egg_fragment if "egg=" in link.url else None
             version = find_version(f"{egg}.zip" if egg else link.filename, name)
             if version is not None:
-                found.append((version, link.filename, link))
+                found.append((version, link))
         return found
 
     def take_links(self, links: list[Any]) -> None:
@@ -166,10 +172,10 @@ class Search:
         if page.answered_url is not None:
             self.by_answer[page.answered_url] = page
 
-    def drop(self, finding: Finding, page: Page | None, versions: Sequence[str]) -> None:
+    def drop(self, finding: Finding, page: Page | None, offered: Sequence[tuple[str, Any]]) -> None:
         """Note that files were kept from pip.
 
-        :param versions: one for each file.
+        :param offered: version and link of each.
         """
         for drop in self.drops:
             same_page = drop.page is page or (drop.page is not None and page is not None and drop.page.url == page.url)
@@ -178,8 +184,13 @@ class Search:
         else:
             drop = Drop(finding, page)
             self.drops.append(drop)
-        drop.files += len(versions)
-        drop.versions.update(versions)
+        drop.offered += offered
+        drop.versions.update(version for version, _ in offered)
+
+    @property
+    def left(self) -> list[tuple[str, Any]]:
+        """Version and link of each of pip's candidates that remain."""
+        return [(str(candidate.version), candidate.link) for candidate in self.kept]
 
     @property
     def failed(self) -> list[Page]:

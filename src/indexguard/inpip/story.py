@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
-from ..audit.event import EventKind
+from ..audit.event import MAX_VERSIONS, EventKind, Offer
 from ..decision import Finding
 from ..errors import CODES, GuardError
 from ..patterns import newest_first
@@ -60,10 +61,31 @@ def record_drops(run: Run, search: Search, drops: Sequence[Drop]) -> None:
             name=search.name,
             versions=drop.newest,
             files=drop.files,
+            **offers(drop.offered),
             index_asked=drop.page.shown if drop.page else None,
             index_answered=drop.page.shown_answer if drop.page else None,
             kept=kept,
         )
+
+
+def offers(files: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the fields of an event that say which files were there, those of the newest versions first.
+
+    :param files: version and link of each.
+    """
+    by_version: dict[str, list[Any]] = {}
+    for version, link in files:
+        by_version.setdefault(version, []).append(link)
+    newest = ((version, link) for version in newest_first(set(by_version)) for link in by_version[version])
+    told = [as_offer(version, link) for version, link in islice(newest, MAX_VERSIONS)]
+    return {"offered": told, "more_offered": len(files) - len(told)}
+
+
+def as_offer(version: str, link: Any) -> Offer:
+    """Return what an event says of a file."""
+    # A JSON page may give any value as a hash (pip >= 22.2 takes it as it is).
+    digest = f"{link.hash_name}:{link.hash}" if link.hash_name and isinstance(link.hash, str) else None
+    return Offer(version, link.filename, digest, link.url_without_fragment)
 
 
 def warn_of_drops(run: Run, search: Search) -> None:
@@ -117,6 +139,7 @@ def refusal_fields(search: Search, cause: Finding) -> dict[str, Any]:
         "name": search.name,
         "versions": newest_first(versions),
         "files": sum(drop.files for drop in search.drops if drop.finding.enforced),
+        **offers([file for drop in search.drops if drop.finding.enforced for file in drop.offered]),
         "index_asked": page.shown if page else None,
         "index_answered": page.shown_answer if page else None,
         "kept": sorted({str(candidate.version) for candidate in search.kept}),

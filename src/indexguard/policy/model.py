@@ -12,8 +12,8 @@ from ..patterns import Name, Pattern
 from .identity import PYPI, Location
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import date
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date, timedelta
 
     from ..patterns import SpecifierSet
 
@@ -187,6 +187,48 @@ class DirectUrls(NamedTuple):
         return any(place.is_at_or_under(prefix) for prefix in self.allow)
 
 
+class SyslogAddress(NamedTuple):
+    """Where a syslog daemon listens."""
+
+    transport: str
+    """``unix`` (a datagram socket), ``udp`` or ``tcp``."""
+    place: str
+    """The path of the socket, or the host."""
+    port: int = 0
+
+    def __str__(self) -> str:
+        if self.transport == "unix":
+            return f"unix:{self.place}"
+        host = f"[{self.place}]" if ":" in self.place else self.place
+        return f"{self.transport}://{host}:{self.port}"
+
+
+class LogSettings(NamedTuple):
+    """What ``[log]`` says of the audit log."""
+
+    sinks: tuple[str, ...] = ("file",)
+    """``file``, ``stderr``, ``syslog``, ``journald``."""
+    on_failure: str = "warn"
+    """``warn`` or ``block``: whether pip goes on when an event cannot be written."""
+    syslog: tuple[SyslogAddress, ...] = ()
+    """Where syslog listens, if it is among the sinks."""
+    max_size: int | None = None
+    """Bytes of a log file; None for no limit."""
+    max_age: timedelta | None = None
+    """Of its first line; None for no limit."""
+
+    @classmethod
+    def combine(cls, settings: Iterable[LogSettings]) -> LogSettings:
+        """Combine those of several layers: no layer takes a sink away, the smaller file; failures are each layer's own."""
+        found = list(settings) or [cls()]
+        return cls(
+            sinks=tuple(dict.fromkeys(sink for each in found for sink in each.sinks)),
+            syslog=tuple(dict.fromkeys(address for each in found for address in each.syslog)),
+            max_size=min((each.max_size for each in found if each.max_size is not None), default=None),
+            max_age=min((each.max_age for each in found if each.max_age is not None), default=None),
+        )
+
+
 _NOTHING_SAID = DirectUrls()
 
 
@@ -207,6 +249,7 @@ class Policy:
     when_nothing_left: str = "refuse"
     """``refuse`` or ``backtrack``."""
     direct_urls: DirectUrls = _NOTHING_SAID
+    log: LogSettings = LogSettings()
     path: str = ""
     """The file, as it is shown in messages."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from .._vendor import tomli
@@ -21,7 +21,17 @@ from ..patterns import (
     split_entry,
 )
 from .identity import PYPI, Location, UnknownLocation, parse_location, parse_reference, redact
-from .model import DirectUrls, FilesFrom, Index, Policy, Rule, Rules, join_key
+from .model import (
+    DirectUrls,
+    FilesFrom,
+    Index,
+    LogSettings,
+    Policy,
+    Rule,
+    Rules,
+    SyslogAddress,
+    join_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -52,8 +62,8 @@ class _Keys:
 
 
 _FILE = _Keys(
-    ("version", "mode", "indexes", "merge", "shadow", "direct-urls", "local", "when-nothing-left", "defaults"),
-    ("deny", "advisories", "typosquat", "log"),
+    ("version", "mode", "indexes", "merge", "shadow", "direct-urls", "local", "when-nothing-left", "defaults", "log"),
+    ("deny", "advisories", "typosquat"),
 )
 _LATER = ("min-age", "formats", "require-hashes")
 _INDEX = _Keys(("url", "insecure", "packages", "namespaces", "public", "files-from"), _LATER)
@@ -62,6 +72,16 @@ _MERGE = _Keys(("packages", "indexes"))
 _SHADOW = _Keys(("probe", "action"))
 _DIRECT_URLS = _Keys(("requested", "transitive", "allow"))
 _DEFAULTS = _Keys(("files-from",), _LATER)
+_LOG = _Keys(("sinks", "on-failure", "syslog", "max-size", "max-age"))
+
+_SINKS = ("file", "stderr", "syslog", "journald")
+_DEV_LOG = SyslogAddress("unix", "/dev/log")
+_SYSLOG = re.compile(r"(?P<transport>udp|tcp)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/:@?#\[\]]+):(?P<port>[0-9]{1,5})")
+_SIZE = re.compile(r"([0-9]{1,12}) ?(KiB|MiB|GiB)")
+_SMALLEST = 64 * 2**10
+_SIZES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_AGE = re.compile(r"([0-9]{1,6}) ?(h|d|w)")
+_AGES = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 def read_policy(content: bytes, path: str) -> Policy:
@@ -141,8 +161,77 @@ class _Reader:
             local=local,
             when_nothing_left=when_nothing_left,
             direct_urls=self._direct_urls(tree),
+            log=self._log(tree),
             path=path,
         )
+
+    def _log(self, tree: Mapping[str, Any]) -> LogSettings:
+        table = self._table("log", tree.get("log", {}), _LOG)
+        sinks = ("file",) if "sinks" not in table else self._sinks(table["sinks"])
+        addresses: tuple[SyslogAddress, ...] = (_DEV_LOG,) if "syslog" in sinks else ()
+        if "syslog" in table:
+            value = table["syslog"]
+            texts = [value] if isinstance(value, str) else self._list("log.syslog", value, "addresses, or one address")
+            found = [self._syslog(f"log.syslog[{place}]", text) for place, text in enumerate(texts)]
+            if not addresses and "sinks" in table:
+                self._fault("log.syslog", 'has no effect: log.sinks has no "syslog"')
+            addresses = tuple(address for address in found if address is not None)
+        return LogSettings(
+            sinks=sinks,
+            on_failure=self._choice("log.on-failure", table, ("warn", "block")),
+            syslog=addresses,
+            max_size=self._size("log.max-size", table),
+            max_age=self._age("log.max-age", table),
+        )
+
+    def _sinks(self, value: object) -> tuple[str, ...]:
+        expected = " or ".join(f'"{sink}"' for sink in _SINKS)
+        found: dict[str, None] = {}
+        for place, sink in enumerate(self._list("log.sinks", value, f"sinks: {expected}")):
+            key = f"log.sinks[{place}]"
+            if not isinstance(sink, str) or sink not in _SINKS:
+                close = self._find_closest(sink, _SINKS) if isinstance(sink, str) else None
+                self._unexpected(key, sink, expected, close)
+            elif sink in found:
+                self._fault(key, f"found {_show(sink)} twice")
+            else:
+                found[sink] = None
+        return tuple(found) or ("file",)
+
+    def _syslog(self, key: str, text: object) -> SyslogAddress | None:
+        if isinstance(text, str):
+            if text.startswith("unix:/") and text.isprintable():
+                return SyslogAddress("unix", text[len("unix:") :])
+            found = _SYSLOG.fullmatch(text)
+            if found and 0 < int(found["port"]) < 2**16:
+                return SyslogAddress(found["transport"], found["host"].strip("[]"), int(found["port"]))
+        self._unexpected(key, text, "unix:/dev/log, udp://HOST:PORT or tcp://HOST:PORT")
+        return None
+
+    def _size(self, key: str, table: Mapping[str, Any]) -> int | None:
+        found = self._number(key, table, _SIZE, 'a size of at least 64 KiB, such as "100 MiB"')
+        size = None if found is None else found[0] * _SIZES[found[1]]
+        if size is not None and size < _SMALLEST:
+            self._unexpected(key, table["max-size"], 'a size of at least 64 KiB, such as "100 MiB"')
+        return size
+
+    def _age(self, key: str, table: Mapping[str, Any]) -> timedelta | None:
+        found = self._number(key, table, _AGE, 'an age, such as "12h", "30d" or "4w"')
+        return None if found is None else timedelta(**{_AGES[found[1]]: found[0]})
+
+    def _number(
+        self, key: str, table: Mapping[str, Any], pattern: re.Pattern[str], expected: str
+    ) -> tuple[int, str] | None:
+        """Return a number and its unit."""
+        name = key.rpartition(".")[2]
+        if name not in table:
+            return None
+        value = table[name]
+        found = pattern.fullmatch(value) if isinstance(value, str) else None
+        if found is None or int(found[1]) == 0:
+            self._unexpected(key, value, expected)
+            return None
+        return int(found[1]), found[2]
 
     def _direct_urls(self, tree: Mapping[str, Any]) -> DirectUrls:
         key = "direct-urls"

@@ -1,0 +1,271 @@
+"""Where events go beside the file: standard error, syslog (RFC 5424), journald; and a limit of time for all of them.
+
+What is sent is the line of the file, ``prev`` included where there is a file. Standard library only, and nothing that
+is imported late: pip 26.3 refuses imports once installation has begun.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Callable, Protocol
+
+from ..errors import escape
+from ..policy.model import LogSettings, SyslogAddress
+from .writer import AuditLog, Limits, encode, link
+
+if sys.platform == "linux":
+    import fcntl
+
+PATIENCE = 5.0
+"""Seconds that one event may take in all; after that the log is given up for this run."""
+SEND_WAIT = 1.0
+"""Seconds that a socket may take for one event."""
+JOURNAL = "/run/systemd/journal/socket"
+
+_AUTHPRIV = 10  # the facility of security messages (RFC 5424, table 1)
+_ERROR, _WARNING, _INFO = 3, 4, 6
+_SEVERITIES = {"guard-failed": _ERROR, "selected": _INFO, "not-asked": _INFO, "sealed": _INFO}
+_STANDARD_ERROR = 2
+_TOO_LARGE = (errno.EMSGSIZE, errno.ENOBUFS)
+
+
+class Sink(Protocol):
+    """Something that takes events."""
+
+    name: str
+
+    def send(self, line: bytes, event: Mapping[str, Any]) -> None:
+        """Take one event.
+
+        :raises OSError: it does not.
+        """
+
+
+class Output:
+    """All that the events of a run go to, each within a limited time.
+
+    A thread of its own does the work: whatever hangs, a network file system say, pip goes on.
+
+    :param settings: those of the policy.
+    :param path: the log file.
+    :param run: the id of the run.
+    """
+
+    def __init__(self, settings: LogSettings, path: Path, run: str) -> None:
+        self._log = AuditLog(path, run, Limits(settings.max_size, settings.max_age)) if "file" in settings.sinks else None
+        self._sinks: list[Sink] = [StandardError()] if "stderr" in settings.sinks else []
+        self._sinks += [Syslog(address) for address in settings.syslog]
+        self._sinks += [Journal(JOURNAL)] if "journald" in settings.sinks else []
+        self._problem: str | None = None
+        self._worker: _Worker | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """One line on the first failure, fit to be printed."""
+        return self._problem or (None if self._log is None else self._log.problem)
+
+    def fail(self, reason: str) -> None:
+        """Keep the first reason for which an event is missing somewhere."""
+        if self._problem is None:
+            self._problem = f"an event cannot be written to the audit log: {escape(reason)}"
+
+    def write(self, event: Mapping[str, Any]) -> None:
+        """Write one event; see ``problem``."""
+        if self._worker is None:
+            self._worker = _Worker(self._write)
+        if not self._worker.run(event):
+            self.fail(f"nothing was written within {PATIENCE:g} seconds; it is given up for this run")
+
+    def _write(self, event: Mapping[str, Any]) -> None:
+        line = link(encode(event), None) if self._log is None else self._log.write(event)
+        for sink in self._sinks:
+            try:
+                sink.send(line, event)
+            except OSError as error:
+                self.fail(f"{sink.name}: {error.strerror or type(error).__name__}")
+
+
+class _Worker:
+    """A thread that does one thing at a time for another one, which does not wait for ever."""
+
+    def __init__(self, work: Callable[[Mapping[str, Any]], None]) -> None:
+        self._work = work
+        self._tasks: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
+        self._done = threading.Semaphore(0)
+        self._hangs = False
+        self._raised: Exception | None = None
+        threading.Thread(target=self._serve, name="indexguard-log", daemon=True).start()
+
+    def run(self, task: Mapping[str, Any]) -> bool:
+        """Have a task done; False if it hangs, or an earlier one does.
+
+        :raises Exception: what the work has raised.
+        """
+        if self._hangs:
+            return False
+        self._tasks.put(task)
+        self._hangs = not self._done.acquire(timeout=PATIENCE)
+        raised, self._raised = self._raised, None
+        if raised is not None:
+            raise raised
+        return not self._hangs
+
+    def _serve(self) -> None:
+        while True:
+            task = self._tasks.get()
+            try:
+                self._work(task)
+            except Exception as error:  # noqa: BLE001  # it is the other thread's
+                self._raised = error
+            self._done.release()
+
+
+class StandardError:
+    """Standard error, for containers whose output is collected."""
+
+    name = "stderr"
+
+    def send(self, line: bytes, _event: Mapping[str, Any]) -> None:
+        """Write the line."""
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()  # what pip has printed comes first
+        data = line + b"\n"
+        while data:
+            data = data[os.write(_STANDARD_ERROR, data) :]
+
+
+class Syslog:
+    """A syslog daemon: one message for each event, whose text is the line (RFC 5424; octets counted over TCP: RFC 6587).
+
+    :param address: where it listens.
+    """
+
+    def __init__(self, address: SyslogAddress) -> None:
+        self.name = f"syslog {address}"
+        self._address = address
+        self._socket: socket.socket | None = None
+
+    def send(self, line: bytes, event: Mapping[str, Any]) -> None:
+        """Send the message; over a connection that has broken once more over a new one."""
+        message = format_syslog(line, event)
+        if self._address.transport == "tcp":
+            message = b"%d %b" % (len(message), message)
+        if self._socket is not None:
+            try:
+                self._socket.sendall(message)
+            except OSError:
+                self._socket.close()
+                self._socket = None
+            else:
+                return
+        self._socket = self._connect()
+        self._socket.sendall(message)
+
+    def _connect(self) -> socket.socket:
+        if self._address.transport == "unix":
+            made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            return _connected(made, self._address.place)
+        kind = socket.SOCK_STREAM if self._address.transport == "tcp" else socket.SOCK_DGRAM
+        failure = OSError("no address")
+        for family, type_, protocol, _, place in socket.getaddrinfo(self._address.place, self._address.port, type=kind):
+            try:
+                return _connected(socket.socket(family, type_, protocol), place)
+            except OSError as error:
+                failure = error
+        raise failure
+
+
+def format_syslog(line: bytes, event: Mapping[str, Any]) -> bytes:
+    """Return a message as RFC 5424 has it."""
+    priority = _AUTHPRIV * 8 + _severity(event)
+    host = _printable(event.get("host"), 255)
+    run = _printable(event.get("run"), 128)
+    kind = _printable(event.get("event"), 32)
+    head = f"<{priority}>1 {event.get('time') or '-'} {host} indexguard {run} {kind} - "
+    return head.encode("ascii", "replace") + line
+
+
+def _printable(value: object, limit: int) -> str:
+    text = "".join(char for char in value if "!" <= char <= "~") if isinstance(value, str) else ""
+    return text[:limit] or "-"
+
+
+def _severity(event: Mapping[str, Any]) -> int:
+    return _SEVERITIES.get(str(event.get("event")), _WARNING)
+
+
+class Journal:
+    """systemd's journal, by its own protocol: a datagram of fields, or a sealed file in memory if that is too large.
+
+    :param path: its socket.
+    """
+
+    name = "journald"
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def send(self, line: bytes, event: Mapping[str, Any]) -> None:
+        """Send the event."""
+        data = format_journal(line, event)
+        with _connected(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), self._path) as connection:
+            try:
+                connection.send(data)
+            except OSError as error:
+                if error.errno not in _TOO_LARGE or sys.platform != "linux":
+                    raise
+                _send_file(connection, data)
+
+
+def format_journal(line: bytes, event: Mapping[str, Any]) -> bytes:
+    """Return the fields of an entry, in the form that the journal takes and exports."""
+    fields = {
+        "MESSAGE": line,
+        "PRIORITY": str(_severity(event)).encode("ascii"),
+        "SYSLOG_IDENTIFIER": b"indexguard",
+        "SYSLOG_FACILITY": str(_AUTHPRIV).encode("ascii"),
+    }
+    for name in ("event", "code", "name", "run"):
+        if isinstance(event.get(name), str):
+            fields[f"INDEXGUARD_{name.upper()}"] = event[name].encode("utf-8", "replace")
+    return b"".join(_field(name, value) for name, value in fields.items())
+
+
+def _field(name: str, value: bytes) -> bytes:
+    """Return one field: with its length, so that a value may hold anything."""
+    return b"%b\n%b%b\n" % (name.encode("ascii"), struct.pack("<Q", len(value)), value)
+
+
+def _send_file(connection: socket.socket, data: bytes) -> None:
+    """Send what is too large for a datagram as the journal takes it: a file in memory that nobody can change any more."""
+    if sys.platform != "linux":
+        return
+    descriptor = os.memfd_create("indexguard", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+        connection.sendmsg([], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", descriptor))])
+    finally:
+        os.close(descriptor)
+
+
+def _connected(made: socket.socket, place: Any) -> socket.socket:
+    try:
+        made.settimeout(SEND_WAIT)
+        made.connect(place)
+    except BaseException:
+        made.close()
+        raise
+    return made

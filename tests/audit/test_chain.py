@@ -1,0 +1,173 @@
+"""What is found in a log that somebody has changed, and what is not found in one that nobody has."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from indexguard.audit.chain import Verification, Verifier
+from indexguard.audit.event import RunContext
+from indexguard.audit.recorder import Recorder
+from indexguard.audit.writer import AuditLog, rotated_files
+from indexguard.policy.model import LogSettings
+
+Lines = list[bytes]
+
+
+def write_runs(path: Path, *sizes: int, **settings: Any) -> None:
+    """Write runs of so many events each, their seals included."""
+    for size in sizes:
+        recorder = Recorder(RunContext.of_process("26.3", argv=["pip"]), path, LogSettings(**settings))
+        for number in range(size - 1):
+            recorder.record("selected", None, name=f"name-{number}")
+        recorder.seal(0)
+        assert recorder.problem is None
+
+
+def verify(*paths: Path, copies: Lines | None = None) -> Verification:
+    return Verifier(copies or ()).read(paths)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    found = tmp_path / "log" / "audit.jsonl"
+    write_runs(found, 3, 4)
+    return found
+
+
+def change(path: Path, alter: Callable[[Lines], object]) -> None:
+    lines = path.read_bytes().splitlines()
+    alter(lines)
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def test_log_that_nobody_has_touched(path: Path) -> None:
+    for paths in ([path], [path.parent]):
+        found = verify(*paths)
+        assert found.is_whole
+        assert (found.files, found.lines, found.events, found.torn, found.runs) == (1, 7, 7, 0, 2)
+        assert found.unsealed == []
+
+
+def test_changed_line(path: Path) -> None:
+    for number in range(6):
+        other = path.with_name("other.jsonl")
+        shutil.copy2(path, other)
+
+        def alter(lines: Lines, number: int = number) -> None:
+            lines[number] = lines[number].replace(b"26.3", b"26.4")
+
+        change(other, alter)
+        found = verify(other)
+        assert [(fault.path, fault.line) for fault in found.breaks] == [(other, number + 2)]
+        assert "changed" in str(found.breaks[0])
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_removed_line(path: Path, number: int) -> None:
+    change(path, lambda lines: lines.pop(number))
+    found = verify(path)
+    assert found.breaks[0].line == number + 1
+    assert not found.is_whole
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_inserted_line(path: Path, number: int) -> None:
+    change(path, lambda lines: lines.insert(number, lines[3]))
+    assert not verify(path).is_whole
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_lines_in_another_order(path: Path, number: int) -> None:
+    def swap(lines: Lines) -> None:
+        lines[number], lines[number + 1] = lines[number + 1], lines[number]
+
+    change(path, swap)
+    assert not verify(path).is_whole
+
+
+def test_end_that_is_missing_is_shown_by_the_seal_that_is_missing(path: Path) -> None:
+    for left, unsealed in ((6, 1), (5, 1), (4, 1), (3, 0), (2, 1)):
+        change(path, lambda lines, left=left: lines.__delitem__(slice(left, None)))  # type: ignore[misc]  # a default
+        found = verify(path)
+        assert found.is_whole
+        assert len(found.unsealed) == unsealed, left
+
+
+def test_end_that_is_missing_is_shown_by_a_copy(path: Path) -> None:
+    sent = [b"<86>1 2026-11-26T04:00:00.000Z host indexguard 12 sealed - " + line for line in path.read_bytes().splitlines()]
+    assert verify(path, copies=[*sent, b"something else"]).is_whole
+    change(path, lambda lines: lines.__delitem__(slice(3, None)))
+    found = verify(path, copies=sent)
+    assert not found.is_whole
+    assert len(found.missing) == 4
+    assert "sealed" in found.missing[-1]
+
+
+def test_rewritten_log_is_shown_by_a_copy(path: Path) -> None:
+    sent = path.read_bytes().splitlines()
+    path.unlink()
+    write_runs(path, 3, 4)
+    assert verify(path).is_whole
+    assert len(verify(path, copies=sent).missing) == 7
+
+
+def test_torn_line_is_counted_and_held(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b'{"schema":1,"time":"20')
+    write_runs(path, 2)
+    found = verify(path)
+    assert found.is_whole
+    assert (found.torn, found.events) == (1, 9)
+    change(path, lambda lines: lines.pop(7))
+    assert not verify(path).is_whole
+
+
+def test_chain_goes_on_over_full_files(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    write_runs(path, 30, 30, max_size=5000)
+    rotated = rotated_files(tmp_path)
+    assert len(rotated) > 5
+    assert verify(tmp_path).is_whole
+    assert verify(tmp_path).files == len(rotated) + 1
+    assert verify(path, *rotated).is_whole, "named in another order"
+    compressed = rotated[2].with_name(f"{rotated[2].name}.gz")
+    compressed.write_bytes(gzip.compress(rotated[2].read_bytes()))
+    rotated[2].unlink()
+    assert verify(tmp_path).is_whole
+    compressed.unlink()
+    found = verify(tmp_path)
+    assert [(fault.path, fault.line) for fault in found.breaks][0] == (rotated[3], 1)
+    assert f"the last line of {rotated[1].name}" in str(found.breaks[0])
+
+
+def test_without_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    write_runs(path, 30, max_size=5000)
+    assert "is missing" in str(verify(path).breaks[0])
+
+
+def test_file_of_a_run_without_the_lock(path: Path) -> None:
+    side = AuditLog(path.with_name("audit.77.jsonl"))
+    context = RunContext.of_process("26.3", argv=["pip"])
+    Recorder(context, side.path).record("selected", None)
+    found = verify(path.parent)
+    assert found.is_whole
+    assert (found.files, found.runs, found.unsealed) == (2, 3, [context.run])
+
+
+def test_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        verify(tmp_path / "audit.jsonl")
+
+
+def test_damaged_compression(path: Path) -> None:
+    whole = gzip.compress(path.read_bytes())
+    damaged = path.with_name("audit-20261126T040000.000000Z.jsonl.gz")
+    damaged.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(OSError, match="damaged"):
+        verify(damaged)
