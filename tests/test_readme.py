@@ -15,6 +15,7 @@ from typing import Any, get_args
 import pytest
 
 from indexguard.audit import event as audit_event
+from indexguard.audit.writer import encode, link
 from indexguard.cli import COMMANDS
 from indexguard.cli.codes import table
 from indexguard.decision import Finding
@@ -93,7 +94,7 @@ def test_policy_example_shows_every_key_but_the_defaults() -> None:
 
 
 TABLES = {"": "_FILE", "indexes.N": "_INDEX", "entry": "_ENTRY", "merge": "_MERGE", "shadow": "_SHADOW"}
-TABLES |= {"direct-urls": "_DIRECT_URLS", "defaults": "_DEFAULTS"}
+TABLES |= {"direct-urls": "_DIRECT_URLS", "defaults": "_DEFAULTS", "log": "_LOG"}
 
 
 def keys_of(table_name: str) -> Any:
@@ -110,7 +111,7 @@ def test_table_of_keys_is_what_the_reader_reads() -> None:
     for name in TABLES:
         read |= {f"{name}.{key}".lstrip(".") for key in keys_of(name).known}
     # A table's own key is told by the keys in it.
-    tables = {"indexes", "merge", "shadow", "direct-urls", "defaults"}
+    tables = {"indexes", "merge", "shadow", "direct-urls", "defaults", "log"}
     assert sorted(documented) == sorted(read - tables)
 
 
@@ -138,7 +139,7 @@ def built_event() -> dict[str, Any]:
 def build(layer: Layer, policy: Policy, rule: Rule) -> dict[str, Any]:
     context = audit_event.RunContext.of_process("26.3", (layer,), argv=["python", "-m", "pip", "install", "parentlib"])
     public = str(policy.index("public").urls[0])
-    return audit_event.build_event(
+    body = audit_event.build_event(
         context,
         3,
         "refused",
@@ -151,16 +152,19 @@ def build(layer: Layer, policy: Policy, rule: Rule) -> dict[str, Any]:
         kept=[],
         finding=Finding("shadowed-name", layer, rule),
         message=f"refused `acme-ghost`: {CODES['shadowed-name'].meaning}",
+        offered=[audit_event.Offer(**example_event()["offered"][0])],
     )
+    return json.loads(link(encode(body), "0" * 64))  # type: ignore[no-any-return]  # an object
 
 
 def test_example_event_is_one_that_the_guard_builds() -> None:
     shown, built = example_event(), built_event()
     assert list(shown) == list(built)
-    of_the_machine = {"time", "run", "policy", "python", "executable", "user", "host", "pid", "ppid", "cwd"}
+    of_the_machine = {"time", "run", "policy", "python", "executable", "prefix", "user", "host", "pid", "ppid", "cwd"}
+    of_the_machine |= {"ci", "prev"}
     for field in set(shown) - of_the_machine:
         assert shown[field] == built[field], field
-    for field in of_the_machine:
+    for field in of_the_machine - {"ci"}:
         assert type(shown[field]) is type(built[field]), field
     assert [set(layer) for layer in shown["policy"]] == [set(layer) for layer in built["policy"]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,3 +38,42 @@ def test_mistake_of_ours_is_a_problem_too(tmp_path: Path) -> None:
     recorder.record("refused", "no-such-code")
     assert recorder.problem is not None
     assert "no-such-code" in recorder.problem
+
+
+def test_seal_says_how_many_events_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    recorder = Recorder(CONTEXT, path)
+    recorder.seal(0)
+    assert not path.exists(), "a run without events leaves nothing"
+    recorder.record("selected", None, name="a")
+    recorder.seal(1)
+    recorder.seal(1)
+    recorder.record("selected", None, name="b")
+    recorder.seal(None)
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(event["event"], event["seal"]) for event in events] == [
+        ("selected", None),
+        ("sealed", {"events": 2, "exit": 1}),
+        ("selected", None),
+        ("sealed", {"events": 4, "exit": None}),
+    ]
+
+
+def test_forked_process_is_a_run_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    recorder = Recorder(CONTEXT, path)
+    recorder.record("selected", None, name="a")
+    child = os.fork()
+    if child == 0:
+        recorder.seal(0)  # that of its parent: not its business
+        recorder.record("selected", None, name="b")
+        recorder.seal(0)
+        os._exit(0 if recorder.problem is None else 1)
+    assert os.waitpid(child, 0) == (child, 0)
+    recorder.seal(0)
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    own = [event for event in events if event["run"] == CONTEXT.run]
+    others = [event for event in events if event["run"] != CONTEXT.run]
+    assert [(event["seq"], event["event"]) for event in own] == [(1, "selected"), (2, "sealed")]
+    assert [(event["seq"], event["event"]) for event in others] == [(1, "selected"), (2, "sealed")]
+    assert {(event["parent_run"], event["pid"]) for event in others} == {(CONTEXT.run, child)}

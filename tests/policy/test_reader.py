@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from indexguard.errors import PolicyError
 from indexguard.patterns import normalise_name
 from indexguard.policy.lints import lint_policy
-from indexguard.policy.model import FilesFrom, Policy, Rule
+from indexguard.policy.model import FilesFrom, LogSettings, Policy, Rule
 from indexguard.policy.reader import MAX_BYTES, read_policy
 
 DATA = Path(__file__).parent.parent / "data" / "policies"
@@ -41,6 +41,7 @@ def describe_policy(policy: Policy) -> dict[str, Any]:
             policy.direct_urls.transitive,
             *map(str, policy.direct_urls.allow),
         ],
+        "log": describe_log(policy.log),
         "indexes": {
             index.name: {
                 "urls": [str(url) for url in index.urls],
@@ -52,6 +53,17 @@ def describe_policy(policy: Policy) -> dict[str, Any]:
         },
         "rules": {rule.key + " " + str(rule.pattern): describe_rule(rule) for rule in policy.rules},
         "lints": [str(lint) for lint in lint_policy(policy, TODAY)],
+    }
+
+
+def describe_log(log: LogSettings) -> dict[str, Any]:
+    """Return what a policy says of the log."""
+    return {
+        "sinks": list(log.sinks),
+        "on failure": log.on_failure,
+        "syslog": list(map(str, log.syslog)),
+        "max size": log.max_size,
+        "max age": None if log.max_age is None else str(log.max_age),
     }
 
 
@@ -74,7 +86,7 @@ def describe_rule(rule: Rule) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
 def test_a_valid_file_means_what_is_written_beside_it(path: Path) -> None:
-    expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    expected = {"log": describe_log(LogSettings()), **json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))}
     finds = expected.pop("finds")
 
     policy = read_policy(path.read_bytes(), "policy.toml")

@@ -167,13 +167,15 @@ class _Reader:
 
     def _log(self, tree: Mapping[str, Any]) -> LogSettings:
         table = self._table("log", tree.get("log", {}), _LOG)
+        before = len(self.faults)
         sinks = ("file",) if "sinks" not in table else self._sinks(table["sinks"])
+        is_meant = "syslog" in sinks or len(self.faults) > before
         addresses: tuple[SyslogAddress, ...] = (_DEV_LOG,) if "syslog" in sinks else ()
         if "syslog" in table:
             value = table["syslog"]
             texts = [value] if isinstance(value, str) else self._list("log.syslog", value, "addresses, or one address")
             found = [self._syslog(f"log.syslog[{place}]", text) for place, text in enumerate(texts)]
-            if not addresses and "sinks" in table:
+            if not is_meant:
                 self._fault("log.syslog", 'has no effect: log.sinks has no "syslog"')
             addresses = tuple(address for address in found if address is not None)
         return LogSettings(
@@ -205,7 +207,7 @@ class _Reader:
             found = _SYSLOG.fullmatch(text)
             if found and 0 < int(found["port"]) < 2**16:
                 return SyslogAddress(found["transport"], found["host"].strip("[]"), int(found["port"]))
-        self._unexpected(key, text, "unix:/dev/log, udp://HOST:PORT or tcp://HOST:PORT")
+        self._unexpected(key, text, "unix:/dev/log, udp://HOST:PORT or tcp://HOST:PORT, without a user name")
         return None
 
     def _size(self, key: str, table: Mapping[str, Any]) -> int | None:

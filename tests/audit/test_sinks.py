@@ -1,0 +1,179 @@
+"""Sockets and descriptors that take events, those that do not, and those that never answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from indexguard.audit import sinks
+from indexguard.audit.event import RunContext, build_event
+from indexguard.audit.sinks import Journal, Output, Syslog, format_journal, format_syslog
+from indexguard.policy.model import LogSettings, SyslogAddress
+
+CONTEXT = RunContext.of_process("26.3", argv=["pip", "install", "acme-core"])
+EVENT = build_event(CONTEXT, 1, "refused", "unmatched-name", name="acme-core")
+SOURCE = Path(sys.modules[Output.__module__].__file__ or "").parents[2]
+
+
+@contextmanager
+def datagrams(family: int, place: object) -> Iterator[socket.socket]:
+    with socket.socket(family, socket.SOCK_DGRAM) as server:
+        server.bind(place)  # type: ignore[arg-type]  # an address
+        server.settimeout(30)
+        yield server
+
+
+def output(path: Path, *names: str, syslog: tuple[SyslogAddress, ...] = ()) -> Output:
+    return Output(LogSettings(names, syslog=syslog), path, CONTEXT.run)
+
+
+def split(message: bytes) -> tuple[list[bytes], bytes]:
+    """Return the head of a syslog message (RFC 5424), in words, and its text."""
+    *head, text = message.split(b" ", 7)
+    return head, text
+
+
+def test_message_is_as_the_rfc_has_it() -> None:
+    head, text = split(format_syslog(b'{"a": 1}', EVENT))
+    assert head == [
+        b"<84>1",  # authpriv, warning
+        EVENT["time"].encode(),
+        CONTEXT.host.encode(),
+        b"indexguard",
+        CONTEXT.run.encode(),
+        b"refused",
+        b"-",
+    ]
+    assert text == b'{"a": 1}'
+    assert format_syslog(b"", {"event": "guard-failed"}).startswith(b"<83>1 - - indexguard - guard-failed - ")
+    assert format_syslog(b"", {"event": "selected", "host": "a b\n"}).startswith(b"<86>1 - ab ")
+
+
+def test_syslog_over_a_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with datagrams(socket.AF_UNIX, str(path)) as server:
+        out = output(tmp_path / "audit.jsonl", "file", "syslog", syslog=(SyslogAddress("unix", str(path)),))
+        out.write(EVENT)
+        out.write({**EVENT, "seq": 2})
+        received = [split(server.recv(65536))[1] for _ in range(2)]
+    assert received == (tmp_path / "audit.jsonl").read_bytes().splitlines()
+    assert out.problem is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_syslog_over_udp(tmp_path: Path, host: str) -> None:
+    with datagrams(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        out = output(tmp_path / "none", "syslog", syslog=(SyslogAddress("udp", host, server.getsockname()[1]),))
+        # A name may mean another family first, where nobody listens; over UDP nobody tells.
+        addresses = {found[4][0] for found in socket.getaddrinfo(host, 1, type=socket.SOCK_DGRAM)}
+        if addresses != {"127.0.0.1"}:
+            pytest.skip(f"{host} is {', '.join(sorted(map(str, addresses)))} here")
+        out.write(EVENT)
+        assert json.loads(split(server.recv(65536))[1]) == {**EVENT, "prev": None}
+    assert out.problem is None
+    assert not (tmp_path / "none").exists()
+
+
+def test_syslog_over_tcp_counts_octets_and_connects_again(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        out = output(tmp_path / "none", "syslog", syslog=(SyslogAddress("tcp", "127.0.0.1", server.getsockname()[1]),))
+        out.write(EVENT)
+        first, _ = server.accept()
+        with first, first.makefile("rb") as file:
+            for _ in range(2):
+                length = int(b"".join(iter(lambda: file.read(1), b" ")))
+                assert json.loads(split(file.read(length))[1])["name"] == "acme-core"
+                out.write(EVENT)
+        first.close()
+        sent = 0
+        while sent < 5 and out.problem is None:  # the first after the end may go nowhere: TCP says so only later
+            out.write({**EVENT, "seq": sent})
+            sent += 1
+        second, _ = server.accept()
+        second.close()
+    assert out.problem is None
+
+
+def test_journal_gets_fields_with_their_lengths(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    with datagrams(socket.AF_UNIX, str(path)) as server:
+        Journal(str(path)).send(b'{"a":1}', EVENT)
+        received = server.recv(65536)
+    assert received == format_journal(b'{"a":1}', EVENT)
+    assert received.startswith(b"MESSAGE\n\x07\0\0\0\0\0\0\0{\"a\":1}\nPRIORITY\n")
+    assert b"INDEXGUARD_EVENT\n\x07\0\0\0\0\0\0\0refused\n" in received
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files in memory are Linux's")
+def test_journal_gets_what_is_too_large_as_a_sealed_file(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    large = b'{"a":"' + b"x" * 2_000_000 + b'"}'
+    with datagrams(socket.AF_UNIX, str(path)) as server:
+        Journal(str(path)).send(large, EVENT)
+        data, control, _, _ = server.recvmsg(65536, socket.CMSG_SPACE(4))
+    assert data == b""
+    descriptor = int.from_bytes(control[0][2], sys.byteorder)
+    try:
+        assert os.pread(descriptor, 3_000_000, 0) == format_journal(large, EVENT)
+        with pytest.raises(PermissionError):
+            os.write(descriptor, b"changed")
+    finally:
+        os.close(descriptor)
+
+
+def test_standard_error_gets_the_line(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "from indexguard.audit.recorder import Recorder, RunContext, LogSettings\n"
+        "recorder = Recorder(RunContext.of_process('26.3', argv=[]), Path(sys.argv[2]), LogSettings(('file', 'stderr')))\n"
+        "print('before', file=sys.stderr, end='\\n')\n"
+        "recorder.record('selected', None, name='a')\n"
+        "sys.exit(recorder.problem)\n"
+    )
+    path = tmp_path / "audit.jsonl"
+    done = subprocess.run([sys.executable, "-c", script, str(SOURCE), str(path)], capture_output=True, check=True)
+    assert done.stderr == b"before\n" + path.read_bytes()
+
+
+def test_sink_that_is_not_there_is_a_problem_and_the_file_has_the_event(tmp_path: Path) -> None:
+    nowhere = (SyslogAddress("unix", str(tmp_path / "nobody")), SyslogAddress("tcp", "127.0.0.1", 1))
+    out = output(tmp_path / "audit.jsonl", "file", "syslog", syslog=nowhere)
+    out.write(EVENT)
+    assert out.problem == (
+        f"an event cannot be written to the audit log: syslog unix:{tmp_path}/nobody: No such file or directory"
+    )
+    assert len((tmp_path / "audit.jsonl").read_bytes().splitlines()) == 1
+
+
+def test_reader_that_reads_nothing_does_not_hang_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sinks, "SEND_WAIT", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        out = output(tmp_path / "none", "syslog", syslog=(SyslogAddress("tcp", "127.0.0.1", server.getsockname()[1]),))
+        while out.problem is None:  # until all buffers are full
+            out.write({**EVENT, "message": "x" * 1_000_000})
+    assert "timed out" in out.problem or "TimeoutError" in out.problem
+
+
+def test_target_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a network file system hangs: in the kernel, whatever the flags."""
+    monkeypatch.setattr(sinks, "PATIENCE", 0.05)
+    released = threading.Event()
+    monkeypatch.setattr(sinks.AuditLog, "write", lambda *_: released.wait())
+    out = output(tmp_path / "audit.jsonl", "file")
+    out.write(EVENT)
+    out.write(EVENT)
+    assert out.problem is not None
+    assert re.search("nothing was written within .* seconds", out.problem)
+    released.set()
