@@ -13,7 +13,7 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -23,12 +23,13 @@ from unittest import mock
 
 from indexguard.audit.event import RunContext
 from indexguard.audit.recorder import Recorder
-from indexguard.audit.writer import AuditLog
+from indexguard.audit.sinks import Output
+from indexguard.audit.writer import encode, link
 from indexguard.errors import GuardError
 from indexguard.inpip import activation, finder, pages, seams, story, telling
 from indexguard.inpip.run import Run
 from indexguard.policy.identity import parse_location
-from indexguard.policy.model import Layer
+from indexguard.policy.model import Layer, LogSettings
 from indexguard.policy.reader import read_policy
 
 CORP = "https://corp.example/simple/"
@@ -85,15 +86,15 @@ class Played:
     explanations: list[GuardError] = field(default_factory=list)
 
 
-class _MemoryLog(AuditLog):
+class _MemoryOutput(Output):
     """A log that a million inputs may fill."""
 
     def __init__(self, lines: list[bytes]) -> None:
-        super().__init__(Path("/nowhere/audit.jsonl"))
+        super().__init__(LogSettings(), Path("/nowhere/audit.jsonl"), "")
         self.lines = lines
 
-    def _append(self, line: bytes) -> None:
-        self.lines.append(line)
+    def write(self, event: Mapping[str, Any]) -> None:
+        self.lines.append(link(encode(event), None) + b"\n")
 
 
 class _Listener(logging.Handler):
@@ -215,7 +216,7 @@ class Stage:
     def _new_run(self, policy: str, lines: list[bytes]) -> Run:
         layers = self._layers.get(policy, ())
         recorder = Recorder(replace(self._context, policy=layers), Path("/nowhere/audit.jsonl"))
-        recorder._log = _MemoryLog(lines)  # noqa: SLF001  # the one part that meets a disk
+        recorder._output = _MemoryOutput(lines)  # noqa: SLF001  # the one part that meets a disk
         run = Run(
             "pip",
             layers,

@@ -99,7 +99,9 @@ def test_end_that_is_missing_is_shown_by_the_seal_that_is_missing(path: Path) ->
 
 
 def test_end_that_is_missing_is_shown_by_a_copy(path: Path) -> None:
-    sent = [b"<86>1 2026-11-26T04:00:00.000Z host indexguard 12 sealed - " + line for line in path.read_bytes().splitlines()]
+    sent = [
+        b"<86>1 2026-11-26T04:00:00.000Z host indexguard 12 sealed - " + line for line in path.read_bytes().splitlines()
+    ]
     assert verify(path, copies=[*sent, b"something else"]).is_whole
     change(path, lambda lines: lines.__delitem__(slice(3, None)))
     found = verify(path, copies=sent)
@@ -141,7 +143,7 @@ def test_chain_goes_on_over_full_files(tmp_path: Path) -> None:
     assert verify(tmp_path).is_whole
     compressed.unlink()
     found = verify(tmp_path)
-    assert [(fault.path, fault.line) for fault in found.breaks][0] == (rotated[3], 1)
+    assert (found.breaks[0].path, found.breaks[0].line) == (rotated[3], 1)
     assert f"the last line of {rotated[1].name}" in str(found.breaks[0])
 
 

@@ -17,7 +17,8 @@ import pytest
 
 from indexguard.audit import sinks
 from indexguard.audit.event import RunContext, build_event
-from indexguard.audit.sinks import Journal, Output, Syslog, format_journal, format_syslog
+from indexguard.audit.sinks import Journal, Output, format_journal, format_syslog
+from indexguard.audit.writer import AuditLog
 from indexguard.policy.model import LogSettings, SyslogAddress
 
 CONTEXT = RunContext.of_process("26.3", argv=["pip", "install", "acme-core"])
@@ -111,7 +112,7 @@ def test_journal_gets_fields_with_their_lengths(tmp_path: Path) -> None:
         Journal(str(path)).send(b'{"a":1}', EVENT)
         received = server.recv(65536)
     assert received == format_journal(b'{"a":1}', EVENT)
-    assert received.startswith(b"MESSAGE\n\x07\0\0\0\0\0\0\0{\"a\":1}\nPRIORITY\n")
+    assert received.startswith(b'MESSAGE\n\x07\0\0\0\0\0\0\0{"a":1}\nPRIORITY\n')
     assert b"INDEXGUARD_EVENT\n\x07\0\0\0\0\0\0\0refused\n" in received
 
 
@@ -170,7 +171,7 @@ def test_target_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Monke
     """As a network file system hangs: in the kernel, whatever the flags."""
     monkeypatch.setattr(sinks, "PATIENCE", 0.05)
     released = threading.Event()
-    monkeypatch.setattr(sinks.AuditLog, "write", lambda *_: released.wait())
+    monkeypatch.setattr(AuditLog, "write", lambda *_: released.wait())
     out = output(tmp_path / "audit.jsonl", "file")
     out.write(EVENT)
     out.write(EVENT)

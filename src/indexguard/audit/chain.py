@@ -128,7 +128,9 @@ def _explain(prev: object, number: int, before: Path | None) -> str:
     if number > 1:
         if prev is None:
             return "it goes on from no line: it was inserted, or its writer could not read the log"
-        return f"it does not go on from line {number - 1}: that line was changed or inserted, or one between was removed"
+        return (
+            f"it does not go on from line {number - 1}: that line was changed or inserted, or one between was removed"
+        )
     if before is None:
         return "the line that it goes on from is not here: a file before this one, or its beginning, is missing"
     return f"it does not go on from the last line of {escape(before.name)}"

@@ -61,7 +61,9 @@ class Output:
     """
 
     def __init__(self, settings: LogSettings, path: Path, run: str) -> None:
-        self._log = AuditLog(path, run, Limits(settings.max_size, settings.max_age)) if "file" in settings.sinks else None
+        self._log = (
+            AuditLog(path, run, Limits(settings.max_size, settings.max_age)) if "file" in settings.sinks else None
+        )
         self._sinks: list[Sink] = [StandardError()] if "stderr" in settings.sinks else []
         self._sinks += [Syslog(address) for address in settings.syslog]
         self._sinks += [Journal(JOURNAL)] if "journald" in settings.sinks else []
@@ -88,10 +90,13 @@ class Output:
     def _write(self, event: Mapping[str, Any]) -> None:
         line = link(encode(event), None) if self._log is None else self._log.write(event)
         for sink in self._sinks:
-            try:
-                sink.send(line, event)
-            except OSError as error:
-                self.fail(f"{sink.name}: {error.strerror or type(error).__name__}")
+            self._send(sink, line, event)
+
+    def _send(self, sink: Sink, line: bytes, event: Mapping[str, Any]) -> None:
+        try:
+            sink.send(line, event)
+        except OSError as error:
+            self.fail(f"{sink.name}: {error.strerror or type(error).__name__}")
 
 
 class _Worker:
@@ -175,12 +180,12 @@ class Syslog:
             made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             return _connected(made, self._address.place)
         kind = socket.SOCK_STREAM if self._address.transport == "tcp" else socket.SOCK_DGRAM
-        failure = OSError("no address")
+        failure = OSError("it has no address")
         for family, type_, protocol, _, place in socket.getaddrinfo(self._address.place, self._address.port, type=kind):
-            try:
-                return _connected(socket.socket(family, type_, protocol), place)
-            except OSError as error:
-                failure = error
+            reached = _reach(socket.socket(family, type_, protocol), place)
+            if not isinstance(reached, OSError):
+                return reached
+            failure = reached
         raise failure
 
 
@@ -259,6 +264,13 @@ def _send_file(connection: socket.socket, data: bytes) -> None:
         connection.sendmsg([], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", descriptor))])
     finally:
         os.close(descriptor)
+
+
+def _reach(made: socket.socket, place: Any) -> socket.socket | OSError:
+    try:
+        return _connected(made, place)
+    except OSError as error:
+        return error
 
 
 def _connected(made: socket.socket, place: Any) -> socket.socket:

@@ -132,16 +132,10 @@ class AuditLog:
     def _add(self, descriptor: int, body: bytes) -> bytes:
         """Write the line of an event, under the lock."""
         status = os.fstat(descriptor)
-        end = self._end
-        if end is not None and (end.device, end.inode, end.size) == (status.st_dev, status.st_ino, status.st_size):
-            head, torn = end.head, b""
-        elif status.st_size == 0:
-            head, torn = _head_of_rotated(self.path), b""
-        else:
-            head, is_torn = _read_head(descriptor, status.st_size)
-            torn = b"\n" if is_torn else b""  # what a crash or a full disk cut off must not swallow this line too
+        head, is_torn = self._find_end(descriptor, status)
         line = link(body, head)
-        data = torn + line + b"\n"
+        # What a crash or a full disk cut off must not swallow this line too.
+        data = (b"\n" if is_torn else b"") + line + b"\n"
         written = os.write(descriptor, data)
         if written < len(data):
             self.fail(f"only {written} of {len(data)} bytes were written")
@@ -149,6 +143,13 @@ class AuditLog:
         else:
             self._end = _End(status.st_dev, status.st_ino, status.st_size + written, digest(line))
         return line
+
+    def _find_end(self, descriptor: int, status: os.stat_result) -> tuple[str | None, bool]:
+        """Return what the next line goes on from, and whether that is torn."""
+        end = self._end
+        if end is not None and (end.device, end.inode, end.size) == (status.st_dev, status.st_ino, status.st_size):
+            return end.head, False
+        return _read_head(descriptor, status.st_size) if status.st_size else (_head_of_rotated(self.path), False)
 
 
 def encode(event: Mapping[str, Any]) -> bytes:

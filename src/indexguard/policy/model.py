@@ -230,6 +230,7 @@ class LogSettings(NamedTuple):
 
 
 _NOTHING_SAID = DirectUrls()
+_USUAL_LOG = LogSettings()
 
 
 @dataclass(frozen=True)
@@ -249,7 +250,7 @@ class Policy:
     when_nothing_left: str = "refuse"
     """``refuse`` or ``backtrack``."""
     direct_urls: DirectUrls = _NOTHING_SAID
-    log: LogSettings = LogSettings()
+    log: LogSettings = _USUAL_LOG
     path: str = ""
     """The file, as it is shown in messages."""
 
