@@ -80,7 +80,7 @@ def serving(command: Callable[[int], Sequence[str]], folder: Path) -> Iterator[i
     try:
         yield port
     finally:
-        _stop(process)
+        stop(process)
 
 
 def _start(command: Callable[[int], Sequence[str]], folder: Path) -> tuple[subprocess.Popen[bytes], int]:
@@ -101,16 +101,17 @@ def _is_up(process: subprocess.Popen[bytes], port: int) -> bool:
     """Wait until the process listens; False if it ends before, as it does when somebody else took the port."""
     deadline = time.monotonic() + _READY_LIMIT
     while time.monotonic() < deadline:
-        if _has_ended(process, within=0.05):
+        if has_ended(process, within=0.05):
             return False
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return True
-    _stop(process)
+    stop(process)
     return False
 
 
-def _has_ended(process: subprocess.Popen[bytes], within: float) -> bool:
+def has_ended(process: subprocess.Popen[bytes], within: float) -> bool:
+    """Tell whether a process ends within so many seconds."""
     try:
         process.wait(timeout=within)
     except subprocess.TimeoutExpired:
@@ -118,12 +119,12 @@ def _has_ended(process: subprocess.Popen[bytes], within: float) -> bool:
     return True
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
     """End the process and those that it started: it leads a session of its own."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None:
             os.killpg(process.pid, how)
-            _has_ended(process, within=10)
+            has_ended(process, within=10)
     process.wait()
 
 
