@@ -6,6 +6,7 @@ make are skipped with the reason.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -248,6 +249,47 @@ def test_what_only_looks_goes_on_where_nothing_can_be_written(pair: Pair, ground
     assert "acme-core (1.0)" in outcome.stdout, outcome.report()
     assert "99.0" not in outcome.stdout, outcome.report()
     assert re.search(r"the audit log \S+ cannot be written: ", outcome.stderr), outcome.report()
+
+
+def test_without_its_log_pip_stops_where_the_policy_says_so(pair: Pair, ground: Ground) -> None:
+    log = ground.log_of(PLAIN, pair.guarded)
+    assert log is not None
+    aside = log.with_name("aside")
+    blind = replace(PLAIN, log=None)
+    _expect(ground.run(pair.guarded, *_BOTH, around=PLAIN), exit=0, installed=_HELD)
+    log.rename(aside)
+    log.mkdir()
+    try:
+        _expect(ground.run(pair.guarded, *_BOTH, around=blind), exit=0, installed=_HELD)
+        ground.write_policy(STRICT + '[log]\non-failure = "block"\n')
+        stopped = ground.run(pair.guarded, *_BOTH, around=blind)
+        _expect(stopped, exit=1, installed={})
+        assert "log-failed" in stopped.output, stopped.report()
+        assert re.search(r'log\.on-failure = "block"\s+(?:│\s+)?\S*policy\.toml', stopped.output), stopped.report()
+        _expect(ground.run(pair.guarded, "list", around=blind), exit=0)
+    finally:
+        log.rmdir()
+        aside.rename(log)
+
+
+def test_a_whole_run_is_one_chain_with_a_seal_and_goes_where_the_policy_says(pair: Pair, ground: Ground) -> None:
+    ground.write_policy(STRICT + '[log]\nsinks = ["file", "stderr"]\n')
+    outcome = ground.run(pair.guarded, *_BOTH, around=PLAIN)
+    _expect(outcome, exit=0, installed=_HELD)
+    printed = [json.loads(line) for line in outcome.stderr.splitlines() if line.startswith('{"schema":1,')]
+    assert printed == list(outcome.events)
+    *decisions, last = outcome.events
+    assert [event["seq"] for event in outcome.events] == list(range(1, len(outcome.events) + 1))
+    assert last["seal"] == {"events": len(outcome.events), "exit": 0}
+    chosen = {event["name"]: event["chosen"] for event in decisions if event["event"] == "selected"}
+    assert chosen["acme-core"]["index"] == ground.corp.url
+    assert (chosen["acme-core"]["version"], chosen["pubdep"]["version"]) == ("1.0", "2.0")
+    log = ground.log_of(PLAIN, pair.guarded)
+    assert log is not None
+    command = [str(pair.guarded.python), "-m", "indexguard", "log", "verify", str(log)]
+    verified = ground.start_program(command, pair.guarded, ground.folder).finish()
+    _expect(verified, exit=0)
+    assert "whole: " in verified.stdout, verified.report()
 
 
 @pytest.mark.parametrize("around", LOCALES, ids=str)

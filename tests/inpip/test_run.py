@@ -18,7 +18,7 @@ from indexguard.inpip.run import Run
 from indexguard.inpip.search import Page
 from indexguard.patterns import Name
 from indexguard.policy.identity import PYPI, parse_location
-from indexguard.policy.model import Policy
+from indexguard.policy.model import LogSettings, Policy
 from strategies import layer
 
 PUBLIC = "https://index.example/simple/"
@@ -137,6 +137,22 @@ def test_a_refusal_is_noted_and_logged_once(run: Run, tmp_path: Path, pip_module
     assert isinstance(second, type(first))
     assert run.refusals == [error]
     assert len(logged(run, tmp_path).splitlines()) == 1
+
+
+@pytest.mark.parametrize(("mode", "stops"), [("enforce", True), ("audit", False)])
+def test_a_log_that_cannot_be_written_stops_pip_where_a_layer_that_enforces_says_so(
+    run: Run, tmp_path: Path, pip_module: Callable[[str], Any], mode: str, stops: bool
+) -> None:
+    (tmp_path / "log").write_text("a file stands where the folder should be")
+    run.layers = (*run.layers, layer(Policy(mode=mode, log=LogSettings(on_failure="block"), path="policy.toml"), 2))
+    if not stops:
+        run.record("selected", None)
+        return
+    with pytest.raises(pip_module("_internal.exceptions").PipError) as caught:
+        run.record("selected", None)
+    assert "log-failed" in str(caught.value)
+    # A refusal stays one, with its own words.
+    assert "redirected" in str(run.refuse(GuardError("redirected", "refused `acme`"), name="acme"))
 
 
 def test_a_log_that_cannot_be_written_is_one_warning(
