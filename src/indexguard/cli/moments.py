@@ -24,7 +24,7 @@ def since(text: str) -> str:
 
     :raises ArgumentTypeError: the text says no time.
     """
-    return _write(*_read(text), at_end=False)
+    return _read(text, at_end=False)
 
 
 def until(text: str) -> str:
@@ -32,29 +32,25 @@ def until(text: str) -> str:
 
     :raises ArgumentTypeError: the text says no time.
     """
-    return _write(*_read(text), at_end=True)
+    return _read(text, at_end=True)
 
 
-def _write(moment: datetime, is_day: bool, *, at_end: bool) -> str:
-    if is_day and at_end:
-        moment += _DAY
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _read(text: str) -> tuple[datetime, bool]:
-    """Return a moment, and whether the text says only the day."""
+def _read(text: str, *, at_end: bool) -> str:
     words = " ".join(text.lower().split())
     now = datetime.now(timezone.utc)
     try:
-        return _relative(words, now) or _absolute(text.strip())
+        moment, is_day = _relative(words, now) or _absolute(text.strip())
+        moment += _DAY if is_day and at_end else timedelta()
     except (ValueError, OverflowError):
         raise ArgumentTypeError(
             f"found {text!r}, expected a time ago (30m, 2h, 7d, 2 weeks ago), a day (today, yesterday, monday), a time of a "
             "day (08:00, yesterday 08:00), a date (2026-11-01) or a time (2026-11-01T08:00Z); without a zone it is UTC"
         ) from None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _relative(words: str, now: datetime) -> tuple[datetime, bool] | None:
+    """Return a moment, and whether the words say only the day; None if they say neither a day nor how long ago."""
     if words == "now":
         return now, False
     ago = _AGO.fullmatch(words)
