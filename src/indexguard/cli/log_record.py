@@ -165,7 +165,8 @@ class Proposal:
 def _explain(name: str, observed: Observed, names: Mapping[Location, str]) -> dict[str, tuple[str, ...]]:
     """Return what is to be decided of a name; nothing where one index, and no other, has it."""
     places = observed.chosen[name]
-    told = [f"chosen from {names[place]} ({count(number, 'time')})" for place, number in places.most_common()]
+    uses = sorted((-number, names[place]) for place, number in places.items())
+    told = [f"chosen from {index} ({count(-number, 'time')})" for number, index in uses]
     others = sorted(observed.offered.get(name, set()) - set(places), key=str)
     told += [f"offered by {names.get(place, place)}" for place in others]
     told += [f"answered by {place}" for place in sorted(observed.moved.get(name, set()), key=str)]
