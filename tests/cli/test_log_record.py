@@ -154,6 +154,13 @@ def test_log_that_tells_nothing(shell: Shell, tmp_path: Path, public: str) -> No
     assert owners(shell("log", "record", "--rest", "pypi", log).out, "flask") == ("pypi",)
 
 
+def test_nothing_is_written_where_everything_is_to_be_decided(shell: Shell, tmp_path: Path, public: str) -> None:
+    both = [selected(1, "numpy"), selected(2, "numpy", index=public)]
+    answer = shell("log", "record", write(tmp_path / "audit.jsonl", *both))
+    assert (answer.code, answer.out) == (2, "")
+    assert "    numpy: chosen from packages-corp-example (1 time), chosen from pypi (1 time)\n" in answer.err
+
+
 @pytest.mark.parametrize("option", ["--rest", "--public"])
 def test_index_that_is_none(shell: Shell, tmp_path: Path, option: str) -> None:
     answer = shell("log", "record", option, "not a url", write(tmp_path / "audit.jsonl", selected(1, "acme-core")))

@@ -81,19 +81,19 @@ class Replay:
 
     def judge(self, event: Event) -> Judgement | None:
         """Judge one event; None for one that decides nothing, such as the seal of a run."""
-        kind, code = event["event"], event.get("code")
+        kind, code = event["event"], str(event.get("code"))
         if kind == "sealed":
             return None
         if kind == "selected":
             return self._judge("selected", event, self._selected)
-        was = "observed" if kind == "would-refuse" else str(code)
+        was = "observed" if kind == "would-refuse" else code
         if kind == "guard-failed":
             return Judgement(was, unknown="the guard itself failed, which no policy changes")
         if code in _OF_INDEXES:
             return self._judge(was, event, self._offered)
         if code in _OF_REFERENCES:
             return self._judge(was, event, self._referred)
-        return Judgement(was, unknown=_NO_MATTER_OF_POLICY.get(str(code), "its code is not one that can be judged"))
+        return Judgement(was, unknown=_NO_MATTER_OF_POLICY.get(code, "its code is not one that can be judged"))
 
     def _judge(self, was: str, event: Event, check: Callable[[Authority, Event], Verdict]) -> Judgement:
         authority = self._authority(event.get("name"))

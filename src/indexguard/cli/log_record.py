@@ -223,13 +223,23 @@ def _check_worth(
 ) -> None:
     if not observed.chosen and arguments.rest is None:
         raise BadInputError("the log tells of no file that pip chose from an index; nothing was written")
-    if not tables or (arguments.rest is None and not any(proposal.claims.values())):
-        places = ", ".join(str(place) for place in observed.indexes)
+    if tables and (arguments.rest is not None or any(proposal.claims.values())):
+        return
+    if proposal.undecided:
         raise BadInputError(
-            f"no name came from an index that is not public, so there is nothing to claim; nothing was written\n"
-            f"    what pip chose came from {places}\n"
-            f"    to refuse every other index from now on: --rest {places.partition(', ')[0]}"
+            "more than one index has each of the names that are not public, so whose they are is yours to say; nothing was"
+            " written\n" + "\n".join(f"    {line}" for line in _tell(proposal.undecided))
         )
+    places = ", ".join(str(place) for place in observed.indexes)
+    raise BadInputError(
+        f"no name came from an index that is not public, so there is nothing to claim; nothing was written\n"
+        f"    what pip chose came from {places}\n"
+        f"    to refuse every other index from now on: --rest {places.partition(', ')[0]}"
+    )
+
+
+def _tell(undecided: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return [f"{name}: {', '.join(told)}" for name, told in undecided.items()]
 
 
 def _header(proposal: Proposal, observed: Observed) -> list[str]:
@@ -249,7 +259,7 @@ def _header(proposal: Proposal, observed: Observed) -> list[str]:
             "TO BE DECIDED: more than one index has these names. Add each to the `packages` of the index that it "
             f"belongs to; one that stands nowhere below {after}."
         )
-        header += [f"  {name}: {', '.join(told)}" for name, told in proposal.undecided.items()]
+        header += [f"  {line}" for line in _tell(proposal.undecided)]
     return header
 
 
