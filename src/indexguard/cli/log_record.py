@@ -22,6 +22,8 @@ from .policy_text import IndexTable, render
 _OFFERS = ("ambiguous-name", "unclaimed-internal")
 """Codes that say of an index that it has a name which came from another one."""
 
+_MOST_TOLD = 20
+
 
 def add_options(group: argparse._ArgumentGroup) -> None:
     """Add the options of this command."""
@@ -226,9 +228,11 @@ def _check_worth(
     if tables and (arguments.rest is not None or any(proposal.claims.values())):
         return
     if proposal.undecided:
+        lines = _tell(proposal.undecided)
+        more = [f"and {len(lines) - _MOST_TOLD} more names"] if len(lines) > _MOST_TOLD else []
         raise BadInputError(
             "more than one index has each of the names that are not public, so whose they are is yours to say; nothing was"
-            " written\n" + "\n".join(f"    {line}" for line in _tell(proposal.undecided))
+            " written\n" + "\n".join(f"    {line}" for line in [*lines[:_MOST_TOLD], *more])
         )
     places = ", ".join(str(place) for place in observed.indexes)
     raise BadInputError(
