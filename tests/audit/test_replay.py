@@ -11,7 +11,7 @@ from indexguard.audit.replay import Judgement, Replay
 from indexguard.policy.identity import find_location
 from indexguard.policy.model import Layer
 from indexguard.policy.reader import read_policy
-from logged import CORP, MIRROR, event, file_of, sealed, selected
+from logged import CORP, MIRROR, RULE, event, file_of, sealed, selected
 
 POLICY = f"""
 version = 1
@@ -46,6 +46,10 @@ def refused(code: str, name: str = "acme-core", index: str | None = MIRROR, **fi
     answered = None if index is None else f"{index}{name}/"
     own = {"name": name, "index_asked": index, "index_answered": answered, "versions": ["1.0"], "files": 1}
     return event(1, "refused", code, **{**own, **fields})
+
+
+def by_key(key: str, url: str) -> dict[str, Any]:
+    return refused("direct-url", "flask", url, index_answered=None, rule={**RULE, "key": key})
 
 
 @pytest.mark.parametrize(
@@ -95,6 +99,10 @@ def test_what_pip_chose(one: dict[str, Any], code: str | None) -> None:
         (refused("find-links", "flask", "https://files.example/flask-1.0.tar.gz", index_answered=None), None),
         (refused("find-links", "acme", "https://files.example/acme-1.0.tar.gz", index_answered=None), "direct-url"),
         (refused("direct-url", "acme", "https://files.example/acme-1.0.tar.gz", index_answered=None), "direct-url"),
+        (by_key("direct-urls.requested", "https://files.example/flask-1.0.tar.gz"), None),
+        (by_key("direct-urls.transitive", "https://files.example/flask-1.0.tar.gz"), "direct-url"),
+        (by_key("direct-urls.transitive", "file:///src/flask"), "direct-url"),
+        (refused("direct-url", "flask", "file:///src/flask", index_answered=None), "direct-url"),
         (refused("locked-link", "acme", "https://packages.corp.example/acme-1.0.tar.gz", index_answered=None), None),
     ],
 )

@@ -103,6 +103,15 @@ def test_public_index_is_found_by_its_token(shell: Shell, tmp_path: Path) -> Non
     assert [row["code"] for row in answer.json["would_be_refused"]] == ["unmatched-name"]
 
 
+def test_changes_without_end_do_not_fill_the_memory(shell: Shell, log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexguard.cli.log_replay._MOST_CHANGES", 1)
+    more = write(Path(log).with_name("more.jsonl"), selected(8, "acme-web", index=MIRROR))
+    answer = shell("log", "replay", str(shell.policy(POLICY, "proposed")), log, more)
+    assert answer.code == 1
+    assert "and 1 event of further changes" in answer.out
+    assert "acme-web" not in answer.out
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [(None, "there is no such file"), ("version = 2", "policy-invalid"), ("\0", "policy-invalid")],

@@ -166,23 +166,30 @@ class Replay:
         place = find_reference(url) if isinstance(url, str) else None
         if place is None:
             raise _NotToldError("the log does not tell where the reference leads")
-        if place.is_local:
-            return authority.local_file()
-        versions = _list(event, "versions")
-        readings = [
-            authority.direct(place, requested=True),
-            authority.direct(place, requested=False),
-            authority.locked(self._locate(str(url)), str(versions[0]) if versions else "", place),
-        ]
-        if event.get("code") == "locked-link":
-            readings = readings[2:]
-        elif event.get("code") == "find-links":
-            readings = readings[:1]
+        readings = self._readings(authority, event, place)
         refused = [verdict for verdict in readings if verdict.refusal is not None]
-        if refused and (len(refused) < len(readings) or _is_of_pypi(authority)):
+        is_of_lock = len(readings) > 1 or event.get("code") == "locked-link"
+        if refused and (len(refused) < len(readings) or (is_of_lock and _is_of_pypi(authority))):
             # Which host has the public index's files only the running pip knows: a lock file may have named one there.
             raise _NotToldError("the log does not tell who gave the URL: the user, a lock file or a distribution")
         return refused[0] if refused else readings[0]
+
+    def _readings(self, authority: Authority, event: Event, place: Location) -> list[Verdict]:
+        """Return the verdicts on a reference by each way in which it may have come."""
+        code, rule = event.get("code"), event.get("rule")
+        key = rule.get("key") if isinstance(rule, dict) else None
+        if code == "find-links" or key == "direct-urls.requested":
+            return [authority.direct(place, requested=True)]
+        # A local reference that the user gave is refused as `local-path`, if at all.
+        if key == "direct-urls.transitive" or (code == "direct-url" and place.is_local):
+            return [authority.direct(place, requested=False)]
+        if place.is_local:
+            return [authority.local_file()]
+        version = (_list(event, "versions") or [""])[0]
+        locked = authority.locked(self._locate(str(event.get("index_asked"))), str(version), place)
+        if code == "locked-link":
+            return [locked]
+        return [authority.direct(place, requested=True), authority.direct(place, requested=False), locked]
 
     def _place(self, url: object, what: str) -> Location:
         place = self._locate(url) if isinstance(url, str) else None
