@@ -76,6 +76,27 @@ def test_logs_of_several_machines_are_merged(tmp_path: Path) -> None:
     assert numbers(LogStream([tmp_path / "west", tmp_path / "north", tmp_path / "south"])) == [0, 1, 2, 3, 4, 5]
 
 
+def test_more_logs_than_files_may_be_open(tmp_path: Path) -> None:
+    for number in range(60):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "audit.jsonl").write_bytes(line(number))
+    code = (
+        "import resource, sys; from pathlib import Path; from indexguard.audit.files import LogError, LogStream\n"
+        "folders = sorted(Path(sys.argv[1]).iterdir())\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))\n"
+        "print(sum(1 for _ in LogStream(folders, in_order=False)))\n"
+        "try: print(list(LogStream(folders)))\n"
+        "except LogError as error: print(error)"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], env=environ, capture_output=True, text=True, check=True
+    )
+    counted, error = done.stdout.splitlines()
+    assert counted == "60"
+    assert error.endswith(": Too many open files")
+
+
 def test_own_log_with_its_rotated_files(folder: Path) -> None:
     stream = LogStream(own=folder / "audit.jsonl")
     assert stream.size() == sum(path.stat().st_size for path in folder.glob("*.jsonl*"))
@@ -139,7 +160,9 @@ def test_line_of_the_largest_size_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [20, -1])
 def test_damaged_compressed_file_gives_what_it_has(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "audit.jsonl.gz"
-    packed = bytearray(gzip.compress(b"".join(line(number % 60, salt=str(os.urandom(99))) for number in range(9000)), 1))
+    packed = bytearray(
+        gzip.compress(b"".join(line(number % 60, salt=str(os.urandom(99))) for number in range(9000)), 1)
+    )
     packed[-40:] = b"\xff" * 40
     path.write_bytes(bytes(packed)[:cut])
     stream = LogStream([path])

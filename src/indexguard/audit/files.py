@@ -12,9 +12,10 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -93,13 +94,18 @@ class LogStream:
 
         :raises LogError: a file or folder that was named is not there or cannot be read.
         """
+        roots: list[Path | None] = [*self.paths]
+        if not roots and self.own.is_absolute():
+            roots = [None]
+        if not self.in_order:
+            for root in roots:
+                with ExitStack() as stack:
+                    yield from self._chain(list(self._expand(root, stack)))
+            return
         with ExitStack() as stack:
-            series = [self._chain(files) for files in self._find(stack)]
-            if self.in_order and len(series) > 1:
-                yield from heapq.merge(*series, key=itemgetter("time"))
-            else:
-                for events in series:
-                    yield from events
+            logs = self._group(file for root in roots for file in self._expand(root, stack))
+            series = [self._chain(files) for files in logs]
+            yield from heapq.merge(*series, key=itemgetter("time")) if len(series) > 1 else chain(*series)
 
     @property
     def notes(self) -> list[str]:
@@ -119,24 +125,25 @@ class LogStream:
                 total += sum(path.stat().st_size for path in (_list(named) if named.is_dir() else [named]))
         return total
 
-    def _find(self, stack: ExitStack) -> list[list[_File]]:
-        """Return the files by the logs that they belong to, the oldest of each first.
-
-        :raises LogError: a path that was named cannot be read.
-        """
+    @staticmethod
+    def _group(files: Iterable[_File]) -> list[list[_File]]:
+        """Return the files by the logs that they belong to, the oldest of each first."""
         found: dict[tuple[Path, str], list[_File]] = {}
-        for file in self._expand(stack):
+        for file in files:
             found.setdefault((file.path.parent, file.series), []).append(file)
         return [sorted(files, key=lambda file: file.stamp) for files in found.values()]
 
-    def _expand(self, stack: ExitStack) -> Iterator[_File]:
-        if not self.paths and self.own.is_absolute():
+    def _expand(self, root: Path | None, stack: ExitStack) -> Iterator[_File]:
+        """Yield the files that a path stands for; None is this user's own log.
+
+        :raises LogError: a path that was named cannot be read.
+        """
+        if root is None:
             yield from self._folder(self.own.parent, stack, required=False)
-        for named in self.paths:
-            if named.is_dir():
-                yield from self._folder(named, stack, required=True)
-            else:
-                yield _File.of(named, self._open(named, stack))
+        elif root.is_dir():
+            yield from self._folder(root, stack, required=True)
+        else:
+            yield _File.of(root, self._open(root, stack))
 
     def _folder(self, folder: Path, stack: ExitStack, *, required: bool) -> Iterator[_File]:
         """Yield the files of a folder.
