@@ -43,7 +43,7 @@ def test_help_is_what_the_command_prints(name: str, tmp_path: Path) -> None:
 
 
 def test_help_of_every_command_is_there() -> None:
-    assert re.findall(r"<!-- help: indexguard ?(\S*) -->", readme()) == HELPS
+    assert re.findall(r"<!-- help: indexguard ?(.*?) -->", readme()) == HELPS
 
 
 def test_table_of_codes_is_the_generated_one() -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from indexguard.audit.files import LogStream
 from integration.bench.__main__ import ROWS, main
 from integration.bench.downloads import group_of
+from integration.bench.log_child import BLOCK, write_log
 from integration.bench.policy_child import NAMES, PREFIXES, make_policy
 from integration.bench.processes import parse_import_times, run_timed
 from integration.bench.ratios import Spread, interleave, paired_ratios, spread_of
@@ -155,6 +157,16 @@ def test_large_policy_is_what_it_says() -> None:
     assert len(names) == NAMES
     assert text.count('\n    "') == NAMES + PREFIXES
     assert make_policy()[0] == text
+
+
+def test_log_is_whole_events_of_every_kind(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    write_log(str(path), BLOCK + 5)
+    lines = path.read_bytes().splitlines()
+    assert (len(lines), len(set(lines))) == (BLOCK + 5, BLOCK)
+    stream = LogStream([path])
+    assert {event["event"] for event in stream} == {"selected", "not-asked", "shadowed", "refused"}
+    assert stream.notes == []
 
 
 @pytest.mark.parametrize("arguments", [["--only", "nothing"], ["--runs", "0"], ["--json", "--markdown"]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import pytest
 
 from indexguard.audit.event import RunContext
 from indexguard.audit.recorder import Recorder
+from indexguard.cli import main
 from indexguard.decision import Finding
 from indexguard.patterns import parse_pattern
 from indexguard.policy.model import Layer, Policy, Rule
+from logged import event, sealed, selected, write
 from shell import Shell
 
 FINDING = Finding(
@@ -71,6 +74,18 @@ def test_one_line_per_event(shell: Shell, log: Path) -> None:
         (["--since", "2000-01-01"], ["shadowed", "selected", "refused"]),
         (["--since", "2999-01-01T08:00Z"], []),
         (["--name", "nobody"], []),
+        (["--name", "acme*", "--name", "OTHER"], ["shadowed", "selected", "refused"]),
+        (["--name", "*r"], ["refused"]),
+        (["--code", "shadowed-name", "--code", "unmatched-name"], ["shadowed", "refused"]),
+        (["--index", "https://a.example/"], ["selected"]),
+        (["--index", "elsewhere"], ["shadowed"]),
+        (["--rule", "policy.toml"], ["shadowed"]),
+        (["--rule", "indexes.corp.namespaces"], ["shadowed"]),
+        (["--rule", "indexes.other"], []),
+        (["--event", "selected"], ["selected"]),
+        (["--run", "ffffffffffffffffffff"], []),
+        (["--until", "2h"], []),
+        (["--since", "2 hours ago", "--until", "2999-01-01"], ["shadowed", "selected", "refused"]),
     ],
 )
 def test_filters(shell: Shell, log: Path, options: list[str], events: list[str]) -> None:
@@ -87,7 +102,7 @@ def test_since_compares_moments_not_texts(shell: Shell, log: Path) -> None:
     assert shell("log", "--file", str(log), f"--since={later}").out == ""
 
 
-@pytest.mark.parametrize("when", ["yesterday", "2x", "2026-13-01", "", "999999w", "1e3h"])
+@pytest.mark.parametrize("when", ["tomorrow", "2x", "25:00", "monday 8", "2026-13-01", "", "999999w", "1e3h"])
 def test_since_that_is_no_time(shell: Shell, log: Path, when: str) -> None:
     answer = shell("log", "--file", str(log), "--since", when)
     assert answer.code == 2
@@ -103,7 +118,7 @@ def test_torn_and_foreign_lines_are_counted(shell: Shell, log: Path) -> None:
     answer = shell("log", "--file", str(log))
     assert answer.code == 0
     assert len(answer.out.splitlines()) == 3
-    assert answer.err == f"{log}: 7 lines left out, not a whole event of this version of the log\n"
+    assert answer.err == f"{log}: 7 lines left out, not a whole event of this version of the log (1 torn)\n"
 
 
 def test_event_with_odd_fields_is_shown(shell: Shell, tmp_path: Path) -> None:
@@ -138,7 +153,7 @@ def test_file_that_is_no_log(shell: Shell, tmp_path: Path, content: bytes) -> No
     path.write_bytes(content)
     answer = shell("log", "--file", str(path))
     assert (answer.code, answer.out) == (0, "")
-    assert f"no event in {path} matches" in answer.err
+    assert f"there is no event in {path}" in answer.err
 
 
 def test_named_pipe_does_not_make_it_wait(shell: Shell) -> None:
@@ -152,14 +167,14 @@ def test_no_home(shell: Shell) -> None:
     folder = shell.home / "~"
     folder.mkdir()
     (folder / "audit.jsonl").write_text('{"schema": 1, "time": "now", "event": "refused"}\n')
-    shell.monkeypatch.setattr("indexguard.cli.log.log_path", lambda: Path("~/audit.jsonl"))
+    shell.monkeypatch.setattr("indexguard.cli.log_source.log_path", lambda: Path("~/audit.jsonl"))
     answer = shell("log")
     assert (answer.code, answer.out) == (0, "")
     assert "this user has no home folder" in answer.err
 
 
 def test_no_log_yet(shell: Shell) -> None:
-    shell.monkeypatch.setattr("indexguard.cli.log.log_path", lambda: Path("/nowhere/audit.jsonl"))
+    shell.monkeypatch.setattr("indexguard.cli.log_source.log_path", lambda: Path("/nowhere/audit.jsonl"))
     answer = shell("log")
     assert (answer.code, answer.out) == (0, "")
     assert answer.err == "nothing was recorded: there is no audit log /nowhere/audit.jsonl\n"
@@ -169,3 +184,49 @@ def test_no_log_yet(shell: Shell) -> None:
 def test_log_that_cannot_be_read(shell: Shell, file: str) -> None:
     answer = shell("log", "--file", file)
     assert (answer.code, answer.out) == (2, "")
+
+
+def test_later_fields_are_shown(shell: Shell, tmp_path: Path) -> None:
+    log = write(
+        tmp_path / "audit.jsonl",
+        selected(1, "acme-core", requested_by=["app", "acme-web"]),
+        sealed(2, 2, 1),
+        {**sealed(3, 1), "seal": "odd"},
+    )
+    assert [line.split("  ", 1)[1] for line in shell("log", log).out.splitlines()] == [
+        "selected  acme-core  1.0  (1 file)  from https://packages.corp.example/simple/  for app > acme-web",
+        "sealed  run 0123456789abcdef, 2 events, exit 1",
+        "sealed  run 0123456789abcdef, exit not known",
+    ]
+
+
+def test_run_and_those_that_it_started(shell: Shell, tmp_path: Path) -> None:
+    runs = [{"run": "a" * 16}, {"run": "b" * 16, "parent_run": "a" * 16}, {"run": "c" * 16}]
+    log = write(tmp_path / "audit.jsonl", *(event(number, "refused", **run) for number, run in enumerate(runs)))
+    found = [json.loads(line)["run"][0] for line in shell("log", "--json", "--run", "aaaa", log).out.splitlines()]
+    assert found == ["a", "b"]
+
+
+def test_own_log_with_rotated_and_side_files(shell: Shell) -> None:
+    shell.monkeypatch.setattr("indexguard.cli.log_source.log_path", lambda: shell.home / "audit.jsonl")
+    write(shell.home / "audit-20261126T000200.000000Z.jsonl", event(1, "refused"), event(2, "refused"))
+    write(shell.home / "audit.0123456789abcdef.jsonl", event(3, "refused"))
+    write(shell.home / "audit.jsonl", event(4, "refused"))
+    found = [json.loads(line)["seq"] for line in shell("log", "--json").out.splitlines()]
+    assert found == [2, 3, 4, 5]
+
+
+def test_none_of_the_events_matches(shell: Shell, log: Path) -> None:
+    assert shell("log", str(log), "--event", "guard-failed").err == "none of 3 events matches\n"
+
+
+def test_long_work_on_a_terminal_shows_how_far_it_is(
+    log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("indexguard.cli.log_source._LONG_WORK", 100)
+    monkeypatch.setattr("indexguard.cli.log_source._PAUSE", -1)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(["log", str(log)]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 3
+    assert re.fullmatch(r"\r\x1b\[Kread 0 of 0 MB, 0 events\r\x1b\[K", err)
