@@ -23,7 +23,7 @@ def add_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--format", metavar="FORMAT", choices=tuple(FORMATS), required=True, help="ecs, ocsf, cef, sarif, csv or github"
     )
-    group.add_argument("-o", "--output", metavar="FILE", help="where to write (default: standard output)")
+    group.add_argument("-o", dest="output", metavar="FILE", help="where to write (default: standard output)")
     group.add_argument(
         "files", metavar="LOG", nargs="*", type=Path, help="logs and folders (default: this user's own log)"
     )
@@ -126,7 +126,7 @@ COMMAND = Command(
         "and left out."
     ),
     example="indexguard log export --format ecs -o audit.ecs.json",
-    usage="[-h] --format FORMAT [-o FILE | --output FILE] [LOG ...]",
+    usage="[-h] --format FORMAT [-o FILE] [LOG ...]",
     add_options=add_options,
     run=run,
     exit_codes="Exit codes: 0 fine, 2 a log that cannot be read, or an output that cannot be written.",

@@ -67,8 +67,9 @@ def header_text(value: str, limit: int) -> str:
 
 def value_text(value: str, limit: int) -> str:
     """Return a text as it stands in the extension; a parser takes white space at its ends for the gap between keys."""
-    safe = re.sub(r"[^\r\n]+", lambda found: escape(found[0]), value).strip()[:limit].rstrip()
-    return safe.replace("\\", "\\\\").replace("=", "\\=").replace("\n", "\\n").replace("\r", "\\r")
+    safe = value if value.isprintable() else re.sub(r"[^\r\n]+", lambda found: escape(found[0]), value)
+    cut = safe.strip()[:limit].rstrip()
+    return cut.replace("\\", "\\\\").replace("=", "\\=").replace("\n", "\\n").replace("\r", "\\r")
 
 
 def _extension(event: Event) -> dict[str, str]:

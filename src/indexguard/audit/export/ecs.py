@@ -6,7 +6,6 @@ what happened.
 
 from __future__ import annotations
 
-import json
 import shlex
 from typing import Any
 
@@ -17,6 +16,7 @@ from .fields import (
     TECHNIQUE,
     Event,
     carried,
+    compact,
     filled,
     identity,
     is_shadow,
@@ -52,7 +52,7 @@ _OWN = ("parent_run", "versions", "more_versions", "files", "kept", "index_asked
 
 def line(event: Event) -> str:
     """Return one line of JSON."""
-    return json.dumps(document(event), separators=(",", ":"))
+    return compact(document(event))
 
 
 def document(event: Event) -> dict[str, Any]:

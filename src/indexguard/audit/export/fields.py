@@ -7,6 +7,7 @@ empty, and no text leaves here that could move a terminal.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -48,10 +49,14 @@ _WORDS = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
+compact = json.JSONEncoder(separators=(",", ":")).encode
+"""Turns a structure into one line of JSON, all in ASCII."""
+
+
 def text(table: Event, key: str) -> str:
     """Return a text, escaped."""
     value = table.get(key)
-    return escape(value) if isinstance(value, str) else ""
+    return _safe(value) if isinstance(value, str) else ""
 
 
 def number(table: Event, key: str) -> int | None:
@@ -63,7 +68,11 @@ def number(table: Event, key: str) -> int | None:
 def texts(table: Event, key: str) -> list[str]:
     """Return a list of texts, each escaped."""
     value = table.get(key)
-    return [escape(item) for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    return [_safe(item) for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _safe(value: str) -> str:
+    return value if value.isprintable() else escape(value)  # mostly it is, and this is many times faster
 
 
 def table(event: Event, key: str) -> Event:

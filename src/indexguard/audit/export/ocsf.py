@@ -6,7 +6,6 @@ in this release: the digest of the preceding line stands under ``unmapped``.
 
 from __future__ import annotations
 
-import json
 import posixpath
 import shlex
 from typing import Any
@@ -20,6 +19,7 @@ from .fields import (
     TECHNIQUE,
     Event,
     carried,
+    compact,
     filled,
     finding,
     identity,
@@ -70,7 +70,7 @@ _UNMAPPED = ("parent_run", "python", "prefix", "versions", "more_versions", "fil
 
 def line(event: Event) -> str:
     """Return one line of JSON."""
-    return json.dumps(document(event), separators=(",", ":"))
+    return compact(document(event))
 
 
 def document(event: Event) -> dict[str, Any]:

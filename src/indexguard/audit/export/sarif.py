@@ -5,7 +5,6 @@ Events of routine (what was selected, what was not asked) are no findings and ar
 
 from __future__ import annotations
 
-import json
 import posixpath
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +16,7 @@ from .fields import (
     NOTABLE,
     Event,
     carried,
+    compact,
     filled,
     finding,
     purl,
@@ -39,7 +39,7 @@ def opening() -> str:
     """Return the document up to its first result."""
     driver = {"name": "indexguard", "semanticVersion": __version__, "rules": [_rule(code) for code in CODES]}
     return (
-        f'{{"$schema":{json.dumps(SCHEMA)},"version":"2.1.0","runs":[{{"tool":{{"driver":{_json(driver)}}},"results":['
+        f'{{"$schema":{compact(SCHEMA)},"version":"2.1.0","runs":[{{"tool":{{"driver":{compact(driver)}}},"results":['
     )
 
 
@@ -51,7 +51,7 @@ def closing() -> str:
 def line(event: Event) -> str | None:
     """Return one result as JSON; None for an event that is no finding."""
     found = result(event)
-    return None if found is None else _json(found)
+    return None if found is None else compact(found)
 
 
 def result(event: Event) -> dict[str, Any] | None:
@@ -108,7 +108,3 @@ def _artifact(file: str, folder: str) -> dict[str, Any]:
         relative = posixpath.relpath(file, folder)
         return {"artifactLocation": {"uri": quote(relative), "uriBaseId": "%SRCROOT%"}}
     return {"artifactLocation": {"uri": f"file://{quote(file)}"}}
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
