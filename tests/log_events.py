@@ -34,7 +34,7 @@ LATER = {
     "more_offered": 0,
     "chosen": None,
     "requested_by": [],
-    "prefix": "/srv/venv",
+    "prefix": "",
     "ci": None,
     "seal": None,
     "prev": None,
@@ -68,12 +68,12 @@ def sample(kind: str, **fields: Any) -> dict[str, Any]:
         finding=Finding(code, LAYER, RULE) if code else None,
         message="only an example",
     )
-    known: dict[str, Any] = {**LATER}
+    told: dict[str, Any] = {}
     if kind == "selected":
-        known |= {"offered": [FILE], "chosen": {**FILE, "index": "https://corp.example/simple/"}}
+        told = {"offered": [FILE], "chosen": {**FILE, "index": "https://corp.example/simple/"}}
     if kind == "sealed":
-        known |= {"seal": {"events": 3, "exit": 1}}
-    return {**known, **built, "event": kind, "prev": "cd" * 32, **fields}
+        told = {"seal": {"events": 3, "exit": 1}}
+    return {**LATER, **built, "event": kind, "prefix": "/srv/venv", "prev": "cd" * 32, **told, **fields}
 
 
 # Every character that some format takes for its own, and those that a terminal does.

@@ -29,9 +29,9 @@ class Exporter:
     def __call__(self, *argv: str) -> Answer:
         """Run it."""
         self._shell.capsys.readouterr()
-        parser = make_parser("indexguard log", (log_export.COMMAND,), "0")
+        parser = make_parser("indexguard", (log_export.COMMAND,), "0")
         console = Console.standard()
-        code = log_export.COMMAND.run(parser.parse_args(["export", *argv]), console)
+        code = log_export.COMMAND.run(parser.parse_args(["log export", *argv]), console)
         console.flush()
         return Answer(code, *self._shell.capsys.readouterr())
 
@@ -190,5 +190,6 @@ def test_format_is_required(export: Exporter, argv: list[str], capsys: pytest.Ca
 def test_help_names_every_format() -> None:
     described = log_export.COMMAND.description
     assert all(f"\n  {name}  " in described for name in FORMATS)
-    parser = make_parser("indexguard log", (log_export.COMMAND,), "0")
-    assert parser.parse_args(log_export.COMMAND.example.split()[2:]).command is log_export.COMMAND
+    parser = make_parser("indexguard", (log_export.COMMAND,), "0")
+    words = log_export.COMMAND.example.split()
+    assert parser.parse_args([" ".join(words[1:3]), *words[3:]]).command is log_export.COMMAND

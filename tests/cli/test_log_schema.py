@@ -12,9 +12,9 @@ from shell import Shell
 
 
 def test_schema_is_printed_as_it_is(shell: Shell) -> None:
-    parser = make_parser("indexguard log", (log_schema.COMMAND,), "0")
+    parser = make_parser("indexguard", (log_schema.COMMAND,), "0")
     console = Console.standard()
-    assert log_schema.COMMAND.run(parser.parse_args(["schema"]), console) == 0
+    assert log_schema.COMMAND.run(parser.parse_args(["log schema"]), console) == 0
     console.flush()
     printed = shell.capsys.readouterr().out
     assert json.loads(printed) == json.loads(schema_text())

@@ -112,7 +112,7 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 COMMAND = Command(
-    name="export",
+    name="log export",
     summary="turn the audit log into the format that another system reads",
     description=(
         "Prints the events of this user's audit log, or of the logs given, for another system:\n\n"

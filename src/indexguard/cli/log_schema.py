@@ -20,7 +20,7 @@ def run(_arguments: argparse.Namespace, console: Console) -> int:
 
 
 COMMAND = Command(
-    name="schema",
+    name="log schema",
     summary="print the JSON Schema of the audit log",
     description="Prints the JSON Schema (2020-12) of an event: every field with its type, unit and first version.",
     example="indexguard log schema > audit-event.schema.json",
