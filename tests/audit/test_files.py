@@ -14,6 +14,7 @@ import pytest
 
 from indexguard.audit import files
 from indexguard.audit.files import MAX_LINE, LogError, LogStream
+from indexguard.audit.writer import log_path
 
 
 def line(number: int, **fields: Any) -> bytes:
@@ -75,18 +76,20 @@ def test_logs_of_several_machines_are_merged(tmp_path: Path) -> None:
     assert numbers(LogStream([tmp_path / "west", tmp_path / "north", tmp_path / "south"])) == [0, 1, 2, 3, 4, 5]
 
 
-def test_own_log_with_its_rotated_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "log_path", lambda: folder / "audit.jsonl")
-    stream = LogStream()
+def test_own_log_with_its_rotated_files(folder: Path) -> None:
+    stream = LogStream(own=folder / "audit.jsonl")
     assert stream.size() == sum(path.stat().st_size for path in folder.glob("*.jsonl*"))
     assert numbers(stream) == list(range(1, 10))
     assert stream.position == stream.size()
 
 
 @pytest.mark.parametrize("path", [Path("/nowhere/audit.jsonl"), Path("~/audit.jsonl")])
-def test_own_log_that_is_not_there_is_empty(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "log_path", lambda: path)
-    assert (LogStream().size(), numbers(LogStream())) == (0, [])
+def test_own_log_that_is_not_there_is_empty(path: Path) -> None:
+    assert (LogStream(own=path).size(), numbers(LogStream(own=path))) == (0, [])
+
+
+def test_own_log_is_that_of_the_writer() -> None:
+    assert LogStream().own == log_path()
 
 
 def test_rotation_while_reading_loses_nothing_and_doubles_nothing(folder: Path) -> None:
@@ -136,7 +139,7 @@ def test_line_of_the_largest_size_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [20, -1])
 def test_damaged_compressed_file_gives_what_it_has(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "audit.jsonl.gz"
-    packed = bytearray(gzip.compress(b"".join(line(number % 60, salt=str(os.urandom(99))) for number in range(9000))))
+    packed = bytearray(gzip.compress(b"".join(line(number % 60, salt=str(os.urandom(99))) for number in range(9000)), 1))
     packed[-40:] = b"\xff" * 40
     path.write_bytes(bytes(packed)[:cut])
     stream = LogStream([path])

@@ -80,6 +80,8 @@ class LogStream:
     in_order: bool = True
     """Whether events come by time, as far as the files allow: rotated before current ones, the others merged. Without it
     one file follows another, which is faster and holds one file open instead of one for each log."""
+    own: Path = field(default_factory=log_path)
+    """The log that is read where no paths are given."""
     readings: list[Reading] = field(default_factory=list)
     """One for each file, in the order of their opening."""
     _seen: set[tuple[int, int]] = field(default_factory=set)
@@ -112,9 +114,9 @@ class LogStream:
     def size(self) -> int:
         """Return how many bytes there are to read, as far as that can be told now."""
         total = 0
-        for named in self.paths or [log_path().parent]:
+        for named in self.paths or [self.own.parent]:
             with suppress(OSError):  # iterating tells
-                total += sum(path.stat().st_size for path in _files_of(named))
+                total += sum(path.stat().st_size for path in (_list(named) if named.is_dir() else [named]))
         return total
 
     def _find(self, stack: ExitStack) -> list[list[_File]]:
@@ -128,10 +130,8 @@ class LogStream:
         return [sorted(files, key=lambda file: file.stamp) for files in found.values()]
 
     def _expand(self, stack: ExitStack) -> Iterator[_File]:
-        if not self.paths:
-            path = log_path()
-            if path.is_absolute():
-                yield from self._folder(path.parent, stack, required=False)
+        if not self.paths and self.own.is_absolute():
+            yield from self._folder(self.own.parent, stack, required=False)
         for named in self.paths:
             if named.is_dir():
                 yield from self._folder(named, stack, required=True)
@@ -147,7 +147,7 @@ class LogStream:
         if current.exists():
             yield _File.of(current, self._open(current, stack))
         try:
-            paths = [path for path in _files_of(folder) if path.name != FILE_NAME]
+            paths = [path for path in _list(folder) if path.name != FILE_NAME]
         except OSError as error:
             if required or not isinstance(error, FileNotFoundError):
                 raise LogError(f"cannot read the folder {folder}: {_explain(error)}") from None
@@ -209,12 +209,13 @@ class _File:
         return cls(path, found["series"], found["stamp"] or "~", opened)
 
 
-def _files_of(path: Path) -> list[Path]:
-    """Return the logs in a folder, sorted, those left out that are there uncompressed too; of a file, itself."""
-    if not path.is_dir():
-        return [path]
-    names = {name for name in os.listdir(path) if name.endswith(_ENDINGS) and not name.startswith(".")}
-    return [path / name for name in sorted(names) if not (name.endswith(".gz") and name[:-3] in names)]
+def _list(folder: Path) -> list[Path]:
+    """Return the logs in a folder, sorted; a compressed one that is there uncompressed too is left out.
+
+    :raises OSError: the folder cannot be read.
+    """
+    names = {name for name in os.listdir(folder) if name.endswith(_ENDINGS) and not name.startswith(".")}
+    return [folder / name for name in sorted(names) if not (name.endswith(".gz") and name[:-3] in names)]
 
 
 def _open(path: Path) -> io.BufferedReader:
