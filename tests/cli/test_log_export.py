@@ -69,7 +69,7 @@ def test_output_is_the_same_to_a_file(export: Exporter, log: Path, form: str) ->
 def test_own_log_is_the_default(export: Exporter, shell: Shell) -> None:
     folder = shell.home / "logs"
     folder.mkdir()
-    shell.monkeypatch.setattr("indexguard.audit.files.log_path", lambda: folder / "audit.jsonl")
+    shell.monkeypatch.setattr("indexguard.cli.log_source.log_path", lambda: folder / "audit.jsonl")
     (folder / "audit.jsonl").write_text(json.dumps(sample("refused")) + "\n", encoding="utf-8")
     (folder / "audit-20260101T000000.000000Z.jsonl.gz").write_bytes(
         gzip.compress(json.dumps(sample("shadowed")).encode() + b"\n")
@@ -86,7 +86,7 @@ def test_nothing_to_export(export: Exporter, form: str, out: str) -> None:
     Path("audit.jsonl").touch()
     answer = export("--format", form, "audit.jsonl")
     assert (answer.code, answer.out) == (0, out)
-    assert answer.err == "nothing was recorded: there is no event in the audit log\n"
+    assert answer.err == "there is no event in audit.jsonl\n"
 
 
 def test_empty_documents_are_whole(export: Exporter) -> None:
@@ -127,23 +127,41 @@ def test_text_beyond_ascii_is_utf_8_whatever_the_locale(export: Exporter) -> Non
     assert row["message"] == "f\xfcr alle"
 
 
-@pytest.mark.parametrize("output", ["audit.jsonl", "./audit.jsonl", "link.jsonl"])
-def test_log_is_never_overwritten(export: Exporter, log: Path, output: str) -> None:
+@pytest.mark.parametrize("log_is", ["audit.jsonl", "."])
+@pytest.mark.parametrize("output", ["audit.jsonl", "../home/audit.jsonl", "link"])
+def test_log_is_never_overwritten(export: Exporter, log: Path, output: str, log_is: str) -> None:
     before = log.read_bytes()
-    Path("link.jsonl").symlink_to("audit.jsonl")
-    with pytest.raises(BadInputError, match="it is an audit log"):
-        export("--format", "csv", "-o", output, "audit.jsonl")
+    Path("link").symlink_to("audit.jsonl")
+    with pytest.raises(BadInputError, match=f"^cannot write {output}: audit logs are read there; choose another"):
+        export("--format", "csv", "-o", output, log_is)
     assert log.read_bytes() == before
-    assert {path.name for path in Path().iterdir()} == {"audit.jsonl", "link.jsonl"}
+    assert {path.name for path in Path().iterdir()} == {"audit.jsonl", "link"}
 
 
-def test_log_that_is_not_exported_is_not_overwritten_either(export: Exporter, log: Path, shell: Shell) -> None:
-    own = shell.home / "own.jsonl"
+@pytest.mark.parametrize("output", ["own/audit.jsonl", "own/new.jsonl", "own/audit-2026.jsonl.gz"])
+def test_export_is_never_put_among_the_logs(export: Exporter, log: Path, shell: Shell, output: str) -> None:
+    own = shell.home / "own" / "audit.jsonl"
+    own.parent.mkdir()
     own.write_text("{}\n", encoding="utf-8")
     shell.monkeypatch.setattr("indexguard.cli.log_export.log_path", lambda: own)
-    with pytest.raises(BadInputError, match="it is an audit log"):
-        export("--format", "csv", "-o", "own.jsonl", str(log))
-    assert own.read_text(encoding="utf-8") == "{}\n"
+    with pytest.raises(BadInputError, match="audit logs are read there"):
+        export("--format", "csv", "-o", output, str(log))
+    assert [path.name for path in own.parent.iterdir()] == ["audit.jsonl"]
+    assert export("--format", "csv", "-o", "own/audit.csv", str(log)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "kinds"),
+    [
+        (["--code", "shadowed-name"], ["shadowed"]),
+        (["--event", "refused", "--event", "selected"], ["refused", "selected"]),
+        (["--since", "2999-01-01"], []),
+        (["--name", "acme-*", "--rule", "no such"], []),
+    ],
+)
+def test_filters(export: Exporter, log: Path, options: list[str], kinds: list[str]) -> None:
+    answer = export("--format", "ocsf", *options, str(log))
+    assert [json.loads(line)["metadata"]["event_code"] for line in answer.out.splitlines()] == kinds
 
 
 def test_earlier_export_is_replaced(export: Exporter, log: Path) -> None:
@@ -160,6 +178,16 @@ def test_failure_leaves_the_earlier_export(export: Exporter, log: Path) -> None:
     assert {path.name for path in Path().iterdir()} == {"audit.jsonl", "out"}
 
 
+def test_link_is_followed(export: Exporter, log: Path) -> None:
+    Path("elsewhere").mkdir()
+    Path("link").symlink_to("elsewhere/out")
+    Path("loop").symlink_to("loop")
+    for output in ("link", "loop"):
+        assert export("--format", "github", "-o", output, str(log)).code == 0
+    assert Path("link").is_symlink()
+    assert Path("elsewhere/out").read_bytes() == Path("loop").read_bytes()
+
+
 def test_named_pipe_is_written_to(export: Exporter, log: Path) -> None:
     os.mkfifo("pipe")
     received: list[bytes] = []
@@ -172,7 +200,7 @@ def test_named_pipe_is_written_to(export: Exporter, log: Path) -> None:
 
 @pytest.mark.parametrize(
     ("output", "reason"),
-    [("missing/out", "No such file or directory"), (".", "Is a directory"), ("audit.jsonl/out", "Not a directory")],
+    [("missing/out", "No such file or directory"), ("..", "Is a directory"), ("audit.jsonl/out", "Not a directory")],
 )
 def test_output_that_cannot_be_written(export: Exporter, log: Path, output: str, reason: str) -> None:
     with pytest.raises(BadInputError, match=f"^cannot write {output}: {reason}$"):
@@ -192,4 +220,5 @@ def test_help_names_every_format() -> None:
     assert all(f"\n  {name}  " in described for name in FORMATS)
     parser = make_parser("indexguard", (log_export.COMMAND,), "0")
     words = log_export.COMMAND.example.split()
+    assert max(map(len, log_export.COMMAND.usage.splitlines())) <= 80
     assert parser.parse_args([" ".join(words[1:3]), *words[3:]]).command is log_export.COMMAND
