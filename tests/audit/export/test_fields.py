@@ -53,7 +53,7 @@ def test_every_kind_has_a_severity() -> None:
         ({"name": "acme-core", "versions": ["2"], "more_versions": 4}, "pkg:pypi/acme-core"),
         (
             {"name": "a", "index_asked": "https://x.example/s?"},
-            "pkg:pypi/a?repository_url=https:%2F%2Fx.example%2Fs%3F",
+            "pkg:pypi/a?repository_url=https://x.example/s%3F",
         ),
         ({"name": "a/../b@c?d#e"}, "pkg:pypi/a%2F..%2Fb%40c%3Fd%23e"),
         ({"versions": ["1"]}, ""),

@@ -119,6 +119,6 @@ def test_selected_file() -> None:
     assert ocsf.document(sample("selected"))["app"] == {
         "name": "acme-core",
         "version": "1.0",
-        "uid": "pkg:pypi/acme-core@1.0?repository_url=https:%2F%2Fmirror.example%2Fsimple%2F",
+        "uid": "pkg:pypi/acme-core@1.0?repository_url=https://mirror.example/simple/",
         "url_string": "https://corp.example/files/acme_core-1.0-py3-none-any.whl",
     }

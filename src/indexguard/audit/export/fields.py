@@ -166,7 +166,7 @@ def purl(event: Event) -> str:
     if not name:
         return ""
     at = f"@{quote(version(event), safe=':')}" if version(event) else ""
-    where = f"?repository_url={quote(index(event), safe=':')}" if index(event) else ""
+    where = f"?repository_url={quote(index(event), safe=':/')}" if index(event) else ""
     return f"pkg:pypi/{quote(name, safe='')}{at}{where}"
 
 

@@ -228,7 +228,7 @@ def _finding(event: Event) -> dict[str, Any]:
             "uid": finding(event),
             "title": summary(event),
             "types": [text(event, "code")],
-            "analytic": {"name": text(event, "code") or text(event, "event"), "type_id": 1, "type": "Rule"},
+            "analytic": {"uid": text(event, "code"), "name": meaning(event), "type_id": 1, "type": "Rule"},
             "attacks": [_ATTACK],
         },
         "evidences": [{"data": data, "url": {"url_string": index(event)}}],
