@@ -13,6 +13,8 @@ from shell import Shell
 
 def test_schema_is_printed_as_it_is(shell: Shell) -> None:
     parser = make_parser("indexguard", (log_schema.COMMAND,), "0")
+    words = log_schema.COMMAND.example.split()
+    assert parser.parse_args([" ".join(words[1:])]).command is log_schema.COMMAND
     console = Console.standard()
     assert log_schema.COMMAND.run(parser.parse_args(["log schema"]), console) == 0
     console.flush()

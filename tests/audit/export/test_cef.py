@@ -99,6 +99,11 @@ def test_long_texts_are_cut() -> None:
     assert (len(values["msg"]), len(values["cs6"]), len(values["dvchost"])) == (1023, 4000, 100)
 
 
+def test_blank_value_has_no_label() -> None:
+    values = _check(cef.line(sample("refused", name=" ", host="  ")))
+    assert not {"cs1", "cs1Label", "dvchost"} & values.keys()
+
+
 def test_selected_file() -> None:
     event = sample("selected")
     header, values = _parse(cef.line(event))

@@ -99,8 +99,9 @@ def _extension(event: Event) -> dict[str, str]:
     found = {"rt": str(milliseconds(event)), "dvcpid": _digits(number(event, "pid"))}
     found.update((key, value_text(value, _LIMITS[key])) for key, value in standard.items())
     for place, (label, value) in enumerate(customs, 1):
-        if value:
-            found |= {f"cs{place}Label": label, f"cs{place}": value_text(value, _CUSTOM)}
+        shown = value_text(value, _CUSTOM)
+        if shown:
+            found |= {f"cs{place}Label": label, f"cs{place}": shown}
     files = number(event, "files")
     if files:
         found |= {"cn1Label": "files", "cn1": str(files)}
