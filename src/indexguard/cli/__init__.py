@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from .. import __version__
 from ..errors import GuardError
-from . import check, demo, explain, init, log, seed, status
+from . import check, demo, explain, init, log, report, seed, status
 from .activate import ACTIVATE, DEACTIVATE
 from .console import RED, Console
 from .parsing import BadInputError, make_parser
@@ -25,6 +25,7 @@ COMMANDS = (
     seed.COMMAND,
     status.COMMAND,
     log.COMMAND,
+    report.COMMAND,
 )
 
 _INTERRUPTED = 130

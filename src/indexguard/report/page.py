@@ -1,0 +1,115 @@
+"""The page: one HTML file, of ASCII characters, that loads nothing and runs no script but its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.resources import files
+from string import Template
+
+from .entry import GROUPS
+from .lists import draw_lists, draw_shadows
+from .markup import Html, as_html, element, join
+from .summary import Summary
+from .table import draw_findings
+from .timeline_drawing import draw_timeline
+from .words import count, long_list, short_time
+
+MARK = '<meta name="generator" content="indexguard report">'
+"""Stands near the beginning of every page."""
+
+
+def render_page(summary: Summary, *, made: datetime, sources: Sequence[str] = (), foreign: int = 0) -> str:
+    """Return the whole page.
+
+    :param made: now, in UTC.
+    :param sources: what was read, for the reader.
+    :param foreign: how many lines were left out, because they are no events.
+    """
+    style, script = _read("page.css"), _read("page.js")
+    page = Template(_read("page.html")).substitute(
+        title=as_html(_title(summary)),
+        style=style,
+        style_hash=_hash(style),
+        script=script,
+        script_hash=_hash(script),
+        covers=_covers(summary),
+        body=join(
+            [_tiles(summary), draw_shadows(summary), draw_timeline(summary), draw_lists(summary), draw_findings(summary)]
+        ),
+        footer=_footer(made, sources, foreign),
+    )
+    return page.encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+def _read(name: str) -> str:
+    return files("indexguard.report").joinpath(name).read_text(encoding="ascii")
+
+
+def _hash(text: str) -> str:
+    """Return what allows exactly this text in a Content-Security-Policy."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("ascii")).digest()).decode("ascii")
+
+
+def _title(summary: Summary) -> str:
+    what = f"indexguard: {count(summary.findings, 'finding')} on {count(len(summary.hosts), 'machine')}"
+    return f"{what}, {summary.first[:10]} to {summary.last[:10]}" if summary.first else what
+
+
+def _covers(summary: Summary) -> Html:
+    """Say what the page covers."""
+    span = [short_time(summary.first), " to ", short_time(summary.last), " UTC"] if summary.first else ["no time"]
+    rows: list[tuple[str, Sequence[Html | str]]] = [
+        ("From", span),
+        ("Machines", [long_list(summary.hosts)]),
+        ("Users", [long_list(summary.users)]),
+    ]
+    return element(
+        "dl",
+        *(element("div", element("dt", label), element("dd", *content)) for label, content in rows),
+        class_="covers",
+    )
+
+
+def _tiles(summary: Summary) -> Html:
+    runs = f"{len(summary.runs):,}{'+' if summary.runs.is_full else ''}"
+    tiles = [
+        ("shadowed", "Shadowed names", len(summary.shadows), "a public index offers a name of yours"),
+        ("refused", "Refusals", summary.groups["refused"], "names, references and whole runs"),
+        ("dropped", "Files dropped", summary.groups["dropped"], "events; the name went on"),
+        ("observed", GROUPS["observed"], summary.groups["observed"], "events; nothing was kept from pip"),
+        ("runs", "Runs with findings", len(summary.runs_with_findings), f"of {runs} pip runs"),
+        ("chosen", "Files chosen", summary.kinds["selected"], f"{count(summary.kinds['not-asked'], 'index', 'indexes')} not asked"),
+    ]  # fmt: skip
+    return element(
+        "section",
+        element("h2", "In figures", class_="spoken"),
+        element("ul", *(_tile(*tile) for tile in tiles), class_="tiles"),
+    )
+
+
+def _tile(kind: str, label: str, number: int, note: str) -> Html:
+    return element(
+        "li",
+        element("span", label, class_="label"),
+        element("span", f"{number:,}", class_="number"),
+        element("span", note, class_="note"),
+        class_=f"{kind} some" if number else kind,
+    )
+
+
+def _footer(made: datetime, sources: Sequence[str], foreign: int) -> Html:
+    read = f" from {', '.join(sources[:5])}" if sources else ""
+    more = f" and {count(len(sources) - 5, 'more file')}" if len(sources) > 5 else ""  # noqa: PLR2004  # as above
+    left_out = f"{count(foreign, 'line')} left out, not a whole event of this version of the log." if foreign else ""
+    return join(
+        [
+            element("p", f"Made {made:%Y-%m-%d %H:%M} UTC by indexguard report{read}{more}. All times are UTC."),
+            element("p", left_out) if left_out else None,
+            element("p", "This page loads nothing from any network. It names machines, users and folders: share it with care."),
+        ]
+    )  # fmt: skip
+
+
