@@ -18,7 +18,7 @@ from ..report.page import MARK, render_page
 from ..report.summary import DEFAULT_ROWS, Summary
 from ..report.words import count
 from .console import GREEN, YELLOW, Console
-from .files import MissingFileError, explain_os, open_named
+from .files import explain_os, open_named
 from .parsing import BadInputError, Command
 
 _MODE = 0o640
@@ -44,10 +44,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if output is not None:
         _check_output(output)
     summary, foreign = Summary(arguments.rows), 0
-    for path in arguments.files or _own_log(console):
+    paths = arguments.files or _own_log(console)
+    for path in paths:
         foreign += _read(path, summary, console)
-    sources = [str(path) for path in arguments.files]
-    page = render_page(summary, made=datetime.now(timezone.utc), sources=sources, foreign=foreign)
+    page = render_page(summary, made=datetime.now(timezone.utc), sources=list(map(str, paths)), foreign=foreign)
     if output is None:
         console.out.write(page)
     else:
@@ -73,8 +73,6 @@ def _read(path: Path, summary: Summary, console: Console) -> int:
         with open_named(path, "the audit log") as file:
             reader = EventReader(_bounded_lines(file))
             summary.add_all(reader)
-    except MissingFileError:
-        raise
     except OSError as error:
         raise BadInputError(f"cannot read the audit log {path}: {explain_os(error)}") from None
     if reader.foreign:
@@ -114,7 +112,9 @@ def _check_output(path: Path) -> None:
     except OSError as error:
         raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
     if not is_page:
-        raise BadInputError(f"cannot write {path}: it is there already and is no page of this command; choose another name")
+        raise BadInputError(
+            f"cannot write {path}: it is there already and is no page of this command; choose another name, or remove it"
+        )
 
 
 def _write(path: Path, content: bytes) -> None:

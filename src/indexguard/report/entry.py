@@ -73,6 +73,12 @@ def read_text(table: object, key: str, limit: int = MAX_NAME) -> str:
     return bounded(value, limit) if isinstance(value, str) else ""
 
 
+def find_offering_index(event: Event) -> str:
+    """Return the index that was asked, or the page that answered in its place where that was another one."""
+    asked, answered = read_text(event, "index_asked", MAX_LINE), read_text(event, "index_answered", MAX_LINE)
+    return asked if answered.startswith(asked) and asked else answered or asked
+
+
 def bounded(text: str, limit: int) -> str:
     """Return the beginning of a text, with a mark if there is more."""
     return text if len(text) <= limit else f"{text[:limit]}..."
@@ -122,12 +128,10 @@ def _facts(event: Event) -> tuple[tuple[str, str], ...]:
 
 def _list(table: object, key: str, *, more: str = "", sign: str = ", ", shown: int = MAX_ITEMS) -> str:
     """Return the first texts of a list, and how many there are beside those."""
-    found = table.get(key) if isinstance(table, Mapping) else None
-    if not isinstance(found, list):
+    if not isinstance(table, Mapping) or not isinstance(found := table.get(key), list):
         return ""
     texts = [bounded(item, MAX_NAME) for item in found[:shown] if isinstance(item, str)]
-    unlisted = table.get(more) if isinstance(table, Mapping) else None
-    left_out = len(found) - min(len(found), shown) + (unlisted if _is_count(unlisted) else 0)
+    left_out = len(found[shown:]) + _count(table.get(more))
     text = bounded(sign.join(texts), MAX_LINE)
     return f"{text} and {left_out:,} more" if text and left_out else text
 
@@ -152,9 +156,11 @@ def _tools(event: Event) -> str:
 
 
 def _number(event: Event, key: str) -> str:
-    value = event.get(key)
-    return f"{value:,}" if _is_count(value) and value else ""
+    """Return a number of an event; empty if there is none or it is 0."""
+    value = _count(event.get(key))
+    return f"{value:,}" if value else ""
 
 
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value < 10**12
+def _count(value: object) -> int:
+    """Return a number of things; 0 for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**12 else 0

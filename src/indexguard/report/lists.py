@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .markup import Html, element
 from .summary import Shadow, Summary, Tally
-from .words import count, long_list, short_time
+from .words import count, left_out, long_list, short_time
 
 MAX_SHADOWS = 50
 MAX_LISTED = 8
@@ -22,22 +22,22 @@ def draw_shadows(summary: Summary) -> Html:
     if not shown:
         told = element("p", "No public index offered a name that belongs to another one.", class_="empty")
         return element("section", heading, told, class_="sheet", aria_labelledby="shadowed-names")
-    heads = ("Name", "Belongs to", "Offered by", "Versions there", "Events", "Machines", "First seen", "Last seen")
+    heads = ("Name", "Belongs to", "Offered by", "Newest there", "Events", "Machines", "First seen", "Last seen")
     table = element(
         "table",
         element("thead", element("tr", *(element("th", words, scope="col", role="columnheader") for words in heads), role="row"), role="rowgroup"),
         element("tbody", *(_shadow(shadow) for shadow in shown), role="rowgroup"),
-        class_="cards",
+        class_="names cards",
         role="table",
         aria_labelledby="shadowed-names",
     )  # fmt: skip
-    left_out = len(summary.shadows) - len(shown)
+    unlisted = len(summary.shadows) - len(shown)
     return element(
         "section",
         heading,
         element("p", _WHAT_IT_MEANS),
         element("div", table, class_="scroll", tabindex=0, role="region", aria_label="Shadowed names"),
-        element("p", f"and {count(left_out, 'name')} more", class_="more") if left_out else None,
+        element("p", f"and {count(unlisted, 'name')} more", class_="more") if unlisted else None,
         class_="sheet",
         aria_labelledby="shadowed-names",
     )
@@ -51,7 +51,7 @@ def _shadow(shadow: Shadow) -> Html:
         element("th", name, scope="row", role="rowheader"),
         _cell("Belongs to", _several(shadow.owners)),
         _cell("Offered by", _several(shadow.offered_by)),
-        _cell("Versions", _several(shadow.versions)),
+        _cell("Newest", _several(shadow.versions)),
         _cell("Events", element("span", f"{shadow.events:,}", element("span", observed, class_="under") if observed else None)),
         _cell("Machines", element("span", long_list(shadow.hosts, shown=2))),
         _cell("First seen", short_time(shadow.first)),
@@ -70,22 +70,25 @@ def _several(texts: set[str]) -> Html:
 
 def draw_lists(summary: Summary) -> Html:
     """Return the section of what occurs most."""
-    lists = [
-        ("Names", summary.names, True),
-        ("Indexes asked", summary.indexes, True),
-        ("Codes", summary.codes, True),
-        ("Machines", summary.machines, True),
-    ]
-    sheets = [_top(title, tally) for title, tally, _ in lists]
-    return element("section", element("h2", "What occurs most among the findings", class_="spoken"), element("div", *sheets, class_="lists"))  # fmt: skip
+    return element(
+        "section",
+        element("h2", "What occurs most among the findings", class_="spoken"),
+        element(
+            "div",
+            _top("Names", summary.names),
+            _top("Indexes asked", summary.indexes),
+            _top("Codes", summary.codes),
+            _top("Machines", summary.machines),
+            class_="lists",
+        ),
+    )
 
 
 def _top(title: str, tally: Tally) -> Html:
     top = tally.top(MAX_LISTED)
     most = top[0][1] if top else 1
-    items = [_item(str(name), number, most) for name, number in top]
-    left_out = len(tally) - len(top)
-    more = f"and {left_out:,}{' or more' if tally.is_full else ''} others" if left_out else ""
+    items = [_item(name, number, most) for name, number in top]
+    more = f"and {left_out(tally, len(top))}" if len(tally) > len(top) else ""
     return element(
         "div",
         element("h3", title),

@@ -9,6 +9,10 @@ from typing import Union
 from ..errors import escape
 
 
+_VOID = frozenset({"input"})
+"""The elements of the page that have no end."""
+
+
 class Html(str):
     """Text that is HTML already. Only this module and the page's own files make it."""
 
@@ -30,7 +34,7 @@ def element(tag: str, *children: Child, **attributes: str | int | None) -> Html:
         for name, value in attributes.items()
         if value is not None
     )
-    return Html(f"<{tag}{written}>{join(children)}</{tag}>")
+    return Html(f"<{tag}{written}>" if tag in _VOID else f"<{tag}{written}>{join(children)}</{tag}>")
 
 
 def join(children: Iterable[Child]) -> Html:

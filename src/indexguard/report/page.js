@@ -65,6 +65,7 @@
       const current = head.getAttribute("aria-sort");
       order(column, current ? (current === "ascending" ? -1 : 1) : (column === 0 ? -1 : 1));
     });
+    head.dataset.words = head.textContent;  // for printing: a browser repeats no button on the next sheet
     head.replaceChildren(button);
   });
 

@@ -37,7 +37,13 @@ def render_page(summary: Summary, *, made: datetime, sources: Sequence[str] = ()
         script_hash=_hash(script),
         covers=_covers(summary),
         body=join(
-            [_tiles(summary), draw_shadows(summary), draw_timeline(summary), draw_lists(summary), draw_findings(summary)]
+            [
+                _tiles(summary),
+                draw_shadows(summary),
+                draw_timeline(summary),
+                draw_lists(summary),
+                draw_findings(summary),
+            ]
         ),
         footer=_footer(made, sources, foreign),
     )
@@ -111,5 +117,3 @@ def _footer(made: datetime, sources: Sequence[str], foreign: int) -> Html:
             element("p", "This page loads nothing from any network. It names machines, users and folders: share it with care."),
         ]
     )  # fmt: skip
-
-

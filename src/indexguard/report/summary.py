@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from .entry import GROUPS, Entry, Event, find_group, read_entry, read_text, read_time
+from .entry import GROUPS, Entry, Event, find_group, find_offering_index, read_entry, read_text, read_time
 from .timeline import Timeline
 
 DEFAULT_ROWS = 2000
@@ -23,10 +22,10 @@ class Tally:
     """Counts how often each of many things was met; those that come after ``MAX_DISTINCT`` others are not told apart."""
 
     def __init__(self) -> None:
-        self.counts: Counter[Any] = Counter()
+        self.counts: Counter[str] = Counter()
         self.is_full = False
 
-    def add(self, key: Hashable) -> None:
+    def add(self, key: str) -> None:
         """Count one; an empty text is nothing."""
         if key in self.counts or len(self.counts) < MAX_DISTINCT:
             if key:
@@ -37,7 +36,7 @@ class Tally:
     def __len__(self) -> int:
         return len(self.counts)
 
-    def top(self, number: int) -> list[tuple[Any, int]]:
+    def top(self, number: int) -> list[tuple[str, int]]:
         """Return the most frequent, with their counts; those that are as frequent, in the order of their texts."""
         return heapq.nsmallest(number, self.counts.items(), key=lambda item: (-item[1], item[0]))
 
@@ -134,7 +133,7 @@ class Summary:
         shadow.events += 1
         shadow.observed += group == "observed"
         shadow.hosts.add(read_text(event, "host"))
-        _add_some(shadow.offered_by, [event.get("index_answered") or event.get("index_asked")])
+        _add_some(shadow.offered_by, [find_offering_index(event)])
         rule = event.get("rule")
         _add_some(shadow.owners, rule.get("indexes") if isinstance(rule, dict) else None)
         versions = event.get("versions")
@@ -157,7 +156,9 @@ class Summary:
 
     def shadowed(self, number: int) -> list[Shadow]:
         """Return the shadowed names, the one seen last first."""
-        return heapq.nlargest(number, self.shadows.values(), key=lambda shadow: (shadow.last, shadow.events, shadow.name))
+        return heapq.nlargest(
+            number, self.shadows.values(), key=lambda shadow: (shadow.last, shadow.events, shadow.name)
+        )
 
 
 def _add_some(found: set[str], values: object) -> None:

@@ -28,7 +28,9 @@ def draw_findings(summary: Summary) -> Html:
     heading = element("h2", "Findings", id="findings", tabindex=-1)
     if not entries:
         told = "No finding is shown." if summary.findings else "Nothing was refused, dropped or found."
-        return element("section", heading, element("p", told, class_="empty"), class_="sheet", aria_labelledby="findings")
+        return element(
+            "section", heading, element("p", told, class_="empty"), class_="sheet", aria_labelledby="findings"
+        )
     return element(
         "section",
         heading,
@@ -116,9 +118,9 @@ def _answered(entry: Entry) -> str:
 
 
 def _why(entry: Entry) -> Html:
-    facts = [element("dt", label) + element("dd", text) for label, text in entry.facts]
+    facts = [element("div", element("dt", label), element("dd", text)) for label, text in entry.facts]
     return element(
         "details",
         element("summary", entry.message or "Details"),
-        element("dl", *(Html(fact) for fact in facts), class_="facts"),
+        element("dl", *facts, class_="facts"),
     )

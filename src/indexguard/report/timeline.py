@@ -16,6 +16,8 @@ OUTLIERS = 200
 """One finding in so many may lie outside at either end, where a clock is wrong by years."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_FIRST = datetime.min.replace(tzinfo=timezone.utc)
+_LAST = datetime.max.replace(tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -106,4 +108,4 @@ def _moment(minute: int) -> datetime:
     try:
         return _EPOCH + timedelta(minutes=minute)
     except OverflowError:
-        return (datetime.min if minute < 0 else datetime.max).replace(tzinfo=timezone.utc)
+        return _FIRST if minute < 0 else _LAST

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from .entry import GROUPS
 from .markup import Html, element
 from .summary import Summary
@@ -9,6 +11,7 @@ from .timeline import Bar
 from .words import count
 
 _HEIGHT = 100
+_ROUND = (*range(1, 11), 12, 14, *range(16, 31, 2), *range(35, 101, 5))
 _LEAST = 1.5
 """Height of a bar that is there at all."""
 
@@ -40,8 +43,6 @@ def _left_out(outside: int, undated: int) -> str:
 
 def _plot(bars: list[Bar]) -> Html:
     top = _round_up(max(sum(bar.counts) for bar in bars))
-    total = sum(sum(bar.counts) for bar in bars)
-    label = f"{count(total, 'finding')} from {_label(bars[0])} to {_label(bars[-1])}, at most {max(sum(bar.counts) for bar in bars):,} in one bar. The table below has the numbers."
     grid = [element("line", x1=0, x2=len(bars), y1=height, y2=height) for height in (0, _HEIGHT // 2, _HEIGHT)]
     picture = element(
         "svg",
@@ -50,13 +51,21 @@ def _plot(bars: list[Bar]) -> Html:
         viewBox=f"0 0 {len(bars)} {_HEIGHT}",
         preserveAspectRatio="none",
         role="img",
-        aria_label=label,
+        aria_label=_description(bars),
     )
     # The words are HTML, not part of the picture: it is stretched, and on a phone they would be too small to read.
     scale = element("div", *(element("span", text) for text in _scale(top)), class_="scale", aria_hidden="true")
     ends = [bars[0], bars[len(bars) // 2], bars[-1]]
-    axis = element("div", *(element("span", _label(bar)) for bar in ends), class_="axis", aria_hidden="true")
+    is_long = bars[-1].start - bars[0].start > timedelta(days=4)
+    labels = [bar.start.isoformat(" ")[:10] if is_long else f"{bar.start:%m-%d %H:%M}" for bar in ends]
+    axis = element("div", *(element("span", label) for label in labels), class_="axis", aria_hidden="true")
     return element("div", scale, picture, axis, class_="plot")
+
+
+def _description(bars: list[Bar]) -> str:
+    sums = [sum(bar.counts) for bar in bars]
+    span = f"from {_label(bars[0])} to {_label(bars[-1])}"
+    return f"{count(sum(sums), 'finding')} {span}, at most {max(sums):,} in one bar. The table below has the numbers."
 
 
 def _scale(top: int) -> list[str]:
@@ -121,12 +130,10 @@ def _step(bar: Bar) -> str:
 def _label(bar: Bar) -> str:
     """Return the beginning of a bar: the day if that is exact, else the minute."""
     is_long = (bar.end - bar.start).total_seconds() >= 24 * 3600
-    return f"{bar.start:%Y-%m-%d}" if is_long else f"{bar.start:%Y-%m-%d %H:%M}"
+    return bar.start.isoformat(" ")[: 10 if is_long else 16]
 
 
 def _round_up(number: int) -> int:
-    """Return the next number that is 1, 2, 4, 5, 6 or 8 and zeros."""
-    power = 10 ** (len(str(number)) - 1)
-    return next(factor * power for factor in (1, 2, 4, 5, 6, 8, 10) if factor * power >= number)
-
-
+    """Return the next number of few digits."""
+    power: int = 10 ** max(0, len(str(number)) - 2)
+    return next(step * power for step in _ROUND if step * power >= number)

@@ -19,7 +19,12 @@ def short_time(time: str) -> Html:
 def long_list(tally: Tally, shown: int = 3) -> str:
     """Return the most frequent, and how many others there are."""
     names = [name for name, _ in tally.top(shown)]
-    others = len(tally) - len(names)
     if not names:
         return "none named"
-    return ", ".join(names) + (f" and {others:,}{' or more' if tally.is_full else ''} others" if others else "")
+    return ", ".join(names) + (f" and {left_out(tally, len(names))}" if len(tally) > len(names) else "")
+
+
+def left_out(tally: Tally, shown: int) -> str:
+    """Return how many things of a tally are not shown: 1 other, 2 others."""
+    others = len(tally) - shown
+    return f"{others:,} or more others" if tally.is_full else count(others, "other")
