@@ -22,6 +22,7 @@ HOSTILE = (
 
 def event(kind: str = "refused", code: str | None = "unmatched-name", **fields: Any) -> dict[str, Any]:
     """Return one event."""
+    name = fields.get("name") or "acme-core"
     return {
         "schema": 1,
         "time": "2026-11-20T08:30:00.123Z",
@@ -29,12 +30,12 @@ def event(kind: str = "refused", code: str | None = "unmatched-name", **fields: 
         "seq": 3,
         "event": kind,
         "code": code,
-        "name": "acme-core",
+        "name": name,
         "versions": ["5.0"],
         "more_versions": 0,
         "files": 1,
         "index_asked": PUBLIC,
-        "index_answered": f"{PUBLIC}acme-core/",
+        "index_answered": f"{PUBLIC}{name}/",
         "kept": [],
         "rule": {
             "layer": "machine",
@@ -44,7 +45,7 @@ def event(kind: str = "refused", code: str | None = "unmatched-name", **fields: 
             "indexes": ["corp"],
         },
         "policy": [],
-        "message": "refused `acme-core`",
+        "message": f"refused `{name}`",
         "pip": "26.3",
         "python": "3.13.0",
         "user": "root",

@@ -39,21 +39,25 @@ class Page(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element begins."""
         assert len(dict(attrs)) == len(attrs), f"an attribute of {tag} stands twice"
         self.elements.append((tag, dict(attrs)))
         if tag not in _VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        """An element ends."""
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
+        """Text."""
         if self.open[-1:] in (["style"], ["script"], ["title"]) and "svg" not in self.open:
             self.contents[self.open[-1]] = self.contents.get(self.open[-1], "") + data
         else:
             self.texts.append(data)
 
     def handle_comment(self, data: str) -> None:
+        """A comment."""
         self.comments.append(data)
 
     def tags(self, name: str) -> list[dict[str, str | None]]:

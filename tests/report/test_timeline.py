@@ -58,7 +58,7 @@ def test_memory_is_bounded(times_as_long: int) -> None:
     number = 3 * MAX_STEPS_HELD
     for minute in range(number):
         timeline.add(text(NOON + timedelta(minutes=minute * times_as_long)), 0)
-    assert len(timeline._counts) <= MAX_STEPS_HELD
+    assert len(timeline._counts) <= MAX_STEPS_HELD  # noqa: SLF001  # memory is not to be seen from outside
     bars, outside = timeline.bars()
     assert len(bars) <= MAX_BARS
     assert sum(bar.counts[0] for bar in bars) + outside == number

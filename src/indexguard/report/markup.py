@@ -8,7 +8,6 @@ from typing import Union
 
 from ..errors import escape
 
-
 _VOID = frozenset({"input"})
 """The elements of the page that have no end."""
 

@@ -135,5 +135,5 @@ def _label(bar: Bar) -> str:
 
 def _round_up(number: int) -> int:
     """Return the next number of few digits."""
-    power: int = 10 ** max(0, len(str(number)) - 2)
-    return next(step * power for step in _ROUND if step * power >= number)
+    zeros = "0" * (len(str(number)) - 2)
+    return next(rounded for step in _ROUND if (rounded := int(f"{step}{zeros}")) >= number)
