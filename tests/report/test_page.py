@@ -16,6 +16,7 @@ import pytest
 from indexguard.errors import escape
 from indexguard.report.lists import MAX_LISTED, MAX_SHADOWS
 from indexguard.report.page import MARK, render_page
+from indexguard.report.summary import MAX_SHADOWS as MAX_TOLD
 from indexguard.report.summary import Summary
 from report_events import HOSTILE, event, hostile_event, shadowed
 
@@ -98,6 +99,31 @@ def test_shadowed_names_come_first() -> None:
     page = page_of(shadowed())
     places = [page.text.index(f'id="{name}"') for name in ("shadowed-names", "over-time", "findings")]
     assert places == sorted(places)
+
+
+def test_figures() -> None:
+    page = page_of(
+        *(shadowed(name, run=name) for name in ("a", "b", "c")),
+        *(event(run=f"{number}") for number in range(1200)),
+        event("dropped", "version-not-allowed", run="a"),
+        *[event("selected", None, run="z")] * 2,
+        event("not-asked", "claimed-elsewhere", run="z"),
+        rows=0,
+    )
+    for tile in (
+        "Shadowed names 3",
+        "Refusals 1,200",
+        "Files dropped 1",
+        "Audit mode only 0",
+        "Runs with findings 1,203 of 1,204 pip runs",
+        "Files chosen 2 1 index not asked",
+    ):
+        assert tile in page.shown
+
+
+def test_more_than_can_be_told_apart_is_marked() -> None:
+    page = page_of(*(shadowed(f"acme-{number}", versions=[]) for number in range(MAX_TOLD + 1)), rows=0)
+    assert f"Shadowed names {MAX_TOLD:,}+" in page.shown
 
 
 def test_empty_log() -> None:

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from indexguard.report import summary as module
-from indexguard.report.summary import Summary, Tally
+from indexguard.report.summary import MAX_EXAMPLES, MAX_SHADOW_HOSTS, MAX_SHADOWS, Summary, Tally
 from report_events import PUBLIC, event, shadowed
 
 
@@ -87,22 +86,33 @@ def test_shadowed_names_the_one_seen_last_first() -> None:
     assert [shadow.name for shadow in summary.shadowed(1)] == ["acme-b"]
 
 
-def test_tally_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_DISTINCT", 3)
-    tally = Tally()
+def test_tally_is_bounded() -> None:
+    tally = Tally(3)
     for key in ("a", "b", "c", "d", "a", ""):
         tally.add(key)
     assert (len(tally), tally.is_full) == (3, True)
     assert tally.top(2) == [("a", 2), ("b", 1)]
 
 
-def test_shadows_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_DISTINCT", 3)
-    summary = summed(*(shadowed(f"acme-{number}") for number in range(9)))
-    assert len(summary.shadows) == 3
-    assert summary.groups["shadowed"] == 9
-    many = summed(*(shadowed(versions=[str(number)], index_asked=str(number)) for number in range(99)))
-    assert len(many.shadows["acme-core"].versions) == module.MAX_EXAMPLES
+def test_shadows_are_bounded() -> None:
+    number = MAX_SHADOWS + 2
+    summary = summed(*(shadowed(f"acme-{place}", versions=[]) for place in range(number)), rows=0)
+    assert (len(summary.shadows), summary.more_shadows) == (MAX_SHADOWS, True)
+    assert summary.groups["shadowed"] == number
+
+
+def test_examples_of_a_shadow_are_bounded() -> None:
+    number = 2 * MAX_SHADOW_HOSTS
+    summary = summed(
+        *(shadowed(versions=[f"{n}"], index_asked=f"i{n}", index_answered=None, host=f"h{n}") for n in range(number))
+    )
+    shadow = summary.shadows["acme-core"]
+    assert (len(shadow.versions), len(shadow.offered_by), len(shadow.hosts)) == (
+        MAX_EXAMPLES,
+        MAX_EXAMPLES,
+        MAX_SHADOW_HOSTS,
+    )
+    assert shadow.events == number
 
 
 @pytest.mark.parametrize("odd", [None, 5, [], {}, "x", ["x"], {"x": 1}, [[]], [{}], True, 1.5])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CODES, Code
 
-Event = Mapping[str, Any]
+Event = dict[str, Any]
 
 GROUPS = {
     "shadowed": "Shadowed name",
@@ -69,7 +68,7 @@ def find_group(event: Event) -> str | None:
 
 def read_text(table: object, key: str, limit: int = MAX_NAME) -> str:
     """Return a text of an event or of an object in it; empty if it is something else."""
-    value = table.get(key) if isinstance(table, Mapping) else None
+    value = table.get(key) if isinstance(table, dict) else None
     return bounded(value, limit) if isinstance(value, str) else ""
 
 
@@ -128,7 +127,7 @@ def _facts(event: Event) -> tuple[tuple[str, str], ...]:
 
 def _list(table: object, key: str, *, more: str = "", sign: str = ", ", shown: int = MAX_ITEMS) -> str:
     """Return the first texts of a list, and how many there are beside those."""
-    if not isinstance(table, Mapping) or not isinstance(found := table.get(key), list):
+    if not isinstance(table, dict) or not isinstance(found := table.get(key), list):
         return ""
     texts = [bounded(item, MAX_NAME) for item in found[:shown] if isinstance(item, str)]
     left_out = len(found[shown:]) + _count(table.get(more))

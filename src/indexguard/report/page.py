@@ -15,7 +15,7 @@ from .markup import Html, as_html, element, join
 from .summary import Summary
 from .table import draw_findings
 from .timeline_drawing import draw_timeline
-from .words import count, long_list, short_time
+from .words import at_least, count, long_list, short_time
 
 MARK = '<meta name="generator" content="indexguard report">'
 """Stands near the beginning of every page."""
@@ -80,15 +80,18 @@ def _covers(summary: Summary) -> Html:
 
 
 def _tiles(summary: Summary) -> Html:
-    runs = f"{len(summary.runs):,}{'+' if summary.runs.is_full else ''}"
+    events, not_asked = summary.groups, count(summary.kinds["not-asked"], "index", "indexes")
+    shadows = at_least(len(summary.shadows), is_full=summary.more_shadows)
+    runs = at_least(len(summary.runs), is_full=summary.runs.is_full)
+    runs_with_findings = at_least(len(summary.runs_with_findings), is_full=summary.runs_with_findings.is_full)
     tiles = [
-        ("shadowed", "Shadowed names", len(summary.shadows), "a public index offers a name of yours"),
-        ("refused", "Refusals", summary.groups["refused"], "names, references and whole runs"),
-        ("dropped", "Files dropped", summary.groups["dropped"], "events; the name went on"),
-        ("observed", GROUPS["observed"], summary.groups["observed"], "events; nothing was kept from pip"),
-        ("runs", "Runs with findings", len(summary.runs_with_findings), f"of {runs} pip runs"),
-        ("chosen", "Files chosen", summary.kinds["selected"], f"{count(summary.kinds['not-asked'], 'index', 'indexes')} not asked"),
-    ]  # fmt: skip
+        ("shadowed", "Shadowed names", shadows, "a public index offers a name of yours"),
+        ("refused", "Refusals", f"{events['refused']:,}", "names, references and whole runs"),
+        ("dropped", "Files dropped", f"{events['dropped']:,}", "events; the name went on"),
+        ("observed", GROUPS["observed"], f"{events['observed']:,}", "events; nothing was kept from pip"),
+        ("runs", "Runs with findings", runs_with_findings, f"of {runs} pip runs"),
+        ("chosen", "Files chosen", f"{summary.kinds['selected']:,}", f"{not_asked} not asked"),
+    ]
     return element(
         "section",
         element("h2", "In figures", class_="spoken"),
@@ -96,13 +99,13 @@ def _tiles(summary: Summary) -> Html:
     )
 
 
-def _tile(kind: str, label: str, number: int, note: str) -> Html:
+def _tile(kind: str, label: str, number: str, note: str) -> Html:
     return element(
         "li",
         element("span", label, class_="label"),
-        element("span", f"{number:,}", class_="number"),
+        element("span", number, class_="number"),
         element("span", note, class_="note"),
-        class_=f"{kind} some" if number else kind,
+        class_=kind if number == "0" else f"{kind} some",
     )
 
 

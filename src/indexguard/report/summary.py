@@ -13,21 +13,28 @@ from .timeline import Timeline
 DEFAULT_ROWS = 2000
 MAX_DISTINCT = 100_000
 """How many different names, indexes, machines, users or runs are told apart; the findings of others still count."""
+MAX_SHADOWS = 10_000
+"""How many shadowed names are told apart."""
+MAX_SHADOW_HOSTS = 100
 MAX_EXAMPLES = 5
 
 _PLACE = {group: place for place, group in enumerate(GROUPS)}
 
 
 class Tally:
-    """Counts how often each of many things was met; those that come after ``MAX_DISTINCT`` others are not told apart."""
+    """Counts how often each of many things was met.
 
-    def __init__(self) -> None:
+    :param limit: how many are told apart; what comes after so many others is not counted.
+    """
+
+    def __init__(self, limit: int = MAX_DISTINCT) -> None:
+        self.limit = limit
         self.counts: Counter[str] = Counter()
         self.is_full = False
 
     def add(self, key: str) -> None:
         """Count one; an empty text is nothing."""
-        if key in self.counts or len(self.counts) < MAX_DISTINCT:
+        if key in self.counts or len(self.counts) < self.limit:
             if key:
                 self.counts[key] += 1
         else:
@@ -54,7 +61,7 @@ class Shadow:
     offered_by: set[str] = field(default_factory=set)
     versions: set[str] = field(default_factory=set)
     """The newest of each event."""
-    hosts: Tally = field(default_factory=Tally)
+    hosts: Tally = field(default_factory=lambda: Tally(MAX_SHADOW_HOSTS))
     first: str = ""
     last: str = ""
 
@@ -85,6 +92,8 @@ class Summary:
         self.machines = Tally()
         """Findings by machine; ``hosts`` counts all events."""
         self.shadows: dict[str, Shadow] = {}
+        self.more_shadows = False
+        """There are more than ``MAX_SHADOWS``."""
         self.timeline = Timeline(len(GROUPS))
         self._newest: list[tuple[str, int, Entry]] = []
 
@@ -127,7 +136,8 @@ class Summary:
         name = read_text(event, "name")
         shadow = self.shadows.get(name)
         if shadow is None:
-            if len(self.shadows) >= MAX_DISTINCT:
+            if len(self.shadows) >= MAX_SHADOWS:
+                self.more_shadows = True
                 return
             shadow = self.shadows[name] = Shadow(name)
         shadow.events += 1

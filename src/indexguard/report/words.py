@@ -11,6 +11,11 @@ def count(number: int, one: str, several: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
+def at_least(number: int, *, is_full: bool) -> str:
+    """Return a number, with a mark if it stands for more."""
+    return f"{number:,}{'+' if is_full else ''}"
+
+
 def short_time(time: str) -> Html:
     """Return a time of the log to the second, for reading; nothing if there is none."""
     return element("time", f"{time[:10]} {time[11:19]}", datetime=time) if time else Html()
