@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 from .event import SCHEMA
 
+_BEGINNING = f'{{"schema":{SCHEMA},'.encode()
+
 
 class EventReader:
     """Iterates over the events among the lines of a log; what is torn, foreign or of another schema is counted.
@@ -20,16 +22,21 @@ class EventReader:
         self._lines = lines
         self.foreign = 0
         """Lines met so far that are not events of this schema."""
+        self.torn = 0
+        """Those among them that begin as an event does: a write was cut off."""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for line in self._lines:
-            if not line.strip():
+            text = line.strip()
+            if not text:
                 continue
-            event = _parse(line)
-            if event is None:
-                self.foreign += 1
-            else:
+            event = _parse(text)
+            if event is not None:
                 yield event
+                continue
+            self.foreign += 1
+            if text.startswith(_BEGINNING) and not text.endswith(b"}"):
+                self.torn += 1
 
 
 def _finite(text: str) -> float:
@@ -45,12 +52,20 @@ def _refuse_number(text: str) -> NoReturn:
     raise ValueError(text)
 
 
+_DECODE = json.JSONDecoder(parse_constant=_refuse_number, parse_float=_finite).raw_decode
+"""One decoder for all lines: ``json.loads`` makes one for each call that has such parameters."""
+
+
 def _parse(line: bytes) -> dict[str, Any] | None:
+    """Return the event in a line that has no white space around it."""
     try:
-        event = json.loads(line, parse_constant=_refuse_number, parse_float=_finite)
+        text = line.decode("utf-8")
+        event, end = _DECODE(text)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         return None
-    if not isinstance(event, dict) or type(event.get("schema")) is not int or event["schema"] != SCHEMA:
+    if end != len(text) or not isinstance(event, dict):
         return None
-    texts = (event.get("time"), event.get("event"))
-    return event if all(isinstance(text, str) for text in texts) else None
+    schema = event.get("schema")
+    if type(schema) is not int or schema != SCHEMA:
+        return None
+    return event if isinstance(event.get("time"), str) and isinstance(event.get("event"), str) else None

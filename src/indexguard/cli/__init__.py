@@ -5,15 +5,30 @@ It never imports ``indexguard.inpip``; what must be known of pip it asks a child
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
 from .. import __version__
 from ..errors import GuardError
-from . import check, demo, explain, init, log, report, seed, status
+from . import (
+    check,
+    demo,
+    explain,
+    init,
+    log,
+    log_record,
+    log_replay,
+    log_runs,
+    log_summary,
+    log_who_from,
+    report,
+    seed,
+    status,
+)
 from .activate import ACTIVATE, DEACTIVATE
 from .console import RED, Console
-from .parsing import BadInputError, make_parser
+from .parsing import BadInputError, join_words, make_parser
 
 COMMANDS = (
     demo.COMMAND,
@@ -25,6 +40,11 @@ COMMANDS = (
     seed.COMMAND,
     status.COMMAND,
     log.COMMAND,
+    log_summary.COMMAND,
+    log_runs.COMMAND,
+    log_who_from.COMMAND,
+    log_replay.COMMAND,
+    log_record.COMMAND,
     report.COMMAND,
 )
 
@@ -57,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None, console: Console) -> int:
     parser = make_parser("indexguard", COMMANDS, __version__)
     try:
-        arguments = parser.parse_args(argv)
+        arguments = parser.parse_args(join_words(sys.argv[1:] if argv is None else argv, COMMANDS))
         if arguments.command_name is None:
             parser.print_help(console.err)
             return 2

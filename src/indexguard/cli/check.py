@@ -48,7 +48,7 @@ def _survey() -> tuple[Sequence[Layer], Sequence[PolicyError]]:
 
 def _check_file(file: str) -> tuple[Sequence[Layer], Sequence[PolicyError]]:
     try:
-        return (_read(file),), ()
+        return (read_layer(file),), ()
     except PolicyError as error:
         return (), (error,)
 
@@ -71,7 +71,12 @@ def print_faults(faulty: Sequence[PolicyError], console: Console) -> None:
             console.lines(f"  fault  {fault}")
 
 
-def _read(file: str) -> Layer:
+def read_layer(file: str) -> Layer:
+    """Read one policy file, `-` for standard input.
+
+    :raises BadInputError: it cannot be read.
+    :raises PolicyError: it has faults.
+    """
     try:
         if file == "-":
             if sys.stdin is None:

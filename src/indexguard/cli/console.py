@@ -56,6 +56,11 @@ class Console:
         for line in text.split("\n"):
             _print(self.err, line, style)
 
+    def progress(self, text: str) -> None:
+        """Show how far long work is, in one line of a terminal that the next one replaces; an empty text takes it away."""
+        self.err.write(f"\r\x1b[K{escape(text)}")
+        self.err.flush()
+
     def json(self, value: Any, *, indent: int | None = 2) -> None:
         """Print a value for a machine; without ``indent`` it is one line."""
         print(json.dumps(value, indent=indent, separators=None if indent else (",", ":")), file=self.out)

@@ -12,7 +12,7 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -156,13 +156,14 @@ def _name_indexes(facts: PipFacts, console: Console) -> list[Configured]:
     names: dict[str, Location] = {}
     found = []
     for place, number in places.items():
-        name = _name(place, names)
+        name = name_index(place, names)
         names[name] = place
         found.append(Configured(name, place, number))
     return found
 
 
-def _name(place: Location, taken: Mapping[str, Location]) -> str:
+def name_index(place: Location, taken: Container[str]) -> str:
+    """Return a name for the index at a place that no other index has."""
     if place == PYPI:
         return "pypi"
     parts = [place.host, *([str(place.port)] if place.port not in (80, 443) else [])]
@@ -376,22 +377,23 @@ def _table(index: Configured, claims: Claims) -> IndexTable:
         str(index.place),
         tuple(claims.namespaces),
         tuple(claims.packages),
-        insecure=_is_insecure(index),
+        insecure=is_insecure(index.place),
         comments=tuple(comments) + _insecure_comment(index),
     )
 
 
 def _rest_table(index: Configured) -> IndexTable:
     comments = ("Every name that nothing above claims.", *_insecure_comment(index))
-    return IndexTable(index.name, str(index.place), (), ("*",), insecure=_is_insecure(index), comments=comments)
+    return IndexTable(index.name, str(index.place), (), ("*",), insecure=is_insecure(index.place), comments=comments)
 
 
-def _is_insecure(index: Configured) -> bool:
-    return index.place.scheme == "http" and not index.place.is_loopback
+def is_insecure(place: Location) -> bool:
+    """Tell whether a policy must say that this place may be reached by http."""
+    return place.scheme == "http" and not place.is_loopback
 
 
 def _insecure_comment(index: Configured) -> tuple[str, ...]:
-    if not _is_insecure(index):
+    if not is_insecure(index.place):
         return ()
     return ("pip is configured with http here: anyone on the way can change what it brings.",)
 
@@ -426,7 +428,7 @@ def _finish(text: str, path: Path | None, arguments: argparse.Namespace, console
         console.note(text)
         if _ask(f"Write {path}? {_reach(path)} [Y/n]", console).lower() not in ("", "y", "yes"):
             raise BadInputError("nothing was written")
-    _write(path, content, force=arguments.force)
+    write_file(path, content, force=arguments.force)
     console.line(f"wrote {path}", GREEN)
     console.note(f"  {_reach(path)}")
     for lint in lint_policy(policy):
@@ -456,7 +458,7 @@ def _note_distrust(path: Path, console: Console) -> None:
             return
 
 
-def _write(path: Path, content: bytes, *, force: bool) -> None:
+def write_file(path: Path, content: bytes, *, force: bool) -> None:
     """Write the file whole, with modes that the guard trusts whatever the umask is.
 
     :raises BadInputError: the system refuses.

@@ -5,85 +5,82 @@ from __future__ import annotations
 import argparse
 import re
 from collections import deque
-from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from ..audit.reader import EventReader
-from ..audit.writer import log_path
-from ..errors import CODES
-from ..patterns import normalise_name
 from .console import GREEN, RED, YELLOW, Console
-from .files import MissingFileError, explain_os, open_named
-from .parsing import BadInputError, Command
+from .log_source import FILES, FILTERS, Filter, add_files, add_filters, count, read_events, table, text, texts
+from .parsing import Command
 
-_AGO = re.compile(r"(\d{1,6})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_STYLES = {"selected": GREEN, "not-asked": None, "would-refuse": YELLOW, "dropped": YELLOW}
+_STYLES = {"selected": GREEN, "not-asked": None, "sealed": None, "would-refuse": YELLOW, "dropped": YELLOW}
+_MOST_VERSIONS = 5
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
     """Add the options of this command."""
-    group.add_argument("--last", metavar="N", type=_count, default=20, help="how many events at most (default: 20)")
-    group.add_argument("--code", metavar="CODE", choices=tuple(CODES), help="only this code, such as shadowed-name")
-    group.add_argument("--name", metavar="NAME", help="only this project")
-    group.add_argument("--since", metavar="WHEN", type=_moment, help="30m, 2h, 7d, or a date or time (UTC)")
-    group.add_argument("--file", metavar="FILE", type=Path, help="another log than this user's own")
+    add_last(group, "events")
+    add_filters(group)
     group.add_argument("--json", action="store_true", help="print the events as they are, one JSON object a line")
+    add_files(group)
+
+
+def add_last(group: argparse._ArgumentGroup, what: str) -> None:
+    """Add the option that says how many lines are printed."""
+    group.add_argument("--last", metavar="N", type=_count, default=20, help=f"how many {what} at most (default: 20)")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the last events.
 
-    :raises BadInputError: the log cannot be read.
+    :raises BadInputError: a log cannot be read.
     """
-    path: Path = arguments.file or log_path()
-    if arguments.file is None and not path.is_absolute():
-        console.note("nothing was recorded: this user has no home folder, and so no audit log")
-        return 0
-    try:
-        with open_named(path, "the audit log") as file:
-            reader = EventReader(_bounded_lines(file))
-            found = deque((event for event in reader if _matches(event, arguments)), maxlen=arguments.last)
-    except MissingFileError:
-        if arguments.file is not None:
-            raise
-        console.note(f"nothing was recorded: there is no audit log {path}")
-        return 0
-    except OSError as error:
-        raise BadInputError(f"cannot read the audit log {path}: {explain_os(error)}") from None
+    matches = Filter(arguments).matches
+    met = 0
+    found: deque[dict[str, Any]] = deque(maxlen=arguments.last)
+    for event in read_events(arguments, console):
+        met += 1
+        if matches(event):
+            found.append(event)
     for event in found:
         if arguments.json:
             console.json(event, indent=None)
         else:
             console.line(describe(event), _STYLES.get(event["event"], RED))
-    if reader.foreign:
-        lines = "1 line" if reader.foreign == 1 else f"{reader.foreign} lines"
-        console.note(f"{path}: {lines} left out, not a whole event of this version of the log", YELLOW)
-    if not found:
-        console.note(f"no event in {path} matches")
+    if met and not found:
+        console.note(f"none of {count(met, 'event')} matches")
     return 0
 
 
 def describe(event: dict[str, Any]) -> str:
     """Return an event as one line. Fields that are missing or of another type are left out."""
-    parts = [event["time"], event["event"], _text(event, "code"), _text(event, "name"), _versions(event)]
+    parts = [event["time"], event["event"], text(event, "code"), text(event, "name"), _versions(event)]
     files = event.get("files")
     if isinstance(files, int) and files > 0:
-        parts.append("(1 file)" if files == 1 else f"({files} files)")
-    asked, answered = _text(event, "index_asked"), _text(event, "index_answered")
+        parts.append(f"({count(files, 'file')})")
+    asked, answered = text(event, "index_asked"), text(event, "index_answered")
     if asked or answered:
         parts.append(
             f"from {asked or answered}"
             + (f" answered by {answered}" if answered and not answered.startswith(asked) else "")
         )
+    parents = texts(event, "requested_by")
+    if parents:
+        parts.append(f"for {' > '.join(parents)}")
     rule = event.get("rule")
     if isinstance(rule, dict):
-        parts.append(f"by {_text(rule, 'file')} {_text(rule, 'key')}".rstrip())
-    if _text(event, "message"):
+        parts.append(f"by {text(rule, 'file')} {text(rule, 'key')}".rstrip())
+    if event["event"] == "sealed":
+        parts.append(_seal(event))
+    if text(event, "message"):
         parts.append(f"- {event['message']}")
     return "  ".join(part for part in parts if part)
+
+
+def _seal(event: dict[str, Any]) -> str:
+    seal = table(event, "seal")
+    events, code = seal.get("events"), seal.get("exit")
+    counted = count(events, "event") if isinstance(events, int) else ""
+    ended = f"exit {code}" if isinstance(code, int) else "exit not known"
+    return ", ".join(part for part in (f"run {text(event, 'run')}", counted, ended) if part)
 
 
 def _versions(event: dict[str, Any]) -> str:
@@ -91,29 +88,8 @@ def _versions(event: dict[str, Any]) -> str:
     if not isinstance(versions, list) or not versions:
         return ""
     more = event.get("more_versions")
-    shown = 5
-    left_out = len(versions) - shown + (more if isinstance(more, int) else 0)
-    return ", ".join(map(str, versions[:shown])) + (f" and {left_out} more" if left_out > 0 else "")
-
-
-def _text(table: dict[str, Any], key: str) -> str:
-    value = table.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _matches(event: dict[str, Any], arguments: argparse.Namespace) -> bool:
-    if arguments.code is not None and event.get("code") != arguments.code:
-        return False
-    if arguments.name is not None and event.get("name") != normalise_name(arguments.name):
-        return False
-    return arguments.since is None or event["time"] >= arguments.since
-
-
-def _bounded_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Read lines of at most a mebibyte: a log that someone else filled must not fill the memory."""
-    limit = 1024 * 1024
-    while line := file.readline(limit):
-        yield line
+    left_out = len(versions) - _MOST_VERSIONS + (more if isinstance(more, int) else 0)
+    return ", ".join(map(str, versions[:_MOST_VERSIONS])) + (f" and {left_out} more" if left_out > 0 else "")
 
 
 def _count(text: str) -> int:
@@ -123,31 +99,16 @@ def _count(text: str) -> int:
     return number
 
 
-def _moment(text: str) -> str:
-    """Return a point in time in the form of the log, whose texts sort by time."""
-    ago = _AGO.fullmatch(text)
-    try:
-        if ago:
-            moment = datetime.now(timezone.utc) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        else:
-            moment = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))  # Python < 3.11 reads no Z
-            moment = moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(
-            f"found {text!r}, expected a time ago (30m, 2h, 7d, 2w), a date (2026-11-01) or a time (2026-11-01T08:00Z)"
-        ) from None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 COMMAND = Command(
     name="log",
     summary="show the last events of the audit log",
     description=(
-        "Prints the last events of this user's audit log, the oldest first. Lines that are no whole event are\n"
-        "counted and left out."
+        "Prints the last events of this user's audit log, with its rotated and side files, or of the logs given;\n"
+        "the oldest first. An option that is given twice takes either. Times are UTC, as in the log; a day of the\n"
+        "week is the last one, today included. Lines that are no whole event are counted and left out."
     ),
-    example="indexguard log --since 2h --code shadowed-name",
-    usage="[-h] [--last N] [--code CODE] [--name NAME] [--since WHEN] [--file FILE] [--json]",
+    example='indexguard log --since "yesterday 08:00" --code shadowed-name --name "acme-*"',
+    usage=f"[-h] [--last N] {FILTERS} [--json] {FILES}",
     add_options=add_options,
     run=run,
     exit_codes="Exit codes: 0 fine, 2 a log that cannot be read.",

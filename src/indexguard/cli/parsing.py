@@ -6,8 +6,9 @@ The help is the same text on every Python and every terminal, because the README
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Callable
+from typing import Any, Callable
 
 from .console import Console
 
@@ -19,6 +20,7 @@ class Command:
     """One subcommand."""
 
     name: str
+    """One word, or that of another command and a word of its own: ``log summary``."""
     summary: str
     """One line for the list of commands."""
     description: str
@@ -58,11 +60,14 @@ def make_parser(prog: str, commands: tuple[Command, ...], version: str) -> argpa
     _add_common(parser.add_argument_group("options"), version=f"{prog} {version}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command_name", prog=prog)
     for command in commands:
+        below = [other for other in commands if other.name.startswith(f"{command.name} ")]
+        # The help of `log` lists `log summary`; a command without a help is left out of the list.
+        shown: dict[str, Any] = {} if " " in command.name else {"help": command.summary}
         subparser = subparsers.add_parser(
             command.name,
+            **shown,
             usage=f"{prog} {command.name} {command.usage}",
-            help=command.summary,
-            description=command.description,
+            description=command.description + _list(prog, below),
             epilog=f"Example:\n{_indented(command.example)}\n\n{command.exit_codes}",
             formatter_class=_Formatter,
             add_help=False,
@@ -76,6 +81,12 @@ def make_parser(prog: str, commands: tuple[Command, ...], version: str) -> argpa
     return parser
 
 
+def join_words(argv: Sequence[str], commands: tuple[Command, ...]) -> list[str]:
+    """Return the arguments with a command's name of two words in one piece, as the parser knows it."""
+    name = " ".join(argv[:2])
+    return [name, *argv[2:]] if any(command.name == name for command in commands) else list(argv)
+
+
 def _be_plain(parser: argparse.ArgumentParser) -> None:
     # Python 3.14 colours help texts; earlier versions know no such attribute and do not mind it.
     parser.color = False  # type: ignore[attr-defined, unused-ignore]
@@ -85,6 +96,14 @@ def _add_common(group: argparse._ArgumentGroup, version: str | None = None) -> N
     group.add_argument("-h", "--help", action="help", help="show this text and exit")
     if version is not None:
         group.add_argument("--version", action="version", version=version, help="show the version and exit")
+
+
+def _list(prog: str, commands: Sequence[Command]) -> str:
+    if not commands:
+        return ""
+    width = max(len(command.name) for command in commands)
+    lines = [f"{prog} {command.name:<{width}}  {command.summary}" for command in commands]
+    return "\n\nmore commands:\n" + _indented("\n".join(lines))
 
 
 def _indented(text: str) -> str:

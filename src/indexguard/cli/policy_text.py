@@ -1,4 +1,4 @@
-"""The text of the policies that ``init`` writes: a small TOML emitter, for these keys only."""
+"""The text of the policies that ``init`` and ``log record`` write: a small TOML emitter, for these keys only."""
 
 from __future__ import annotations
 
@@ -23,20 +23,27 @@ class IndexTable:
     namespaces: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     insecure: bool = False
+    public: bool = False
+    """Whether anyone can register a name there, where that does not go without saying."""
     comments: tuple[str, ...] = ()
     """Sentences that stand above the entries."""
 
 
-def render(header: Sequence[str], tables: Sequence[IndexTable]) -> str:
+def render(header: Sequence[str], tables: Sequence[IndexTable], mode: str = "enforce") -> str:
     """Return the text of a policy file.
 
     :param header: sentences that stand at its top.
+    :param mode: as the key of this name; its default is left out.
     """
     lines = [*_comment(header), "version = 1"]
+    if mode != "enforce":
+        lines.append(f"mode = {_quote(mode)}")
     for table in tables:
         lines += ["", f"[indexes.{table.name}]", f"url = {_quote(table.url)}"]
         if table.insecure:
             lines.append("insecure = true")
+        if table.public:
+            lines.append("public = true")
         lines += _comment(table.comments)
         for key, entries in (("namespaces", table.namespaces), ("packages", table.packages)):
             if entries:
