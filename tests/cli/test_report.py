@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import stat
@@ -116,11 +117,17 @@ def test_page_that_cannot_be_written(shell: Shell, log: Path, output: str, reaso
     assert sorted(os.listdir(shell.home)) == before
 
 
-@pytest.mark.parametrize("file", ["/nowhere/audit.jsonl", "/"])
-def test_log_that_cannot_be_read(shell: Shell, file: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("/nowhere/audit.jsonl", "cannot read the audit log /nowhere/audit.jsonl: there is no such file"),
+        ("/", "there is no log in the folder /"),
+    ],
+)
+def test_log_that_cannot_be_read(shell: Shell, file: str, reason: str) -> None:
     answer = shell("report", "-o", "report.html", file)
     assert (answer.code, answer.out) == (2, "")
-    assert answer.err.startswith("indexguard: cannot read the audit log /")
+    assert answer.err.startswith(f"indexguard: {reason}")
     assert os.listdir(shell.home) == []
 
 
@@ -131,6 +138,41 @@ def test_torn_and_foreign_lines_are_counted(shell: Shell, log: Path) -> None:
     assert answer.code == 0
     assert answer.err == f"{log}: 3 lines left out, not a whole event of this version of the log\n"
     assert "3 lines left out" in (shell.home / "report.html").read_text()
+
+
+def test_folder_and_gzip(shell: Shell, log: Path) -> None:
+    older = log.with_name("audit-20261120T040000.123456Z.jsonl.gz")
+    older.write_bytes(gzip.compress(log.read_bytes()))
+    answer = shell("report", "-o", "report.html", str(log.parent))
+    assert answer.out == "wrote report.html: 4 findings and 1 shadowed name in 6 events\n"
+    assert older.name in (shell.home / "report.html").read_text()
+
+
+def test_file_that_is_cut_off_is_told(shell: Shell, log: Path) -> None:
+    torn = log.with_name("torn.jsonl.gz")
+    torn.write_bytes(gzip.compress(log.read_bytes() * 50)[:-20])
+    answer = shell("report", "-o", "report.html", str(torn))
+    assert answer.code == 0
+    assert f"{torn}: not read to its end" in answer.err
+    assert f"Not read to the end: {torn}." in (shell.home / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "findings", "words"),
+    [
+        (["--code", "shadowed-name"], 1, "code shadowed-name"),
+        (["--name", "other", "--name", "third"], 1, "name other or third"),
+        (["--run", "4a39"], 2, "run 4a39"),
+        (["--event", "selected", "--index", "mirror"], 0, "index mirror; event selected"),
+        (["--since", "2026-11-20T08:00Z", "--until", "2026-11-21T00:00Z"], 2, "since 2026-11-20T08:00"),
+        (["--since", "2026-11-21"], 0, "since 2026-11-21"),
+    ],
+)
+def test_choice_is_told(shell: Shell, log: Path, options: list[str], findings: int, words: str) -> None:
+    answer = shell("report", "-o", "report.html", *options, str(log))
+    assert answer.code == 0
+    assert f": {findings} finding{'' if findings == 1 else 's'} and" in answer.out
+    assert f"<dt>Only</dt><dd>{words}" in (shell.home / "report.html").read_text()
 
 
 def test_rows(shell: Shell, log: Path) -> None:

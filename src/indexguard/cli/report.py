@@ -7,18 +7,17 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import BinaryIO
 
-from ..audit.reader import EventReader
+from ..audit.files import LogError, LogStream
 from ..audit.writer import log_path
 from ..report.page import MARK, render_page
 from ..report.summary import DEFAULT_ROWS, Summary
 from ..report.words import count
 from .console import GREEN, YELLOW, Console
 from .files import explain_os, open_named
+from .log_source import FILES, FILTERS, Filter, add_files, add_filters, with_progress
 from .parsing import BadInputError, Command
 
 _MODE = 0o640
@@ -32,7 +31,8 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         "--rows", metavar="N", type=_rows, default=DEFAULT_ROWS,
         help=f"how many findings the table holds at most, the newest (default: {DEFAULT_ROWS})",
     )  # fmt: skip
-    group.add_argument("files", metavar="FILE", nargs="*", type=Path, help="other logs than this user's own")
+    add_filters(group)
+    add_files(group)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -43,11 +43,16 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     output = None if arguments.output == "-" else Path(arguments.output)
     if output is not None:
         _check_output(output)
-    summary, foreign = Summary(arguments.rows), 0
-    paths = arguments.files or _own_log(console)
-    for path in paths:
-        foreign += _read(path, summary, console)
-    page = render_page(summary, made=datetime.now(timezone.utc), sources=list(map(str, paths)), foreign=foreign)
+    summary = Summary(arguments.rows)
+    stream = _read(arguments, summary, console)
+    page = render_page(
+        summary,
+        made=datetime.now(timezone.utc),
+        sources=[str(reading.path) for reading in stream.readings],
+        foreign=sum(reading.foreign for reading in stream.readings),
+        unread=[str(reading.path) for reading in stream.readings if reading.problem is not None],
+        only=_only(arguments),
+    )
     if output is None:
         console.out.write(page)
     else:
@@ -56,36 +61,28 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _own_log(console: Console) -> list[Path]:
-    path = log_path()
-    if path.is_absolute() and path.exists():
-        return [path]
-    console.note("nothing was recorded: this user has no audit log; the page is empty", YELLOW)
-    return []
+def _read(arguments: argparse.Namespace, summary: Summary, console: Console) -> LogStream:
+    """Take in the events that count; return what they were read from.
 
-
-def _read(path: Path, summary: Summary, console: Console) -> int:
-    """Take in one log; return how many of its lines are no events.
-
-    :raises BadInputError: it cannot be read.
+    :raises BadInputError: a log cannot be read.
     """
+    stream = LogStream([*arguments.file, *arguments.files], in_order=False, own=log_path())
     try:
-        with open_named(path, "the audit log") as file:
-            reader = EventReader(_bounded_lines(file))
-            summary.add_all(reader)
-    except OSError as error:
-        raise BadInputError(f"cannot read the audit log {path}: {explain_os(error)}") from None
-    if reader.foreign:
-        lines = count(reader.foreign, "line")
-        console.note(f"{path}: {lines} left out, not a whole event of this version of the log", YELLOW)
-    return reader.foreign
+        summary.add_all(filter(Filter(arguments).matches, with_progress(stream, console)))
+    except LogError as error:
+        raise BadInputError(str(error)) from None
+    for note in stream.notes:
+        console.note(note, YELLOW)
+    if not stream.readings:
+        console.note("nothing was recorded: this user has no audit log; the page is empty", YELLOW)
+    return stream
 
 
-def _bounded_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Read lines of at most a mebibyte: a log that someone else filled must not fill the memory."""
-    limit = 1024 * 1024
-    while line := file.readline(limit):
-        yield line
+def _only(arguments: argparse.Namespace) -> list[str]:
+    """Return in words what the options leave of the log."""
+    several = ("code", "name", "index", "rule", "event", "run_id")
+    chosen = [f"{key.partition('_')[0]} {' or '.join(values)}" for key in several if (values := vars(arguments)[key])]
+    return chosen + [f"{key} {moment}" for key in ("since", "until") if (moment := vars(arguments)[key])]
 
 
 def _told(summary: Summary) -> str:
@@ -140,11 +137,12 @@ COMMAND = Command(
     name="report",
     summary="show the audit log as a page for a browser",
     description=(
-        "Writes one HTML page about this user's audit log, or about the logs named: shadowed names first, a timeline,\n"
-        "what occurs most, and a table of the newest findings with search and filter. It loads nothing from a network."
+        "Writes one HTML page about this user's audit log, with its rotated and side files, or about the logs given:\n"
+        "shadowed names first, a timeline, what occurs most, and a table of the newest findings with search, filter\n"
+        "and sorting. The page loads nothing from a network, and is as private as the log."
     ),
-    example="indexguard report -o report.html /var/log/indexguard/audit.jsonl",
-    usage="[-h] -o PAGE [--rows N] [FILE ...]",
+    example="indexguard report -o report.html --since 30d /var/log/indexguard",
+    usage=f"[-h] -o PAGE [--rows N] {FILTERS} {FILES}",
     add_options=add_options,
     run=run,
     exit_codes="Exit codes: 0 fine, 2 a log that cannot be read or a page that cannot be written.",

@@ -19,14 +19,25 @@ from .words import at_least, count, long_list, short_time
 
 MARK = '<meta name="generator" content="indexguard report">'
 """Stands near the beginning of every page."""
+MAX_SOURCES = 5
 
 
-def render_page(summary: Summary, *, made: datetime, sources: Sequence[str] = (), foreign: int = 0) -> str:
+def render_page(
+    summary: Summary,
+    *,
+    made: datetime,
+    sources: Sequence[str] = (),
+    foreign: int = 0,
+    unread: Sequence[str] = (),
+    only: Sequence[str] = (),
+) -> str:
     """Return the whole page.
 
     :param made: now, in UTC.
     :param sources: what was read, for the reader.
     :param foreign: how many lines were left out, because they are no events.
+    :param unread: those of the sources that could not be read to their end.
+    :param only: what the events were chosen by, in words; by default these are all of the log.
     """
     style, script = _read("page.css"), _read("page.js")
     page = Template(_read("page.html")).substitute(
@@ -35,7 +46,7 @@ def render_page(summary: Summary, *, made: datetime, sources: Sequence[str] = ()
         style_hash=_hash(style),
         script=script,
         script_hash=_hash(script),
-        covers=_covers(summary),
+        covers=_covers(summary, only),
         body=join(
             [
                 _tiles(summary),
@@ -45,7 +56,7 @@ def render_page(summary: Summary, *, made: datetime, sources: Sequence[str] = ()
                 draw_findings(summary),
             ]
         ),
-        footer=_footer(made, sources, foreign),
+        footer=_footer(made, sources, foreign, unread),
     )
     return page.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
@@ -64,7 +75,7 @@ def _title(summary: Summary) -> str:
     return f"{what}, {summary.first[:10]} to {summary.last[:10]}" if summary.first else what
 
 
-def _covers(summary: Summary) -> Html:
+def _covers(summary: Summary, only: Sequence[str]) -> Html:
     """Say what the page covers."""
     span = [short_time(summary.first), " to ", short_time(summary.last), " UTC"] if summary.first else ["no time"]
     rows: list[tuple[str, Sequence[Html | str]]] = [
@@ -72,6 +83,8 @@ def _covers(summary: Summary) -> Html:
         ("Machines", [long_list(summary.hosts)]),
         ("Users", [long_list(summary.users)]),
     ]
+    if only:
+        rows.append(("Only", ["; ".join(only)]))
     return element(
         "dl",
         *(element("div", element("dt", label), element("dd", *content)) for label, content in rows),
@@ -109,14 +122,20 @@ def _tile(kind: str, label: str, number: str, note: str) -> Html:
     )
 
 
-def _footer(made: datetime, sources: Sequence[str], foreign: int) -> Html:
-    read = f" from {', '.join(sources[:5])}" if sources else ""
-    more = f" and {count(len(sources) - 5, 'more file')}" if len(sources) > 5 else ""  # noqa: PLR2004  # as above
+def _footer(made: datetime, sources: Sequence[str], foreign: int, unread: Sequence[str]) -> Html:
+    read = f" from {_some(sources)}" if sources else ""
     left_out = f"{count(foreign, 'line')} left out, not a whole event of this version of the log." if foreign else ""
     return join(
         [
-            element("p", f"Made {made:%Y-%m-%d %H:%M} UTC by indexguard report{read}{more}. All times are UTC."),
+            element("p", f"Made {made:%Y-%m-%d %H:%M} UTC by indexguard report{read}. All times are UTC."),
             element("p", left_out) if left_out else None,
+            element("p", f"Not read to the end: {_some(unread)}.") if unread else None,
             element("p", "This page loads nothing from any network. It names machines, users and folders: share it with care."),
         ]
     )  # fmt: skip
+
+
+def _some(paths: Sequence[str]) -> str:
+    """Return the first of some paths, and how many others there are."""
+    more = len(paths) - MAX_SOURCES
+    return ", ".join(paths[:MAX_SOURCES]) + (f" and {count(more, 'more file')}" if more > 0 else "")
