@@ -98,10 +98,11 @@ def test_log_is_not_replaced_by_its_own_page(shell: Shell, log: Path) -> None:
     ("output", "reason"),
     [
         ("nowhere/report.html", "No such file or directory"),
-        ("folder", "Is a directory"),
-        ("pipe", "it is a named pipe"),
-        ("dangling", "there is no such file"),
+        ("folder", "it is there already and is no file; - is standard output"),
+        ("pipe", "is no file"),
+        ("dangling", "is no file"),
         ("x" * 300, "File name too long"),
+        ("/dev/full", "is no file"),
         ("file/report.html", "Not a directory"),
     ],
 )
@@ -113,6 +114,7 @@ def test_page_that_cannot_be_written(shell: Shell, log: Path, output: str, reaso
     before = sorted(os.listdir(shell.home))
     answer = shell("report", "-o", output, str(log))
     assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"indexguard: cannot write {output}: ")
     assert reason in answer.err
     assert sorted(os.listdir(shell.home)) == before
 

@@ -104,6 +104,8 @@ def _check_output(path: Path) -> None:
     try:
         if not os.path.lexists(path):
             return
+        if not path.is_file():
+            raise BadInputError(f"cannot write {path}: it is there already and is no file; - is standard output")
         with open_named(path) as file:
             is_page = MARK.encode("ascii") in file.read(2000)
     except OSError as error:
