@@ -11,7 +11,21 @@ from contextlib import suppress
 
 from .. import __version__
 from ..errors import GuardError
-from . import check, demo, explain, init, log, log_record, log_replay, log_runs, log_summary, log_who_from, seed, status
+from . import (
+    check,
+    demo,
+    explain,
+    init,
+    log,
+    log_record,
+    log_replay,
+    log_runs,
+    log_summary,
+    log_who_from,
+    report,
+    seed,
+    status,
+)
 from .activate import ACTIVATE, DEACTIVATE
 from .console import RED, Console
 from .parsing import BadInputError, join_words, make_parser
@@ -31,6 +45,7 @@ COMMANDS = (
     log_who_from.COMMAND,
     log_replay.COMMAND,
     log_record.COMMAND,
+    report.COMMAND,
 )
 
 _INTERRUPTED = 130

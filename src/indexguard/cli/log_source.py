@@ -136,7 +136,7 @@ def read_events(arguments: argparse.Namespace, console: Console, *, in_order: bo
         return
     stream = LogStream(paths, in_order=in_order, own=own)
     try:
-        yield from _with_progress(stream, console)
+        yield from with_progress(stream, console)
     except LogError as error:
         raise BadInputError(str(error)) from None
     for note in stream.notes:
@@ -149,7 +149,7 @@ def read_events(arguments: argparse.Namespace, console: Console, *, in_order: bo
         console.note(f"there is no event in {names}" + (f" and {more} more files" if more > 0 else ""))
 
 
-def _with_progress(stream: LogStream, console: Console) -> Iterator[Event]:
+def with_progress(stream: LogStream, console: Console) -> Iterator[Event]:
     """Pass the events on; on a terminal, long work shows how far it is."""
     size = stream.size() if console.err.isatty() else 0
     if size <= _LONG_WORK:

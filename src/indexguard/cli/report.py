@@ -1,0 +1,151 @@
+"""``indexguard report``: the audit log as one page to look at."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import stat
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ..audit.files import LogError, LogStream
+from ..audit.writer import log_path
+from ..report.page import MARK, render_page
+from ..report.summary import DEFAULT_ROWS, Summary
+from ..report.words import count
+from .console import GREEN, YELLOW, Console
+from .files import explain_os, open_named
+from .log_source import FILES, FILTERS, Filter, add_files, add_filters, with_progress
+from .parsing import BadInputError, Command
+
+_MODE = 0o640
+"""As the log: a page names machines, users and folders."""
+
+
+def add_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options of this command."""
+    group.add_argument("-o", "--output", metavar="PAGE", required=True, help="the page to write; - is standard output")
+    group.add_argument(
+        "--rows", metavar="N", type=_rows, default=DEFAULT_ROWS,
+        help=f"how many findings the table holds at most, the newest (default: {DEFAULT_ROWS})",
+    )  # fmt: skip
+    add_filters(group)
+    add_files(group)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Write the page.
+
+    :raises BadInputError: a log cannot be read, or the page cannot be written.
+    """
+    output = None if arguments.output == "-" else Path(arguments.output)
+    if output is not None:
+        _check_output(output)
+    summary = Summary(arguments.rows)
+    stream = _read(arguments, summary, console)
+    page = render_page(
+        summary,
+        made=datetime.now(timezone.utc),
+        sources=[str(reading.path) for reading in stream.readings],
+        foreign=sum(reading.foreign for reading in stream.readings),
+        unread=[str(reading.path) for reading in stream.readings if reading.problem is not None],
+        only=_only(arguments),
+    )
+    if output is None:
+        console.out.write(page)
+    else:
+        _write(output, page.encode("ascii"))
+        console.line(f"wrote {output}: {_told(summary)}", GREEN)
+    return 0
+
+
+def _read(arguments: argparse.Namespace, summary: Summary, console: Console) -> LogStream:
+    """Take in the events that count; return what they were read from.
+
+    :raises BadInputError: a log cannot be read.
+    """
+    stream = LogStream([*arguments.file, *arguments.files], in_order=False, own=log_path())
+    try:
+        summary.add_all(filter(Filter(arguments).matches, with_progress(stream, console)))
+    except LogError as error:
+        raise BadInputError(str(error)) from None
+    for note in stream.notes:
+        console.note(note, YELLOW)
+    if not stream.readings:
+        console.note("nothing was recorded: this user has no audit log; the page is empty", YELLOW)
+    return stream
+
+
+def _only(arguments: argparse.Namespace) -> list[str]:
+    """Return in words what the options leave of the log."""
+    several = ("code", "name", "index", "rule", "event", "run_id")
+    chosen = [f"{key.partition('_')[0]} {' or '.join(values)}" for key in several if (values := vars(arguments)[key])]
+    return chosen + [f"{key} {moment}" for key in ("since", "until") if (moment := vars(arguments)[key])]
+
+
+def _told(summary: Summary) -> str:
+    shadowed = count(len(summary.shadows), "shadowed name")
+    return f"{count(summary.findings, 'finding')} and {shadowed} in {count(summary.events, 'event')}"
+
+
+def _rows(text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,6}", text) is None:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 0 to 999999")
+    return int(text)
+
+
+def _check_output(path: Path) -> None:
+    """Refuse to replace what is no page of ours: a log or a policy, by a slip of the keyboard.
+
+    :raises BadInputError: something else is there.
+    """
+    try:
+        if not os.path.lexists(path):
+            return
+        if not path.is_file():
+            raise BadInputError(f"cannot write {path}: it is there already and is no file; - is standard output")
+        with open_named(path) as file:
+            is_page = MARK.encode("ascii") in file.read(2000)
+    except OSError as error:
+        raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
+    if not is_page:
+        raise BadInputError(
+            f"cannot write {path}: it is there already and is no page of this command; choose another name, or remove it"
+        )
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Put the whole page in its place at once; one that replaces an older page keeps its mode.
+
+    :raises BadInputError: the system refuses.
+    """
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else _MODE
+        descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            Path(scratch).chmod(mode)
+            Path(scratch).replace(path)
+        finally:
+            Path(scratch).unlink(missing_ok=True)
+    except OSError as error:
+        raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
+
+
+COMMAND = Command(
+    name="report",
+    summary="show the audit log as a page for a browser",
+    description=(
+        "Writes one HTML page about this user's audit log, with its rotated and side files, or about the logs given:\n"
+        "shadowed names first, a timeline, what occurs most, and a table of the newest findings with search, filter\n"
+        "and sorting. The page loads nothing from a network, and is as private as the log."
+    ),
+    example="indexguard report -o report.html --since 30d /var/log/indexguard",
+    usage=f"[-h] -o PAGE [--rows N] {FILTERS} {FILES}",
+    add_options=add_options,
+    run=run,
+    exit_codes="Exit codes: 0 fine, 2 a log that cannot be read or a page that cannot be written.",
+)

@@ -1,0 +1,165 @@
+"""What the page shows of one event: fields that are missing or of another type are empty, and every text is bounded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import CODES, Code
+
+Event = dict[str, Any]
+
+GROUPS = {
+    "shadowed": "Shadowed name",
+    "refused": "Refused",
+    "dropped": "Files dropped",
+    "observed": "Audit mode only",
+}
+"""What can happen to a name, in the order of the page: the key and its words."""
+
+ROUTINE = frozenset({"selected", "not-asked", "sealed"})
+"""Events that are no finding. One of a kind that is not known here is a finding: it must not go unseen."""
+
+_GROUP_OF = {"shadowed": "shadowed", "dropped": "dropped", "would-refuse": "observed"}
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
+
+MAX_NAME = 200
+MAX_LINE = 500
+MAX_MESSAGE = 1000
+MAX_ITEMS = 5
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the table."""
+
+    time: str
+    """As in the log, so that texts sort by time; empty if it is no time."""
+    group: str
+    """A key of ``GROUPS``."""
+    event: str
+    code: str
+    name: str
+    versions: str
+    asked: str
+    answered: str
+    host: str
+    user: str
+    message: str
+    facts: tuple[tuple[str, str], ...]
+    """Pairs of label and text for a closer look; none is empty."""
+
+
+def read_time(event: Event) -> str:
+    """Return the time of an event, in the form of the log; empty if it has another form."""
+    time = event.get("time")
+    return time if isinstance(time, str) and _TIME.fullmatch(time) else ""
+
+
+def find_group(event: Event) -> str | None:
+    """Return the key in ``GROUPS`` of a finding; None for what is routine."""
+    kind = event.get("event")
+    if not isinstance(kind, str) or kind in ROUTINE:
+        return None
+    group = _GROUP_OF.get(kind, "refused")
+    return "shadowed" if group == "refused" and event.get("code") == "shadowed-name" else group
+
+
+def read_text(table: object, key: str, limit: int = MAX_NAME) -> str:
+    """Return a text of an event or of an object in it; empty if it is something else."""
+    value = table.get(key) if isinstance(table, dict) else None
+    return bounded(value, limit) if isinstance(value, str) else ""
+
+
+def find_offering_index(event: Event) -> str:
+    """Return the index that was asked, or the page that answered in its place where that was another one."""
+    asked, answered = read_text(event, "index_asked", MAX_LINE), read_text(event, "index_answered", MAX_LINE)
+    return asked if answered.startswith(asked) and asked else answered or asked
+
+
+def bounded(text: str, limit: int) -> str:
+    """Return the beginning of a text, with a mark if there is more."""
+    return text if len(text) <= limit else f"{text[:limit]}..."
+
+
+def read_entry(event: Event, group: str) -> Entry:
+    """Return what the page shows of a finding."""
+    return Entry(
+        time=read_time(event),
+        group=group,
+        event=read_text(event, "event"),
+        code=read_text(event, "code"),
+        name=read_text(event, "name"),
+        versions=_list(event, "versions", more="more_versions"),
+        asked=read_text(event, "index_asked", MAX_LINE),
+        answered=read_text(event, "index_answered", MAX_LINE),
+        host=read_text(event, "host"),
+        user=read_text(event, "user"),
+        message=read_text(event, "message", MAX_MESSAGE),
+        facts=tuple((label, text) for label, text in _facts(event) if text),
+    )
+
+
+def _facts(event: Event) -> tuple[tuple[str, str], ...]:
+    rule, run = event.get("rule"), read_text(event, "run")
+    code: Code | None = CODES.get(read_text(event, "code"))
+    return (
+        ("Meaning", code.meaning if code else ""),
+        ("What to do", code.remedy if code else ""),
+        ("Rule", " ".join(filter(None, (read_text(rule, "file", MAX_LINE), read_text(rule, "key", MAX_LINE))))),
+        ("Pattern", read_text(rule, "pattern")),
+        ("Belongs to", _list(rule, "indexes")),
+        ("Asked", read_text(event, "index_asked", MAX_LINE)),
+        ("Answered", read_text(event, "index_answered", MAX_LINE)),
+        ("Files", _number(event, "files")),
+        ("Offered", _offered(event)),
+        ("Kept", _list(event, "kept")),
+        ("Requested by", _list(event, "requested_by", sign=" > ")),
+        ("CI job", _ci(event)),
+        ("Environment", read_text(event, "prefix", MAX_LINE)),
+        ("Folder", read_text(event, "cwd", MAX_LINE)),
+        ("Command", _list(event, "command", sign=" ", shown=40)),
+        ("Versions", _tools(event)),
+        ("Run", f"{run}, event {_number(event, 'seq')}" if run and _number(event, "seq") else run),
+    )
+
+
+def _list(table: object, key: str, *, more: str = "", sign: str = ", ", shown: int = MAX_ITEMS) -> str:
+    """Return the first texts of a list, and how many there are beside those."""
+    if not isinstance(table, dict) or not isinstance(found := table.get(key), list):
+        return ""
+    texts = [bounded(item, MAX_NAME) for item in found[:shown] if isinstance(item, str)]
+    left_out = len(found[shown:]) + _count(table.get(more))
+    text = bounded(sign.join(texts), MAX_LINE)
+    return f"{text} and {left_out:,} more" if text and left_out else text
+
+
+def _offered(event: Event) -> str:
+    """Return the files that the event is about, each with its hash."""
+    offered = event.get("offered")
+    if not isinstance(offered, list):
+        return ""
+    files = [f"{read_text(file, 'file')} {read_text(file, 'hash')}".strip() for file in offered]
+    return _list({"files": files, "more": event.get("more_offered")}, "files", more="more")
+
+
+def _ci(event: Event) -> str:
+    job = event.get("ci")
+    return ", ".join(filter(None, (read_text(job, key) for key in ("provider", "repository", "ref", "job", "run"))))
+
+
+def _tools(event: Event) -> str:
+    tools = (("pip", read_text(event, "pip")), ("Python", read_text(event, "python")))
+    return ", ".join(f"{tool} {version}" for tool, version in tools if version)
+
+
+def _number(event: Event, key: str) -> str:
+    """Return a number of an event; empty if there is none or it is 0."""
+    value = _count(event.get(key))
+    return f"{value:,}" if value else ""
+
+
+def _count(value: object) -> int:
+    """Return a number of things; 0 for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**12 else 0
