@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from hypothesis import strategies as st
 
 import strategies  # for its profile: property tests take the time that a busy machine needs
-from indexguard.audit.event import EventKind, RunContext, build_event
+from indexguard.audit.event import EventKind, Offer, RunContext, build_event
 from indexguard.decision import Finding
 from indexguard.errors import CODES
 from indexguard.patterns import parse_pattern
@@ -16,7 +17,7 @@ from indexguard.policy.model import Layer, Policy, Rule
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-KINDS = tuple(dict.fromkeys((*get_args(EventKind), "sealed")))
+KINDS = get_args(EventKind)
 TODAY = strategies.TODAY
 
 LAYER = Layer("machine", "/etc/indexguard/policy.toml", "ab" * 32, Policy())
@@ -29,18 +30,6 @@ FILE = {
     "hash": f"sha256:{'0' * 64}",
     "url": "https://corp.example/files/acme_core-1.0-py3-none-any.whl",
 }
-LATER = {
-    "offered": [],
-    "more_offered": 0,
-    "chosen": None,
-    "requested_by": [],
-    "prefix": "",
-    "ci": None,
-    "seal": None,
-    "prev": None,
-}
-"""Fields, and what they are where nobody says more."""
-
 _CODES_OF = {
     "refused": "unmatched-name",
     "shadowed": "shadowed-name",
@@ -58,7 +47,7 @@ def sample(kind: str, **fields: Any) -> dict[str, Any]:
     built = build_event(
         CONTEXT,
         3,
-        "refused",  # the kind is put in below: the type of the parameter may not have it yet
+        "refused",  # the kind is put in below: it may be one of a later version
         code,
         name=None if kind in ("guard-failed", "sealed") else "acme-core",
         versions=["1.0"] if kind == "selected" else ["99.0", "98.0"],
@@ -73,7 +62,7 @@ def sample(kind: str, **fields: Any) -> dict[str, Any]:
         told = {"offered": [FILE], "chosen": {**FILE, "index": "https://corp.example/simple/"}}
     if kind == "sealed":
         told = {"seal": {"events": 3, "exit": 1}}
-    return {**LATER, **built, "event": kind, "prefix": "/srv/venv", "prev": "cd" * 32, **told, **fields}
+    return {**built, "event": kind, "prefix": "/srv/venv", "prev": "cd" * 32, **told, **fields}
 
 
 # Every character that some format takes for its own, and those that a terminal does.
@@ -81,20 +70,22 @@ _CHARS = st.sampled_from("ab1-_.=+@|\\\"',;:%# \t\n\r\x00\x1b\x7f\x85\u202e\u202
 TEXTS = st.text(_CHARS, max_size=12)
 _MAYBE = TEXTS | st.none()
 _COUNTS = st.integers(0, 10_000)
-_OFFERS = st.fixed_dictionaries({"version": TEXTS, "file": TEXTS, "hash": _MAYBE, "url": TEXTS})
+_OFFERS = st.builds(Offer, version=TEXTS, file=TEXTS, hash=_MAYBE, url=TEXTS)
 _CI = st.fixed_dictionaries({"provider": TEXTS, "job": _MAYBE, "run": _MAYBE, "repository": _MAYBE, "ref": _MAYBE})
+_SEALS = st.fixed_dictionaries({"events": st.integers(1, 99), "exit": st.none() | st.integers(0, 255)})
 
 
 @st.composite
-def built(draw: DrawFn) -> dict[str, Any]:
+def events(draw: DrawFn) -> dict[str, Any]:
     """Draw what ``build_event`` makes of any parameters."""
     kind: EventKind = draw(st.sampled_from(get_args(EventKind)))
     code = draw(st.sampled_from([*CODES, None]))
     layer = draw(st.sampled_from([LAYER, None]))
     rule = draw(st.sampled_from([RULE, None]))
     versions = draw(st.lists(TEXTS, max_size=3) | st.just(["1"] * 60))
-    return build_event(
-        draw(st.sampled_from([CONTEXT, RunContext("ab" * 8, "26.3", (LAYER,), ())])),
+    context = draw(st.sampled_from([CONTEXT, RunContext("ab" * 8, "26.3", (LAYER,), ())]))
+    event = build_event(
+        replace(context, prefix=draw(TEXTS), ci=draw(st.none() | _CI)),
         draw(st.integers(1, 100)),
         kind,
         code,
@@ -106,25 +97,13 @@ def built(draw: DrawFn) -> dict[str, Any]:
         kept=draw(st.none() | st.lists(TEXTS, max_size=3)),
         finding=draw(st.sampled_from([None, Finding(code or "redirected", layer, rule)])),
         message=draw(TEXTS),
+        offered=draw(st.lists(_OFFERS, max_size=3) | st.just([Offer("1", "a", None, "")] * 60)),
+        more_offered=draw(_COUNTS),
+        chosen=draw(st.none() | st.tuples(_OFFERS, _MAYBE)),
+        requested_by=draw(st.lists(TEXTS, max_size=3) | st.just(["a"] * 60)),
+        seal=draw(st.none() | _SEALS),
     )
-
-
-def events() -> SearchStrategy[dict[str, Any]]:
-    """Draw events with every field of the schema, of any kind, with any text in them."""
-    more = st.fixed_dictionaries(
-        {
-            "event": st.sampled_from(KINDS),
-            "offered": st.lists(_OFFERS, max_size=3),
-            "more_offered": _COUNTS,
-            "chosen": st.none() | _OFFERS.flatmap(lambda offer: _MAYBE.map(lambda index: {**offer, "index": index})),
-            "requested_by": st.lists(TEXTS, max_size=3),
-            "prefix": TEXTS,
-            "ci": st.none() | _CI,
-            "seal": st.none() | st.fixed_dictionaries({"events": st.integers(1, 99), "exit": st.none() | st.integers(0, 255)}),
-            "prev": st.none() | st.just("0" * 64),
-        }
-    )  # fmt: skip
-    return st.tuples(built(), more).map(lambda both: {**both[0], **both[1]})
+    return {**event, "prev": draw(st.none() | st.just("0" * 64))}  # as the writer adds it
 
 
 def odd_events() -> SearchStrategy[dict[str, Any]]:

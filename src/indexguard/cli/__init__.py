@@ -17,10 +17,13 @@ from . import (
     explain,
     init,
     log,
+    log_export,
     log_record,
     log_replay,
     log_runs,
+    log_schema,
     log_summary,
+    log_verify,
     log_who_from,
     report,
     seed,
@@ -45,6 +48,9 @@ COMMANDS = (
     log_who_from.COMMAND,
     log_replay.COMMAND,
     log_record.COMMAND,
+    log_verify.COMMAND,
+    log_export.COMMAND,
+    log_schema.COMMAND,
     report.COMMAND,
 )
 
