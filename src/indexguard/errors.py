@@ -223,4 +223,6 @@ def escape(text: str) -> str:
 
     Text that comes from an index (names, versions, file names) passes through here before it is printed.
     """
+    if text.isprintable():  # nearly always, and much cheaper than to look at each character
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

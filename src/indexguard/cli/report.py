@@ -26,7 +26,7 @@ _MODE = 0o640
 
 def add_options(group: argparse._ArgumentGroup) -> None:
     """Add the options of this command."""
-    group.add_argument("-o", "--output", metavar="PAGE", required=True, help="the page to write; - is standard output")
+    group.add_argument("-o", metavar="PAGE", dest="output", required=True, help="the page to write; - is standard output")
     group.add_argument(
         "--rows", metavar="N", type=_rows, default=DEFAULT_ROWS,
         help=f"how many findings the table holds at most, the newest (default: {DEFAULT_ROWS})",

@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
+from ..errors import escape
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _VCS_PORTS = {**_DEFAULT_PORTS, "ssh": 22, "git": 9418, "svn": 3690, "sftp": 22, "file": 0}
 _VCS = ("git", "hg", "svn", "bzr")
@@ -196,7 +198,7 @@ def redact(url: str) -> str:
     elif at:
         url = f"{start}***@{after}"
     url = re.split("[?#]", url, maxsplit=1)[0]
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in url)
+    return escape(url)
 
 
 def _host(netloc: str) -> str:
