@@ -20,7 +20,10 @@ def measure(path: Path, number: int, files: int) -> list[float]:
     context = event.RunContext.of_process("26.3", argv=["pip", "install", "acme-core"])
     recorder = recorder_module.Recorder(context, path)
     url = "https://mirror.example/files/acme_core-{}.0-py3-none-any.whl"
-    offers = [event.Offer(f"{n}.0", f"acme_core-{n}.0-py3-none-any.whl", f"sha256:{n:064x}", url.format(n)) for n in range(files)]
+    offers = [
+        event.Offer(f"{n}.0", f"acme_core-{n}.0-py3-none-any.whl", f"sha256:{n:064x}", url.format(n))
+        for n in range(files)
+    ]
     taken = []
     for _ in range(number):
         started = time.perf_counter()

@@ -37,7 +37,13 @@ def measure_event(setting: Setting) -> list[Result]:
     folder = setting.scratch("event")
     results, medians = [], {}
     for files, target in ((3, 200), (50, None)):
-        command: list[str | Path] = [setting.guarded.python, _EVENT_CHILD, folder / f"{files}.jsonl", "2000", str(files)]
+        command: list[str | Path] = [
+            setting.guarded.python,
+            _EVENT_CHILD,
+            folder / f"{files}.jsonl",
+            "2000",
+            str(files),
+        ]
         done = subprocess.run(command, env=setting.environ(), cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
         spread = spread_of([seconds * 1e6 for seconds in json.loads(done.stdout)])
         medians[files] = spread.median
@@ -50,7 +56,15 @@ def _share_of_a_run(setting: Setting, folder: Path, microseconds: float) -> Resu
     with StaticIndex([Dist("acme-core", "1.0", "corp")]) as index:
         text = f'[indexes.corp]\nurl = "{index.url}"\nnamespaces = ["acme"]\n[log]\nsinks = ["stderr"]\n'
         policy = setting.write_policy("event", text)
-        command = [setting.guarded.python, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--quiet"]
+        command: list[str | Path] = [
+            setting.guarded.python,
+            "-m",
+            "pip",
+            "download",
+            "--no-deps",
+            "--no-cache-dir",
+            "--quiet",
+        ]
         command += [f"--dest={folder / 'got'}", f"--index-url={index.url}", "acme-core"]
         counts, shares = [], []
         for _ in range(setting.rounds or 7):

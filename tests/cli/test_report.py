@@ -194,4 +194,4 @@ def test_rows_that_are_no_number(shell: Shell, log: Path, rows: str) -> None:
 def test_output_must_be_named(shell: Shell, log: Path) -> None:
     answer = shell("report", str(log))
     assert answer.code == 2
-    assert "-o/--output" in answer.err
+    assert "the following arguments are required: -o" in answer.err
