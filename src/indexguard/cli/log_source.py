@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from ..audit.event import EventKind
 from ..audit.files import Event, LogError, LogStream
+from ..audit.fleet import Wanted
 from ..audit.writer import log_path
 from ..errors import CODES
 from ..patterns import normalise_name
@@ -83,14 +84,29 @@ class Filter:
         runs: list[str] | None = options.get("run_id")
         self._codes: list[str] | None = options.get("code")
         self._names = None if names is None else name_pattern(names)
+        self._spellings = [str(normalise_name(name)) for name in names or ()]
         self._indexes: list[str] | None = options.get("index")
         self._rules: list[str] | None = options.get("rule")
         self._kinds: list[str] | None = options.get("event")
         self._runs = None if runs is None else tuple(runs)
         self._since: str | None = options.get("since")
         self._until: str | None = options.get("until")
-        self.takes_all = all(value is None for value in vars(self).values())
+        self.takes_all = all(not value for value in vars(self).values())
         """Whether no option was given."""
+
+    @property
+    def wanted(self) -> Wanted:
+        """The same for an engine."""
+        return Wanted(
+            codes=self._codes or (),
+            kinds=self._kinds or (),
+            names=self._spellings,
+            indexes=self._indexes or (),
+            rules=self._rules or (),
+            runs=self._runs or (),
+            since=self._since,
+            until=self._until,
+        )
 
     def matches(self, event: Event) -> bool:
         """Tell whether an event counts."""

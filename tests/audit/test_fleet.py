@@ -1,0 +1,127 @@
+"""The engine counts what our own loop counts, in lines and in tables, and says what it cannot read."""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from indexguard.audit.event import RunContext
+from indexguard.audit.files import LogError, LogStream
+from indexguard.audit.fleet import Wanted, count_events
+from indexguard.audit.recorder import Recorder
+from indexguard.audit.tally import Tally
+from indexguard.cli.log_source import Filter
+from indexguard.decision import Finding
+from indexguard.patterns import parse_pattern
+from indexguard.policy.model import Layer, Policy, Rule
+
+LAYER = Layer("machine", "/etc/indexguard/policy.toml", "0" * 64, Policy())
+FINDING = Finding("shadowed-name", LAYER, Rule(parse_pattern("acme-*"), ("corp",), "indexes.corp.namespaces[0]"))
+NONE = {
+    "code": None,
+    "name": None,
+    "index": None,
+    "rule": None,
+    "event": None,
+    "run_id": None,
+    "since": None,
+    "until": None,
+}
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """The logs of three machines, one of them compressed, with lines that are none."""
+    for machine in ("build-1", "build-2", "build-3"):
+        path = tmp_path / "logs" / machine / "audit.jsonl"
+        recorder = Recorder(RunContext.of_process("26.3", argv=["pip"]), path)
+        for number in range(20):
+            name = f"acme-{number % 3}" if number % 2 else "numpy"
+            url = f"https://{'corp' if number % 5 else 'mirror'}.example/simple/"
+            recorder.record("selected", None, name=name, index_asked=url)
+            recorder.record("shadowed", "shadowed-name", name=name, index_asked=url, finding=FINDING)
+        recorder.seal(0)
+        assert recorder.problem is None
+    with (tmp_path / "logs" / "build-2" / "audit.jsonl").open("ab") as file:
+        file.write(b'{"schema":1,"time":"20\nnothing\n{"schema":2,"time":"t","event":"e"}\n')
+    packed = tmp_path / "logs" / "build-3" / "audit.jsonl"
+    packed.with_name("audit.jsonl.gz").write_bytes(gzip.compress(packed.read_bytes()))
+    packed.unlink()
+    return tmp_path / "logs"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"code": ["shadowed-name"]},
+        {"event": ["selected", "sealed"]},
+        {"name": ["Acme_1"]},
+        {"name": ["acme-*", "nothing"]},
+        {"index": ["mirror."]},
+        {"rule": ["policy.toml indexes.corp"]},
+        {"rule": ["no such rule"]},
+        {"since": "2000-01-01T00:00:00.000Z", "until": "2999-01-01T00:00:00.000Z"},
+        {"until": "2000-01-01T00:00:00.000Z"},
+        {"code": ["shadowed-name"], "name": ["numpy"], "index": ["corp.", "team."]},
+    ],
+    ids=str,
+)
+def test_engine_and_loop_count_alike(logs: Path, given: dict[str, object]) -> None:
+    chosen = Filter(argparse.Namespace(**{**NONE, **given}))
+    paths = sorted(path for path in logs.rglob("*") if path.is_file())
+    expected = Tally.of(filter(chosen.matches, LogStream(paths, in_order=False)))
+    counted = count_events([logs], chosen.wanted)
+    assert counted.tally.groups == expected.groups
+    assert (counted.files, counted.foreign) == (3, 3)
+
+
+def test_run_and_those_that_it_started(logs: Path) -> None:
+    line = (logs / "build-1" / "audit.jsonl").read_text().splitlines()[0]
+    counted = count_events([logs], Wanted(runs=[json.loads(line)["run"][:12]]))
+    total = counted.tally.total()
+    assert total is not None
+    assert total.events == 41
+
+
+def test_parquet(logs: Path, tmp_path: Path) -> None:
+    expected = count_events([logs], Wanted()).tally.groups
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    for machine in ("build-1", "build-2", "build-3"):
+        source = f"{logs}/{machine}/audit.jsonl*"
+        query = f"COPY (FROM read_ndjson('{source}', ignore_errors = true)) TO '{tables}/{machine}.parquet' (FORMAT parquet)"
+        with duckdb.connect() as connection:
+            connection.execute(query)
+    counted = count_events([tables], Wanted())
+    assert counted.tally.groups == expected
+    both = count_events([tables, logs], Wanted(codes=["shadowed-name"])).tally.total()
+    assert both is not None
+    assert both.events == 120
+
+
+def test_text_that_would_be_a_query_is_a_text(logs: Path) -> None:
+    hostile = "x' OR 'a' = 'a"
+    assert count_events([logs], Wanted(indexes=[hostile], names=[hostile], rules=[hostile])).tally.groups == {}
+
+
+def test_without_the_engine(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(LogError, match=r"install indexguard\[fleet\]"):
+        count_events([logs], Wanted())
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(LogError, match="no such file"):
+        count_events([tmp_path / "audit.jsonl"], Wanted())
+    with pytest.raises(LogError, match="no log in the folder"):
+        count_events([tmp_path], Wanted())
+    (tmp_path / "broken.parquet").write_bytes(b"no table")
+    with pytest.raises(LogError, match="DuckDB cannot read these logs"):
+        count_events([tmp_path], Wanted())
