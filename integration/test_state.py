@@ -586,7 +586,8 @@ def test_an_interrupt_leaves_nothing_and_no_traceback_of_the_guard(pair: Pair, g
     # What there is in the log is whole, and what comes after it too.
     after = ground.run(pair.guarded, *_BOTH)
     _expect(after, exit=0, installed=_HELD)
-    assert len(after.events) == 4, after.report()
+    assert len(after.events) == 5, after.report()
+    assert after.events[-1]["seal"] == {"events": 5, "exit": 0}, after.report()
 
 
 def _interrupt(ground: Ground, environment: Environment, name: str, path: str) -> Outcome:

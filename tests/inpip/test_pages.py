@@ -114,8 +114,8 @@ def test_audit_mode_asks_every_index_and_says_one_thing_of_it(bench: Bench) -> N
     policy.chmod(0o644)
     done = bench.install("acme-core", XDG_CONFIG_HOME=str(folder.parent))
     assert (done.code, done.origins) == (0, {"acme_core": "public"})
-    found = [(event["event"], event["code"]) for event in done.events if event["event"] != "selected"]
-    assert found == [("would-refuse", "shadowed-name")]
+    found = [(event["event"], event["code"]) for event in done.events]
+    assert found == [("would-refuse", "shadowed-name"), ("selected", None), ("sealed", None)]
 
 
 INDEXES = ["https://h.example/simple/", "https://h.example/simple/team", "https://u:p@h.example/x/"]
