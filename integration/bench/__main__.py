@@ -2,13 +2,13 @@
 
 ::
 
-    python -m integration.bench                     # everything: about eleven minutes on two cores
+    python -m integration.bench                     # everything: about twenty minutes on two cores
     python -m integration.bench --only startup,page --runs 5
     python -m integration.bench --markdown          # a dated table for the README
     python -m integration.bench --json              # for a machine
 
 Rows: ``startup`` (python -c pass), ``activated`` (the same in an environment), ``modules``, ``pip`` (--version, list), ``download``, ``page``, ``latency``,
-``policy``, ``event``, ``log``. ``--runs N`` sets the number of paired runs of every row; without it each row has a number that fits it.
+``policy``, ``event``, ``log``, ``fleet``. ``--runs N`` sets the number of paired runs of every row; without it each row has a number that fits it.
 ``--pip V`` and ``--python X.Y`` choose what is measured (the newest pip on the newest Python that is here),
 ``--wheel PATH`` a wheel that is built already. ``--no-valgrind`` leaves the instruction counts out; where there is no
 valgrind they are named as not run.
@@ -35,7 +35,7 @@ if __package__ in (None, ""):  # started by its path
 
 from integration import pips
 from integration.bench.downloads import measure_download, measure_latency
-from integration.bench.logs import measure_event, measure_log
+from integration.bench.logs import measure_event, measure_fleet, measure_log
 from integration.bench.page import measure_page
 from integration.bench.policies import measure_policy
 from integration.bench.report import Report
@@ -59,6 +59,7 @@ ROWS: dict[str, Callable[[Setting], list[Result]]] = {
     "policy": measure_policy,
     "event": measure_event,
     "log": measure_log,
+    "fleet": measure_fleet,
 }
 
 

@@ -1,9 +1,10 @@
-"""What the audit log costs: an event in pip, and ``log summary`` against a loop that only parses the JSON of the file."""
+"""What the audit log costs: an event in pip; ``log summary`` and an engine against a loop that only parses the JSON."""
 
 from __future__ import annotations
 
 import functools
 import json
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from integration.bench.setting import Setting
 
 LINES = 1_000_000
+MACHINES = 10
+"""How many logs of so many lines the engine reads."""
 
 _EVENT_CHILD = Path(__file__).with_name("event_child.py")
 _CHILD = Path(__file__).with_name("log_child.py")
@@ -28,7 +31,8 @@ def parse(path):
     with open(path, "rb") as file:
         for line in file:
             json.loads(line)
-parse(sys.argv[1])
+for path in sys.argv[1:]:
+    parse(path)
 """
 
 
@@ -106,4 +110,54 @@ def measure_log(setting: Setting, lines: int = LINES) -> list[Result]:
         results.append(
             Result(what, f"against json.loads alone ({words})", paired_ratios(bare, summary), 1.5, note=note)
         )
+    return results
+
+
+def measure_fleet(setting: Setting, lines: int = LINES) -> list[Result]:
+    """Time the engine over the logs of several machines, about 8 GB on the disk; it comes from the registry."""
+    folder = setting.scratch("fleet")
+    library = folder / "library"
+    install: list[str | Path] = [
+        setting.unguarded.python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--target",
+        library,
+        "duckdb",
+    ]
+    subprocess.run(install, check=True)
+    environ = {**setting.environ(), "PYTHONPATH": str(library)}
+    python = setting.guarded.python
+    logs = [folder / "logs" / f"build-{number}" / "audit.jsonl" for number in range(MACHINES)]
+    try:
+        for log in logs:
+            log.parent.mkdir(parents=True)
+            subprocess.run([python, _CHILD, log, str(lines)], env=environ, cwd=folder, check=True)
+        ask: list[str | Path] = [python, "-m", "indexguard", "log", "summary", "--engine=duckdb", folder / "logs"]
+        page: list[str | Path] = [
+            python,
+            "-m",
+            "indexguard",
+            "report",
+            "--engine=duckdb",
+            "-o",
+            "page.html",
+            folder / "logs",
+        ]
+        runs = {
+            "bare": functools.partial(run_timed, [python, "-c", _BARE, *logs], environ, folder),
+            "log summary": functools.partial(run_timed, ask, environ, folder),
+            "report": functools.partial(run_timed, page, environ, folder),
+        }
+        taken = interleave(runs, setting.rounds or 1)
+    finally:
+        shutil.rmtree(folder / "logs", ignore_errors=True)
+    results = []
+    for command in ("log summary", "report"):
+        what = f"{command} --engine duckdb of {MACHINES * lines:,} lines"
+        bare, engine = ([cost.wall for cost in taken[name]] for name in ("bare", command))
+        note = f"{spread_of(bare).median:.1f} s -> {spread_of(engine).median:.1f} s (medians)"
+        results.append(Result(what, "against json.loads alone (wall time)", paired_ratios(bare, engine), note=note))
     return results

@@ -90,6 +90,18 @@ def test_run_and_those_that_it_started(logs: Path) -> None:
     assert total.events == 41
 
 
+def test_long_work_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexguard.audit.fleet._PAUSE", 0)
+    line = json.dumps({"schema": 1, "time": "2026-11-26T08:00:00.000Z", "event": "selected", "message": "m" * 900}) + "\n"
+    (tmp_path / "audit.jsonl").write_text(line * 50_000)
+    told: list[float] = []
+    total = count_events([tmp_path], Wanted(), told.append).tally.total()
+    assert total is not None
+    assert total.events == 50_000
+    assert told
+    assert all(0 <= percent <= 100 for percent in told)
+
+
 def test_parquet(logs: Path, tmp_path: Path) -> None:
     expected = count_events([logs], Wanted()).tally.groups
     tables = tmp_path / "tables"

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,28 @@ def test_several_logs(shell: Shell, log: Path, tmp_path: Path) -> None:
     answer = shell("report", "-o", "report.html", str(log), str(other))
     assert answer.out == "wrote report.html: 3 findings and 1 shadowed name in 4 events\n"
     assert f"from {log}, {other}." in (shell.home / "report.html").read_text()
+
+
+def test_page_of_an_engine(shell: Shell, log: Path) -> None:
+    with log.open("a") as file:
+        file.write("nothing\n")
+    assert shell("report", "-o", "python.html", str(log)).code == 0
+    answer = shell("report", "-o", "duckdb.html", "--engine", "duckdb", str(log))
+    assert (answer.code, answer.out) == (0, "wrote duckdb.html: 2 findings and 1 shadowed name in 3 events\n")
+    assert answer.err == "1 line left out, not a whole event of this version of the log\n"
+    pages = [(shell.home / name).read_text().partition("<footer>")[0] for name in ("python.html", "duckdb.html")]
+    assert pages[0] == pages[1]
+    footer = (shell.home / "duckdb.html").read_text().partition("<footer>")[2]
+    assert str(log) in footer
+    assert "1 line" in footer
+
+
+def test_engine_that_is_not_here(shell: Shell, log: Path) -> None:
+    shell.monkeypatch.setitem(sys.modules, "duckdb", None)
+    answer = shell("report", "-o", "page.html", "--engine", "duckdb", str(log))
+    assert (answer.code, answer.out) == (2, "")
+    assert "install indexguard[fleet]" in answer.err
+    assert os.listdir(shell.home) == []
 
 
 def test_own_log(shell: Shell, log: Path) -> None:

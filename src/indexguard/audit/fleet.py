@@ -6,16 +6,21 @@ The door to ``duckdb``, which is imported only where somebody asks for it, and n
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+import re
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Optional
 
 from .event import SCHEMA
-from .files import LogError
+from .files import Event, LogError
+from .reader import EventReader
 from .tally import Count, Group, Tally
 
-_COLUMNS = {
+_COUNTED = {
     "schema": "BIGINT",
     "time": "VARCHAR",
     "event": "VARCHAR",
@@ -27,9 +32,23 @@ _COLUMNS = {
     "run": "VARCHAR",
     "parent_run": "VARCHAR",
 }
+_LISTED = {
+    **_COUNTED,
+    "rule": "STRUCT(file VARCHAR, key VARCHAR, indexes VARCHAR[])",
+    "seq": "BIGINT",
+    "host": "VARCHAR",
+    "user": "VARCHAR",
+    "versions": "VARCHAR[]",
+}
+_IS_EVENT = f"coalesce(schema = {SCHEMA} AND time IS NOT NULL AND event IS NOT NULL, false)"
 _TIME_OF_A_TABLE = "coalesce(strftime(try_cast(time AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ'), CAST(time AS VARCHAR))"
 _MAX_LINE = 16 * 1024 * 1024
+_PAUSE = 0.5
 _LINES, _PARQUET = (".jsonl", ".jsonl.gz"), ".parquet"
+
+
+Progress = Optional[Callable[[float], None]]
+"""Is told now and then how much of a long piece of work is done, in percent; from a thread of its own."""
 
 
 @dataclass(frozen=True)
@@ -60,40 +79,174 @@ class Counted:
     """Lines and rows that are no whole event of this schema."""
 
 
-def count_events(paths: Iterable[Path], wanted: Wanted) -> Counted:
+def count_events(paths: Iterable[Path], wanted: Wanted, progress: Progress = None) -> Counted:
     """Count the events of files and folders, at any depth: JSON Lines, compressed or not, and Parquet.
 
     :raises LogError: there is no DuckDB, no log, or one that cannot be read.
     """
+    with _connected(paths, progress) as logs:
+        conditions, values = _conditions(wanted)
+        query = f"""
+            SELECT {_IS_EVENT} AS is_event, event, code, name, index_asked, count(*), min(time), max(time)
+            FROM ({logs.source(_COUNTED)}) WHERE NOT {_IS_EVENT} OR ({" AND ".join(["true", *conditions])})
+            GROUP BY ALL
+        """  # noqa: S608  # of our own words; what is not stands in parameters
+        rows = logs.ask(query, [*logs.files, *values])
+    groups = {Group(*row[1:5]): Count(*row[5:]) for row in rows if row[0]}
+    return Counted(Tally(groups), len(logs.lines) + len(logs.tables), sum(row[5] for row in rows if not row[0]))
+
+
+class Events:
+    """The events that count, in a table of the engine's own to ask several questions of.
+
+    It is called ``events`` and has the columns ``time``, ``event``, ``code``, ``name``, ``index_asked``,
+    ``index_answered``, ``rule`` (a structure), ``run``, ``seq``, ``host``, ``user``, ``versions`` and ``filename``.
+    """
+
+    def __init__(self, logs: _Logs, foreign: int) -> None:
+        self._logs = logs
+        self.files = [Path(file) for file in (*logs.lines, *logs.tables)]
+        self.foreign = foreign
+        """Lines and rows that are no whole event of this schema."""
+
+    def ask(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows that answer a query.
+
+        :raises LogError: the engine cannot.
+        """
+        return self._logs.ask(query, values)
+
+    def read_whole(self, query: str, values: Sequence[Any] = ()) -> Iterator[Event]:
+        """Yield events as they were written: those whose ``time``, ``run``, ``seq`` and ``filename`` a query selects.
+
+        :raises LogError: the engine cannot.
+        """
+        self.ask(f"CREATE OR REPLACE TABLE chosen AS {query}", values)
+        chosen = {row[0] for row in self.ask("SELECT DISTINCT filename FROM chosen")}
+        lines = [file for file in self._logs.lines if file in chosen]
+        tables = [file for file in self._logs.tables if file in chosen]
+        found = self._logs.ask(_WHOLE_LINES, [_literally(lines)]) if lines else []
+        found += self._logs.ask(_WHOLE_ROWS, [_literally(tables)]) if tables else []
+        yield from EventReader(row[0].encode("utf-8", "surrogatepass") for row in found)
+
+
+@contextmanager
+def open_events(paths: Iterable[Path], wanted: Wanted, progress: Progress = None) -> Iterator[Events]:
+    """Have the engine read the events of files and folders, as ``count_events`` does, into a table on disk.
+
+    :raises LogError: there is no DuckDB, no log, or one that cannot be read.
+    """
+    with _connected(paths, progress) as logs:
+        conditions, values = _conditions(wanted)
+        logs.ask(
+            f"""
+            CREATE TABLE events AS SELECT * EXCLUDE (schema, parent_run) FROM (
+                SELECT *, {_IS_EVENT} AS is_event FROM ({logs.source(_LISTED)})
+            ) WHERE NOT is_event OR ({" AND ".join(["true", *conditions])})
+            """,  # noqa: S608  # of our own words; what is not stands in parameters
+            [*logs.files, *values],
+        )
+        foreign = logs.ask("SELECT count(*) FROM events WHERE NOT is_event")[0][0]
+        logs.ask("DELETE FROM events WHERE NOT is_event")
+        yield Events(logs, foreign)
+
+
+_JSON_LINES = f"ignore_errors = true, maximum_object_size = {_MAX_LINE}"
+_WHOLE_LINES = f"""
+    SELECT json FROM read_ndjson_objects(?, {_JSON_LINES})
+    SEMI JOIN chosen ON (json->>'$.time') = chosen.time AND (json->>'$.run') IS NOT DISTINCT FROM chosen.run
+        AND TRY_CAST((json->>'$.seq') AS BIGINT) IS NOT DISTINCT FROM chosen.seq
+"""  # noqa: S608  # of our own words
+_WHOLE_ROWS = f"""
+    SELECT to_json(found) FROM (
+        SELECT * REPLACE ({_TIME_OF_A_TABLE} AS time) FROM read_parquet(?, union_by_name = true)
+    ) found SEMI JOIN chosen ON found.time = chosen.time AND found.run IS NOT DISTINCT FROM chosen.run
+        AND found.seq IS NOT DISTINCT FROM chosen.seq
+"""  # noqa: S608  # of our own words
+
+
+class _Logs:
+    """Files, and a connection to the engine that reads them."""
+
+    def __init__(self, engine: Any, connection: Any, lines: list[str], tables: list[str], progress: Progress) -> None:
+        self._engine = engine
+        self._connection = connection
+        self._progress = progress
+        self.lines = lines
+        self.tables = tables
+        self.files = [_literally(files) for files in (lines, tables) if files]
+        """The parameters of ``source``."""
+
+    def source(self, columns: dict[str, str]) -> str:
+        """Return the query for these columns of all files, and ``filename``."""
+        sources = []
+        if self.lines:
+            types = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
+            options = f"columns = {{{types}}}, filename = true, {_JSON_LINES}"
+            sources.append(f"SELECT {', '.join(columns)}, filename FROM read_ndjson(?, {options})")  # noqa: S608  # our own words
+        if self.tables:
+            there = {
+                row[0]
+                for row in self.ask("DESCRIBE FROM read_parquet(?, union_by_name = true)", [_literally(self.tables)])
+            }
+            # Whoever made the table may have made a time stamp of the text, or have left out what was always empty.
+            names = ", ".join(
+                f"CAST(NULL AS {kind}) AS {name}" if name not in there
+                else f"{_TIME_OF_A_TABLE} AS time" if name == "time"
+                else name
+                for name, kind in columns.items()
+            )  # fmt: skip
+            sources.append(
+                f"SELECT {names}, filename FROM read_parquet(?, union_by_name = true, filename = true)"  # noqa: S608  # as above
+            )
+        return " UNION ALL ".join(sources)
+
+    def ask(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows that answer a query.
+
+        :raises LogError: the engine cannot.
+        """
+        try:
+            with self._watched():
+                rows: list[tuple[Any, ...]] = self._connection.execute(query, list(values)).fetchall()
+        except self._engine.Error as error:
+            raise LogError(f"DuckDB cannot read these logs: {str(error).splitlines()[0]}") from None
+        return rows
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        if self._progress is None:
+            yield
+            return
+        over = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(self._progress, over), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+    def _watch(self, progress: Callable[[float], None], over: threading.Event) -> None:
+        while not over.wait(_PAUSE):
+            percent = self._connection.query_progress()
+            if percent >= 0:  # else it cannot tell
+                progress(percent)
+
+
+@contextmanager
+def _connected(paths: Iterable[Path], progress: Progress) -> Iterator[_Logs]:
+    """Start the engine on files and folders; what does not fit into the memory lies in a folder that goes at the end.
+
+    :raises LogError: there is no DuckDB, or no log.
+    """
     engine = _import_engine()
     lines, tables = _find(paths)
-    sources, parameters = [], []
-    if lines:
-        columns = ", ".join(f"{name}: '{kind}'" for name, kind in _COLUMNS.items())
-        options = f"columns = {{{columns}}}, ignore_errors = true, maximum_object_size = {_MAX_LINE}"
-        sources.append(f"SELECT {', '.join(_COLUMNS)} FROM read_ndjson(?, {options})")  # noqa: S608  # our own words
-        parameters.append(lines)
-    if tables:
-        # Whoever made the table may have made a time stamp of the text.
-        columns = ", ".join(_COLUMNS).replace("time", f"{_TIME_OF_A_TABLE} AS time")
-        sources.append(f"SELECT {columns} FROM read_parquet(?, union_by_name = true)")  # noqa: S608  # as above
-        parameters.append(tables)
-    conditions, values = _conditions(wanted)
-    is_event = f"schema = {SCHEMA} AND time IS NOT NULL AND event IS NOT NULL"
-    query = f"""
-        WITH found AS ({" UNION ALL ".join(sources)})
-        SELECT coalesce({is_event}, false) AS is_event, event, code, name, index_asked, count(*), min(time), max(time)
-        FROM found WHERE NOT coalesce({is_event}, false) OR ({" AND ".join(["true", *conditions])})
-        GROUP BY ALL
-    """  # noqa: S608  # of our own words; what is not stands in parameters
-    try:
-        with engine.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            rows = connection.execute(query, [*parameters, *values]).fetchall()
-    except engine.Error as error:
-        raise LogError(f"DuckDB cannot read these logs: {str(error).splitlines()[0]}") from None
-    groups = {Group(*row[1:5]): Count(*row[5:]) for row in rows if row[0]}
-    return Counted(Tally(groups), len(lines) + len(tables), sum(row[5] for row in rows if not row[0]))
+    with tempfile.TemporaryDirectory(prefix="indexguard-") as folder, engine.connect(f"{folder}/events") as connection:
+        connection.execute(
+            "SET TimeZone = 'UTC'; SET enable_progress_bar = true; SET enable_progress_bar_print = false"
+        )
+        yield _Logs(engine, connection, lines, tables, progress)
 
 
 def _import_engine() -> Any:
@@ -122,6 +275,11 @@ def _find(paths: Iterable[Path]) -> tuple[list[str], list[str]]:
             raise LogError(f"cannot read the audit log {path}: there is no such file")
     tables = [str(path) for path in found if path.name.endswith(_PARQUET)]
     return [str(path) for path in found if str(path) not in set(tables)], tables
+
+
+def _literally(files: Iterable[str]) -> list[str]:
+    """Return paths as the engine takes them, which reads patterns."""
+    return [re.sub(r"[*?\[]", r"[\g<0>]", file) for file in files]
 
 
 def _conditions(wanted: Wanted) -> tuple[list[str], list[Any]]:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from ..audit.event import EventKind
 from ..audit.files import Event, LogError, LogStream
-from ..audit.fleet import Wanted
+from ..audit.fleet import Progress, Wanted
 from ..audit.writer import log_path
 from ..errors import CODES
 from ..patterns import normalise_name
@@ -54,6 +54,17 @@ def add_times(group: argparse._ArgumentGroup) -> None:
     """Add the options that say which time counts."""
     group.add_argument("--since", metavar="WHEN", type=moments.since, help=f"{moments.WORDS} (UTC)")
     group.add_argument("--until", metavar="WHEN", type=moments.until, help="the same; a day counts whole")
+
+
+def add_engine(group: argparse._ArgumentGroup) -> None:
+    """Add the option that says who counts."""
+    group.add_argument(
+        "--engine",
+        metavar="NAME",
+        choices=("python", "duckdb"),
+        default="python",
+        help="duckdb, for many large logs and for Parquet: of indexguard[fleet]",
+    )
 
 
 def add_file_option(
@@ -163,6 +174,24 @@ def read_events(arguments: argparse.Namespace, console: Console, *, in_order: bo
         names = ", ".join(str(reading.path) for reading in stream.readings[:3])
         more = len(stream.readings) - 3
         console.note(f"there is no event in {names}" + (f" and {more} more files" if more > 0 else ""))
+
+
+def paths_for_engine(arguments: argparse.Namespace) -> list[Path]:
+    """Return the logs that the arguments name, for an engine."""
+    return [*arguments.file, *arguments.files] or [log_path().parent]
+
+
+def progress_of_engine(console: Console) -> Progress:
+    """Return what an engine tells how far it is: on a terminal only."""
+    return (lambda percent: console.progress(f"read {percent:.0f} %")) if console.err.isatty() else None
+
+
+def note_foreign(number: int, console: Console) -> None:
+    """Say at the end of an engine's work how many lines it has left out."""
+    if console.err.isatty():
+        console.progress("")
+    if number:
+        console.note(f"{count(number, 'line')} left out, not a whole event of this version of the log", YELLOW)
 
 
 def with_progress(stream: LogStream, console: Console) -> Iterator[Event]:

@@ -11,9 +11,20 @@ from typing import Any
 from ..audit.files import LogError
 from ..audit.fleet import count_events
 from ..audit.tally import Count, NameCount, Tally
-from ..audit.writer import log_path
-from .console import BOLD, RED, YELLOW, Console, columns
-from .log_source import FILES, FILTERS, Filter, add_files, add_filters, count, read_events
+from .console import BOLD, RED, Console, columns
+from .log_source import (
+    FILES,
+    FILTERS,
+    Filter,
+    add_engine,
+    add_files,
+    add_filters,
+    count,
+    note_foreign,
+    paths_for_engine,
+    progress_of_engine,
+    read_events,
+)
 from .parsing import BadInputError, Command
 
 
@@ -21,13 +32,7 @@ def add_options(group: argparse._ArgumentGroup) -> None:
     """Add the options of this command."""
     group.add_argument("--top", metavar="N", type=_number, default=20, help="how many names and indexes (default: 20)")
     add_filters(group)
-    group.add_argument(
-        "--engine",
-        metavar="NAME",
-        choices=("python", "duckdb"),
-        default="python",
-        help="duckdb, for many large logs and for Parquet: of indexguard[fleet]",
-    )
+    add_engine(group)
     group.add_argument("--json", action="store_true", help="print one JSON object, with every name and index")
     add_files(group)
 
@@ -58,13 +63,11 @@ def _ask_engine(arguments: argparse.Namespace, chosen: Filter, console: Console)
 
     :raises BadInputError: it is not there, or cannot read a log.
     """
-    paths = [*arguments.file, *arguments.files] or [log_path().parent]
     try:
-        counted = count_events(paths, chosen.wanted)
+        counted = count_events(paths_for_engine(arguments), chosen.wanted, progress_of_engine(console))
     except LogError as error:
         raise BadInputError(str(error)) from None
-    if counted.foreign:
-        console.note(f"{count(counted.foreign, 'line')} left out, not a whole event of this version of the log", YELLOW)
+    note_foreign(counted.foreign, console)
     if not counted.tally.groups:
         console.note(f"no event in {count(counted.files, 'file')} matches")
     return counted.tally

@@ -10,14 +10,27 @@ import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ..audit.files import LogError, LogStream
+from ..audit.files import LogError, LogStream, Reading
+from ..audit.fleet import open_events
 from ..audit.writer import log_path
+from ..report.fleet import summarise
 from ..report.page import MARK, render_page
 from ..report.summary import DEFAULT_ROWS, Summary
 from ..report.words import count
 from .console import GREEN, YELLOW, Console
 from .files import explain_os, open_named
-from .log_source import FILES, FILTERS, Filter, add_files, add_filters, with_progress
+from .log_source import (
+    FILES,
+    FILTERS,
+    Filter,
+    add_engine,
+    add_files,
+    add_filters,
+    note_foreign,
+    paths_for_engine,
+    progress_of_engine,
+    with_progress,
+)
 from .parsing import BadInputError, Command
 
 _MODE = 0o640
@@ -32,6 +45,7 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         help=f"how many findings the table holds at most, the newest (default: {DEFAULT_ROWS})",
     )  # fmt: skip
     add_filters(group)
+    add_engine(group)
     add_files(group)
 
 
@@ -43,14 +57,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     output = None if arguments.output == "-" else Path(arguments.output)
     if output is not None:
         _check_output(output)
-    summary = Summary(arguments.rows)
-    stream = _read(arguments, summary, console)
+    read = _ask_engine if arguments.engine == "duckdb" else _read
+    summary, readings = read(arguments, console)
     page = render_page(
         summary,
         made=datetime.now(timezone.utc),
-        sources=[str(reading.path) for reading in stream.readings],
-        foreign=sum(reading.foreign for reading in stream.readings),
-        unread=[str(reading.path) for reading in stream.readings if reading.problem is not None],
+        sources=[str(reading.path) for reading in readings],
+        foreign=sum(reading.foreign for reading in readings),
+        unread=[str(reading.path) for reading in readings if reading.problem is not None],
         only=_only(arguments),
     )
     if output is None:
@@ -61,11 +75,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _read(arguments: argparse.Namespace, summary: Summary, console: Console) -> LogStream:
-    """Take in the events that count; return what they were read from.
+def _read(arguments: argparse.Namespace, console: Console) -> tuple[Summary, list[Reading]]:
+    """Take in the events that count; return what they tell, and what they were read from.
 
     :raises BadInputError: a log cannot be read.
     """
+    summary = Summary(arguments.rows)
     stream = LogStream([*arguments.file, *arguments.files], in_order=False, own=log_path())
     try:
         summary.add_all(filter(Filter(arguments).matches, with_progress(stream, console)))
@@ -75,7 +90,24 @@ def _read(arguments: argparse.Namespace, summary: Summary, console: Console) -> 
         console.note(note, YELLOW)
     if not stream.readings:
         console.note("nothing was recorded: this user has no audit log; the page is empty", YELLOW)
-    return stream
+    return summary, stream.readings
+
+
+def _ask_engine(arguments: argparse.Namespace, console: Console) -> tuple[Summary, list[Reading]]:
+    """Have DuckDB do the same.
+
+    :raises BadInputError: it is not there, or cannot read a log.
+    """
+    try:
+        paths, wanted = paths_for_engine(arguments), Filter(arguments).wanted
+        with open_events(paths, wanted, progress_of_engine(console)) as events:
+            summary = summarise(events, arguments.rows)
+    except LogError as error:
+        raise BadInputError(str(error)) from None
+    note_foreign(events.foreign, console)
+    readings = [Reading(path) for path in events.files]
+    readings[0].foreign = events.foreign  # it does not say whose lines they were
+    return summary, readings
 
 
 def _only(arguments: argparse.Namespace) -> list[str]:
@@ -144,7 +176,7 @@ COMMAND = Command(
         "and sorting. The page loads nothing from a network, and is as private as the log."
     ),
     example="indexguard report -o report.html --since 30d /var/log/indexguard",
-    usage=f"[-h] -o PAGE [--rows N] {FILTERS} {FILES}",
+    usage=f"[-h] -o PAGE [--rows N] {FILTERS} [--engine NAME]\n    {FILES}",
     add_options=add_options,
     run=run,
     exit_codes="Exit codes: 0 fine, 2 a log that cannot be read or a page that cannot be written.",

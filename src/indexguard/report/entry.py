@@ -22,7 +22,8 @@ ROUTINE = frozenset({"selected", "not-asked", "sealed"})
 """Events that are no finding. One of a kind that is not known here is a finding: it must not go unseen."""
 
 _GROUP_OF = {"shadowed": "shadowed", "dropped": "dropped", "would-refuse": "observed"}
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
+"""What a time of the log looks like."""
 
 MAX_NAME = 200
 MAX_LINE = 500
@@ -54,7 +55,7 @@ class Entry:
 def read_time(event: Event) -> str:
     """Return the time of an event, in the form of the log; empty if it has another form."""
     time = event.get("time")
-    return time if isinstance(time, str) and _TIME.fullmatch(time) else ""
+    return time if isinstance(time, str) and TIME.fullmatch(time) else ""
 
 
 def find_group(event: Event) -> str | None:

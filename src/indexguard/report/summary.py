@@ -18,7 +18,8 @@ MAX_SHADOWS = 10_000
 MAX_SHADOW_HOSTS = 100
 MAX_EXAMPLES = 5
 
-_PLACE = {group: place for place, group in enumerate(GROUPS)}
+PLACES = {group: place for place, group in enumerate(GROUPS)}
+"""Of each group, where it stands among them."""
 
 
 class Tally:
@@ -32,11 +33,11 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self.is_full = False
 
-    def add(self, key: str) -> None:
-        """Count one; an empty text is nothing."""
+    def add(self, key: str, number: int = 1) -> None:
+        """Count so many of one; an empty text is nothing."""
         if key in self.counts or len(self.counts) < self.limit:
             if key:
-                self.counts[key] += 1
+                self.counts[key] += number
         else:
             self.is_full = True
 
@@ -64,6 +65,20 @@ class Shadow:
     hosts: Tally = field(default_factory=lambda: Tally(MAX_SHADOW_HOSTS))
     first: str = ""
     last: str = ""
+
+    def add(self, event: Event, number: int, observed: int, span: tuple[str, str]) -> None:
+        """Take in so many events that tell the same as this one.
+
+        :param observed: how many of them are of a layer in audit mode.
+        :param span: the time of the first and of the last of them; empty if they have none.
+        """
+        self.events += number
+        self.observed += observed
+        _add_some(self.offered_by, [find_offering_index(event)])
+        rule, versions = event.get("rule"), event.get("versions")
+        _add_some(self.owners, rule.get("indexes") if isinstance(rule, dict) else None)
+        _add_some(self.versions, versions[:1] if isinstance(versions, list) else None)
+        self.first, self.last = _joined((self.first, self.last), span)
 
 
 class Summary:
@@ -96,6 +111,7 @@ class Summary:
         """There are more than ``MAX_SHADOWS``."""
         self.timeline = Timeline(len(GROUPS))
         self._newest: list[tuple[str, int, Entry]] = []
+        self._met = 0
 
     def add_all(self, events: Iterable[Event]) -> None:
         """Take in events, in any order."""
@@ -106,9 +122,7 @@ class Summary:
         """Take in one event."""
         self.events += 1
         time = read_time(event)
-        if time:
-            self.first = min(self.first, time) if self.first else time
-            self.last = max(self.last, time)
+        self.first, self.last = _joined((self.first, self.last), (time, time))
         self.hosts.add(read_text(event, "host"))
         self.users.add(read_text(event, "user"))
         self.runs.add(read_text(event, "run"))
@@ -126,35 +140,29 @@ class Summary:
         self.indexes.add(read_text(event, "index_asked", 500))
         self.machines.add(read_text(event, "host"))
         self.runs_with_findings.add(read_text(event, "run"))
-        if not (time and self.timeline.add(time, _PLACE[group])):
+        if not (time and self.timeline.add(time, PLACES[group])):
             self.undated += 1
         if read_text(event, "code") == "shadowed-name" and read_text(event, "name"):
             self._add_shadow(event, group, time)
-        self._keep(event, group, time)
+        self.keep(event, group, time)
 
     def _add_shadow(self, event: Event, group: str, time: str) -> None:
-        name = read_text(event, "name")
-        shadow = self.shadows.get(name)
-        if shadow is None:
-            if len(self.shadows) >= MAX_SHADOWS:
-                self.more_shadows = True
-                return
-            shadow = self.shadows[name] = Shadow(name)
-        shadow.events += 1
-        shadow.observed += group == "observed"
-        shadow.hosts.add(read_text(event, "host"))
-        _add_some(shadow.offered_by, [find_offering_index(event)])
-        rule = event.get("rule")
-        _add_some(shadow.owners, rule.get("indexes") if isinstance(rule, dict) else None)
-        versions = event.get("versions")
-        _add_some(shadow.versions, versions[:1] if isinstance(versions, list) else None)
-        if time:
-            shadow.first = min(shadow.first, time) if shadow.first else time
-            shadow.last = max(shadow.last, time)
+        shadow = self.shadow_of(read_text(event, "name"))
+        if shadow is not None:
+            shadow.add(event, 1, group == "observed", (time, time))
+            shadow.hosts.add(read_text(event, "host"))
 
-    def _keep(self, event: Event, group: str, time: str) -> None:
-        """Keep the finding if it is among the newest so far."""
-        place = (time, self.findings)
+    def shadow_of(self, name: str) -> Shadow | None:
+        """Return what is known of a shadowed name; None for a new one when there are too many."""
+        if name not in self.shadows and len(self.shadows) >= MAX_SHADOWS:
+            self.more_shadows = True
+            return None
+        return self.shadows.setdefault(name, Shadow(name))
+
+    def keep(self, event: Event, group: str, time: str) -> None:
+        """Keep a finding for the table if it is among the newest so far."""
+        self._met += 1
+        place = (time, self._met)
         if len(self._newest) < self.rows:
             heapq.heappush(self._newest, (*place, read_entry(event, group)))
         elif self.rows and place > self._newest[0][:2]:
@@ -169,6 +177,12 @@ class Summary:
         return heapq.nlargest(
             number, self.shadows.values(), key=lambda shadow: (shadow.last, shadow.events, shadow.name)
         )
+
+
+def _joined(one: tuple[str, str], other: tuple[str, str]) -> tuple[str, str]:
+    """Return first and last time of both; what is empty does not count."""
+    times = [time for time in (*one, *other) if time]
+    return (min(times), max(times)) if times else ("", "")
 
 
 def _add_some(found: set[str], values: object) -> None:

@@ -41,13 +41,13 @@ class Timeline:
         self._step = 0
         self._counts: dict[int, list[int]] = {}
 
-    def add(self, time: str, group: int) -> bool:
-        """Count one finding; False if its time, in the form of the log, is no time of the calendar."""
+    def add(self, time: str, group: int, number: int = 1) -> bool:
+        """Count so many findings of one minute; False if their time, in the form of the log, is none of the calendar."""
         minute = _minute(time[:16])
         if minute is None:
             return False
         counts = self._counts.setdefault(minute // STEPS[self._step], [0] * self._groups)
-        counts[group] += 1
+        counts[group] += number
         while len(self._counts) > MAX_STEPS_HELD:
             self._coarsen()
         return True
