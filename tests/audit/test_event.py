@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from indexguard import __version__
 from indexguard.audit.event import MAX_VERSIONS, Offer, RunContext, build_event
 from indexguard.decision import Finding
 from indexguard.patterns import parse_pattern
@@ -82,6 +83,7 @@ def test_fields_are_the_schema() -> None:
         },
         "policy": [{"layer": "machine", "file": "/etc/indexguard/policy.toml", "sha256": "ab" * 32, "mode": "enforce"}],
         "message": "dropped 2 files",
+        "guard": __version__,
         "pip": "26.3",
         "parent_run": None,
         "command": ["pip", "install", "-i", "https://****@corp.example/s"],

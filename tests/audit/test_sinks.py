@@ -17,7 +17,7 @@ import pytest
 
 from indexguard.audit import sinks
 from indexguard.audit.event import RunContext, build_event
-from indexguard.audit.sinks import Journal, Output, format_journal, format_syslog
+from indexguard.audit.sinks import Journal, Output, Syslog, format_journal, format_syslog
 from indexguard.audit.writer import AuditLog
 from indexguard.policy.model import LogSettings, SyslogAddress
 
@@ -69,6 +69,18 @@ def test_syslog_over_a_unix_socket(tmp_path: Path) -> None:
         received = [split(server.recv(65536))[1] for _ in range(2)]
     assert received == (tmp_path / "audit.jsonl").read_bytes().splitlines()
     assert out.problem is None
+
+
+def test_who_does_not_listen_is_an_obstacle(tmp_path: Path) -> None:
+    with datagrams(socket.AF_UNIX, str(tmp_path / "log")):
+        assert Syslog(SyslogAddress("unix", str(tmp_path / "log"))).find_obstacle() is None
+        assert Journal(str(tmp_path / "log")).find_obstacle() is None
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = SyslogAddress("tcp", "127.0.0.1", server.getsockname()[1])
+        assert Syslog(address).find_obstacle() is None
+    assert Syslog(address).find_obstacle() == "Connection refused"
+    assert Journal(str(tmp_path / "none")).find_obstacle() == "No such file or directory"
+    assert Syslog(SyslogAddress("udp", "no-such-host.invalid", 514)).find_obstacle() is not None
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

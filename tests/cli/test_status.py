@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,6 +161,22 @@ def test_log_that_cannot_be_written(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     shell.monkeypatch.setattr("indexguard.cli.status.log_path", lambda: tmp_path / "file" / "audit.jsonl")
     assert "cannot be written: " in shell("status").out
+
+
+def test_other_sinks_that_take_events_and_that_do_not(shell: Shell, tmp_path: Path) -> None:
+    here, gone = tmp_path / "here", tmp_path / "gone"
+    sinks = f'[log]\nsinks = ["stderr", "syslog"]\nsyslog = ["unix:{here}", "unix:{gone}"]\n'
+    shell.policy(f'version = 1\n[indexes.pypi]\nurl = "pypi"\npackages = ["*"]\n{sinks}', "machine")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(str(here))
+        lines = shell("status").out.splitlines()
+        told = json.loads(shell("status", "--json").out)["log"]
+    assert "audit log: no file, the policy sends it elsewhere" in lines
+    assert "  and to stderr" in lines
+    assert f"  and to syslog unix:{here}" in lines
+    assert f"  and to syslog unix:{gone}, which cannot be reached: No such file or directory" in lines
+    assert (told["file"], told["obstacle"]) == (None, None)
+    assert [bool(sink["obstacle"]) for sink in told["sinks"]] == [False, False, True]
 
 
 def test_obstacles(tmp_path: Path) -> None:

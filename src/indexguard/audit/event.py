@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple
 
+from .. import __version__
 from ..decision import Finding
 from ..errors import CODES, escape
 from ..policy.identity import redact
@@ -187,6 +188,7 @@ def build_event(
             for layer in context.policy
         ],
         "message": _bounded(redact_text(message), MAX_TEXT),
+        "guard": __version__,
         "pip": _bounded(context.pip, MAX_NAME),
         "python": context.python,
         "executable": escape(context.executable),

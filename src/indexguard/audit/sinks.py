@@ -49,6 +49,16 @@ class Sink(Protocol):
         :raises OSError: it does not.
         """
 
+    def find_obstacle(self) -> str | None:
+        """Return what would keep it from taking events, as far as one can tell without sending one; None if nothing."""
+
+
+def other_sinks(settings: LogSettings) -> list[Sink]:
+    """Return what takes events beside the file."""
+    sinks: list[Sink] = [StandardError()] if "stderr" in settings.sinks else []
+    sinks += [Syslog(address) for address in settings.syslog]
+    return sinks + ([Journal(JOURNAL)] if "journald" in settings.sinks else [])
+
 
 class Output:
     """All that the events of a run go to, each within a limited time.
@@ -64,9 +74,7 @@ class Output:
         self._log = (
             AuditLog(path, run, Limits(settings.max_size, settings.max_age)) if "file" in settings.sinks else None
         )
-        self._sinks: list[Sink] = [StandardError()] if "stderr" in settings.sinks else []
-        self._sinks += [Syslog(address) for address in settings.syslog]
-        self._sinks += [Journal(JOURNAL)] if "journald" in settings.sinks else []
+        self._sinks = other_sinks(settings)
         self._problem: str | None = None
         self._worker: _Worker | None = None
 
@@ -147,6 +155,10 @@ class StandardError:
         while data:
             data = data[os.write(_STANDARD_ERROR, data) :]
 
+    def find_obstacle(self) -> str | None:
+        """Return None: every process has it."""
+        return None
+
 
 class Syslog:
     """A syslog daemon: one message for each event, whose text is the line (RFC 5424; octets counted over TCP: RFC 6587).
@@ -174,6 +186,10 @@ class Syslog:
                 return
         self._socket = self._connect()
         self._socket.sendall(message)
+
+    def find_obstacle(self) -> str | None:
+        """Return why nobody can be reached there; of UDP only whether the host has an address."""
+        return _why_not(self._connect)
 
     def _connect(self) -> socket.socket:
         if self._address.transport == "unix":
@@ -230,6 +246,10 @@ class Journal:
                     raise
                 _send_file(connection, data)
 
+    def find_obstacle(self) -> str | None:
+        """Return why nobody can be reached there."""
+        return _why_not(lambda: _connected(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), self._path))
+
 
 def format_journal(line: bytes, event: Mapping[str, Any]) -> bytes:
     """Return the fields of an entry, in the form that the journal takes and exports."""
@@ -264,6 +284,14 @@ def _send_file(connection: socket.socket, data: bytes) -> None:
         connection.sendmsg([], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", descriptor))])
     finally:
         os.close(descriptor)
+
+
+def _why_not(connect: Callable[[], socket.socket]) -> str | None:
+    try:
+        connect().close()
+    except OSError as error:
+        return error.strerror or str(error) or type(error).__name__
+    return None
 
 
 def _reach(made: socket.socket, place: Any) -> socket.socket | OSError:

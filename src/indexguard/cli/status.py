@@ -10,11 +10,13 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
+from ..audit.sinks import other_sinks
 from ..audit.writer import find_obstacle, log_path
 from ..demo.canary import HELD, Canary
 from ..errors import escape
 from ..interpreters.discovery import find_environments, find_interpreters
 from ..policy.layers import LayersFound
+from ..policy.model import LogSettings
 from .check import describe_fault, print_faults
 from .console import BOLD, GREEN, RED, YELLOW, Console, columns
 from .machine_state import GUARDED, NO_PIP, NOT_GUARDED, STOPPED, State, describe_hook, look_at
@@ -94,7 +96,7 @@ def _run_table(arguments: argparse.Namespace, console: Console) -> int:
             is_expected = path in named or arguments.strict
             states.append(look_at(path, is_expected=is_expected, canary=canary))
     if arguments.json:
-        log = {"file": str(log_path()), "obstacle": find_obstacle(log_path())}
+        log = _log_as_json(LogSettings())
         console.json({"interpreters": [state.as_json() for state in states], "log": log})
     else:
         _print_table(states, console, proved=arguments.prove)
@@ -134,7 +136,7 @@ def _print_table(states: list[State], console: Console, *, proved: bool) -> None
         for note in state.notes():
             console.line(f"{state.path}: {note}", YELLOW)
     _print_hooks(states, console)
-    _print_log(console)
+    _print_log(LogSettings(), console)
 
 
 def _row(state: State, *, proved: bool) -> tuple[str, ...]:
@@ -161,13 +163,31 @@ def _print_hooks(states: list[State], console: Console) -> None:
             console.line(f"  {line}")
 
 
-def _print_log(console: Console) -> None:
-    path = log_path()
-    obstacle = find_obstacle(path)
-    if obstacle is None:
-        console.line(f"audit log: {path} (can be written)")
+def _print_log(settings: LogSettings, console: Console) -> None:
+    """Say for each place that events go to whether it takes them."""
+    told = _log_as_json(settings)
+    if "file" not in settings.sinks:
+        console.line("audit log: no file, the policy sends it elsewhere")
+    elif told["obstacle"] is None:
+        console.line(f"audit log: {told['file']} (can be written)")
     else:
-        console.line(f"audit log: {path} cannot be written: {obstacle}", YELLOW)
+        console.line(f"audit log: {told['file']} cannot be written: {told['obstacle']}", YELLOW)
+    for sink in told["sinks"]:
+        if sink["obstacle"] is None:
+            console.line(f"  and to {sink['sink']}")
+        else:
+            console.line(f"  and to {sink['sink']}, which cannot be reached: {sink['obstacle']}", YELLOW)
+
+
+def _log_as_json(settings: LogSettings) -> dict[str, Any]:
+    path = log_path()
+    sinks = [{"sink": sink.name, "obstacle": sink.find_obstacle()} for sink in other_sinks(settings)]
+    has_file = "file" in settings.sinks
+    return {
+        "file": str(path) if has_file else None,
+        "obstacle": find_obstacle(path) if has_file else None,
+        "sinks": sinks,
+    }
 
 
 # This interpreter alone, with more words
@@ -175,7 +195,6 @@ def _print_log(console: Console) -> None:
 
 def _as_json(state: State) -> dict[str, Any]:
     facts, found = state.facts, state.layers
-    path = log_path()
     return {
         "guarded": facts.is_guarded,
         "guard": facts.live,
@@ -192,7 +211,7 @@ def _as_json(state: State) -> dict[str, Any]:
         ],
         "policy_faults": [describe_fault(error) for error in found.faults],
         "built_in_rule": None if found.faults else found.builtin_rule_applies,
-        "log": {"file": str(path), "obstacle": find_obstacle(path)},
+        "log": _log_as_json(_log_settings(found)),
         "interpreter": state.as_json(),
         "not_covered": " ".join(NOT_COVERED),
     }
@@ -207,10 +226,14 @@ def _print(state: State, console: Console) -> None:
         for url in facts.indexes or ("none",):
             console.line(f"  {facts.show(url)}")
     _print_layers(found, console)
-    _print_log(console)
+    _print_log(_log_settings(found), console)
     _print_hooks([state], console)
     console.line("not covered: " + NOT_COVERED[0])
     console.line("             " + NOT_COVERED[1])
+
+
+def _log_settings(found: LayersFound) -> LogSettings:
+    return LogSettings.combine(layer.policy.log for layer in found.layers)
 
 
 def _print_guard(facts: PipFacts, found: LayersFound, console: Console) -> None:

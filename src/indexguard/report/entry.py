@@ -151,7 +151,7 @@ def _ci(event: Event) -> str:
 
 
 def _tools(event: Event) -> str:
-    tools = (("pip", read_text(event, "pip")), ("Python", read_text(event, "python")))
+    tools = (("indexguard", read_text(event, "guard")), ("pip", read_text(event, "pip")), ("Python", read_text(event, "python")))
     return ", ".join(f"{tool} {version}" for tool, version in tools if version)
 
 

@@ -52,7 +52,7 @@ def line(event: Event) -> str:
         "CEF:0",
         "indexguard",
         "indexguard",
-        header_text(__version__, 31),
+        header_text(text(event, "guard") or __version__, 31),
         header_text(code, _LONG),
         header_text(meaning(event), 512),
         str(severity(event)),

@@ -62,7 +62,7 @@ def document(event: Event) -> dict[str, Any]:
             "@timestamp": timestamp(event),
             "ecs": {"version": VERSION},
             "message": summary(event),
-            "labels": {"run": text(event, "run"), "pip": text(event, "pip"), "python": text(event, "python")},
+            "labels": {label: text(event, label) for label in ("run", "guard", "pip", "python")},
             "event": _event(event),
             "package": _package(event),
             "rule": _rule(event),

@@ -42,7 +42,7 @@ from .fields import (
 VERSION = "1.8.0"
 """The release of OCSF that the classes are of."""
 
-_PRODUCT = {"name": "indexguard", "vendor_name": "indexguard", "version": __version__}
+_PRODUCT = {"name": "indexguard", "vendor_name": "indexguard"}
 
 _OTHER = 99
 # Identifiers and captions, as OCSF names them.
@@ -99,7 +99,7 @@ def document(event: Event) -> dict[str, Any]:
 def _metadata(event: Event) -> dict[str, Any]:
     return {
         "version": VERSION,
-        "product": _PRODUCT,
+        "product": {**_PRODUCT, "version": text(event, "guard") or __version__},
         "profiles": ["host", "security_control"],
         "uid": identity(event),
         "sequence": number(event, "seq"),

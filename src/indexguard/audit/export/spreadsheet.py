@@ -20,8 +20,8 @@ COLUMNS = (
     "time", "event", "code", "name", "versions", "more_versions", "files", "index_asked", "index_answered", "kept",
     "chosen_version", "chosen_file", "chosen_hash", "chosen_url", "chosen_index", "offered", "more_offered",
     "requested_by", "rule_layer", "rule_file", "rule_key", "rule_pattern", "rule_indexes", "policy", "message",
-    "run", "seq", "parent_run", "user", "host", "pid", "ppid", "pip", "python", "executable", "prefix", "cwd", "command",
-    "ci_provider", "ci_job", "ci_run", "ci_repository", "ci_ref", "seal_events", "seal_exit", "prev",
+    "run", "seq", "parent_run", "user", "host", "pid", "ppid", "guard", "pip", "python", "executable", "prefix", "cwd",
+    "command", "ci_provider", "ci_job", "ci_run", "ci_repository", "ci_ref", "seal_events", "seal_exit", "prev",
 )  # fmt: skip
 """The columns; their order never changes, and new ones come at the end."""
 
