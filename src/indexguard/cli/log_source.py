@@ -27,7 +27,7 @@ FILTERS = """\
 FILES = "[--file FILE] [FILE ...]"
 """Those of ``add_files``."""
 
-_KINDS = tuple(dict.fromkeys((*get_args(EventKind), "sealed")))
+_KINDS: tuple[str, ...] = get_args(EventKind)
 _IS_GLOB = re.compile(r"[*?\[]")
 _LONG_WORK = 50_000_000
 _PAUSE = 0.5
