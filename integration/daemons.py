@@ -14,8 +14,8 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import AF_UNIX, SOCK_DGRAM, socket
@@ -25,6 +25,7 @@ from integration.servers import ServerError, free_port, has_ended, stop
 
 JOURNAL_REMOTE = Path("/lib/systemd/systemd-journal-remote")
 _READY_LIMIT = 60  # seconds until a daemon must listen, and until it must have written what was sent
+_CONF = "daemon.conf"
 _SYSLOG_NG = ("syslog-ng-core", "libivykis0", "libnet1", "libwrap0", "libpcre3", "libjson-c5")
 
 
@@ -92,8 +93,7 @@ def find_rsyslog() -> str | None:
     return shutil.which("rsyslogd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 
 
-@contextmanager
-def rsyslog(folder: Path, log: Path) -> Iterator[Listening]:
+def rsyslog(folder: Path, log: Path) -> AbstractContextManager[Listening]:
     """Run rsyslog, which also follows a log file.
 
     :raises ServerError: it does not come up.
@@ -101,12 +101,8 @@ def rsyslog(folder: Path, log: Path) -> Iterator[Listening]:
     program = find_rsyslog()
     if program is None:
         raise ServerError("there is no rsyslogd on this machine")
-
-    def command(conf: Path) -> list[str]:
-        return [program, "-n", "-f", str(conf), "-i", str(folder / "pid")]
-
-    with _running(folder, log, (_RSYSLOG, _RSYSLOG_WAY), command) as found:
-        yield found
+    command = [program, "-n", "-f", str(folder / _CONF), "-i", str(folder / "pid")]
+    return _running(folder, log, (_RSYSLOG, _RSYSLOG_WAY), command)
 
 
 @dataclass(frozen=True)
@@ -156,8 +152,7 @@ def _version_of(command: Sequence[str], environ: Mapping[str, str]) -> str:
     return line.partition(": ")[2]
 
 
-@contextmanager
-def syslog_ng(folder: Path, log: Path) -> Iterator[Listening]:
+def syslog_ng(folder: Path, log: Path) -> AbstractContextManager[Listening]:
     """Run syslog-ng, which also follows a log file.
 
     :raises ServerError: it does not come up.
@@ -165,31 +160,28 @@ def syslog_ng(folder: Path, log: Path) -> Iterator[Listening]:
     found = find_syslog_ng()
     if found is None:
         raise ServerError("there is no syslog-ng on this machine, nor in its apt sources")
-
-    def command(conf: Path) -> list[str]:
-        state = [f"--{option}={folder / option}" for option in ("persist-file", "control", "pidfile")]
-        modules = [] if found.modules is None else [f"--module-path={found.modules}"]
-        return [found.program, "-F", "-f", str(conf), *state, "--no-caps", *modules]
-
+    state = [f"--{option}={folder / option}" for option in ("persist-file", "control", "pidfile")]
+    modules = [] if found.modules is None else [f"--module-path={found.modules}"]
+    command = [found.program, "-F", "-f", str(folder / _CONF), *state, "--no-caps", *modules]
     conf = _SYSLOG_NG_CONF.replace("{version}", found.version)
-    with _running(folder, log, (conf, _SYSLOG_NG_WAY), command, found.libraries) as listening:
-        yield listening
+    return _running(folder, log, (conf, _SYSLOG_NG_WAY), command, found.libraries)
 
 
 @contextmanager
 def _running(
-    folder: Path, log: Path, conf_text: tuple[str, str], command: Callable[[Path], Sequence[str]], libraries: str = ""
+    folder: Path, log: Path, conf_text: tuple[str, str], command: Sequence[str], libraries: str = ""
 ) -> Iterator[Listening]:
     head, way = conf_text
     received = {name: folder / f"{name}.txt" for name in ("unix", "udp", "tcp", "file")}
     udp, tcp = free_port(), free_port()
-    conf, unix = folder / "daemon.conf", folder / "socket"
+    unix = folder / "socket"
     text = head.lstrip().format(folder=folder, log=log, unix=unix, udp=udp, tcp=tcp)
-    conf.write_text(text + "".join(way.format(way=name, path=path) for name, path in received.items()), "utf-8")
+    text += "".join(way.format(way=name, path=path) for name, path in received.items())
+    (folder / _CONF).write_text(text, "utf-8")
     output = folder / "output.txt"
     with output.open("wb") as told:
         process = subprocess.Popen(
-            command(conf), cwd=folder, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LD_LIBRARY_PATH": libraries}, stdin=subprocess.DEVNULL,
+            command, cwd=folder, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LD_LIBRARY_PATH": libraries}, stdin=subprocess.DEVNULL,
             stdout=told, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
