@@ -18,7 +18,7 @@ from indexguard.inpip.run import Run
 from indexguard.inpip.search import Page
 from indexguard.patterns import Name
 from indexguard.policy.identity import PYPI, parse_location
-from indexguard.policy.model import LogSettings, Policy
+from indexguard.policy.model import Policy
 from strategies import layer
 
 PUBLIC = "https://index.example/simple/"
@@ -144,7 +144,7 @@ def test_a_log_that_cannot_be_written_stops_pip_where_a_layer_that_enforces_says
     run: Run, tmp_path: Path, pip_module: Callable[[str], Any], mode: str, stops: bool
 ) -> None:
     (tmp_path / "log").write_text("a file stands where the folder should be")
-    run.layers = (*run.layers, layer(Policy(mode=mode, log=LogSettings(on_failure="block"), path="policy.toml"), 2))
+    run.layers = (*run.layers, layer(Policy(mode=mode, log_failure="block", path="policy.toml"), 2))
     if not stops:
         run.record("selected", None)
         return

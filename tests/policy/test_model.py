@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from indexguard.errors import PolicyError
 from indexguard.patterns import Name, Pattern, normalise_name, parse_pattern
 from indexguard.policy.identity import PYPI, Location, parse_location
-from indexguard.policy.model import FilesFrom, Index, Layer, Policy, Rule, Rules
+from indexguard.policy.model import FilesFrom, Index, Layer, LogSettings, Policy, Rule, Rules, SyslogAddress
 
 
 def make_rules(*texts: str) -> Rules:
@@ -200,3 +200,25 @@ def test_files_from() -> None:
 def test_only_a_layer_in_audit_does_not_enforce() -> None:
     assert Layer("user", "policy.toml", "", Policy()).enforces
     assert not Layer("user", "policy.toml", "", Policy(mode="audit")).enforces
+
+
+EVERYTHING_SAID = LogSettings(
+    ("file", "syslog"), (SyslogAddress("unix", "/dev/log"),), max_size=1000, max_age=timedelta(days=1)
+)
+
+
+def test_log_settings_of_one_layer_are_all_kept() -> None:
+    assert all(said != usual for said, usual in zip(EVERYTHING_SAID, LogSettings()))
+    assert LogSettings.combine([EVERYTHING_SAID]) == EVERYTHING_SAID
+    assert LogSettings.combine([]) == LogSettings()
+
+
+def test_log_settings_of_several_layers_take_no_sink_away_and_the_smallest_limits() -> None:
+    other = SyslogAddress("tcp", "logs.example", 601)
+    assert LogSettings.combine(
+        [
+            EVERYTHING_SAID,
+            LogSettings(("syslog", "stderr"), (other,), max_size=500),
+            LogSettings(max_size=900, max_age=timedelta(hours=5)),
+        ]
+    ) == LogSettings(("file", "syslog", "stderr"), (*EVERYTHING_SAID.syslog, other), 500, timedelta(hours=5))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from indexguard.errors import PolicyError
 from indexguard.patterns import normalise_name
 from indexguard.policy.lints import lint_policy
-from indexguard.policy.model import FilesFrom, LogSettings, Policy, Rule
+from indexguard.policy.model import FilesFrom, Policy, Rule
 from indexguard.policy.reader import MAX_BYTES, read_policy
 
 DATA = Path(__file__).parent.parent / "data" / "policies"
@@ -41,7 +41,7 @@ def describe_policy(policy: Policy) -> dict[str, Any]:
             policy.direct_urls.transitive,
             *map(str, policy.direct_urls.allow),
         ],
-        "log": describe_log(policy.log),
+        "log": describe_log(policy),
         "indexes": {
             index.name: {
                 "urls": [str(url) for url in index.urls],
@@ -56,11 +56,12 @@ def describe_policy(policy: Policy) -> dict[str, Any]:
     }
 
 
-def describe_log(log: LogSettings) -> dict[str, Any]:
+def describe_log(policy: Policy) -> dict[str, Any]:
     """Return what a policy says of the log."""
+    log = policy.log
     return {
         "sinks": list(log.sinks),
-        "on failure": log.on_failure,
+        "on failure": policy.log_failure,
         "syslog": list(map(str, log.syslog)),
         "max size": log.max_size,
         "max age": None if log.max_age is None else str(log.max_age),
@@ -86,7 +87,7 @@ def describe_rule(rule: Rule) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
 def test_a_valid_file_means_what_is_written_beside_it(path: Path) -> None:
-    expected = {"log": describe_log(LogSettings()), **json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))}
+    expected = {"log": describe_log(Policy()), **json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))}
     finds = expected.pop("finds")
 
     policy = read_policy(path.read_bytes(), "policy.toml")

@@ -164,7 +164,7 @@ class Run:
         :raises Exception: pip's own error, made from a ``GuardError`` (``log-failed``): a layer has ``on-failure = "block"``.
         """
         self._record(event, code, fields)
-        blocking = [layer for layer in self.layers if layer.enforces and layer.policy.log.on_failure == "block"]
+        blocking = [layer for layer in self.layers if layer.enforces and layer.policy.log_failure == "block"]
         if self.recorder.problem is not None and blocking:
             raise self.refuse(_explain_log(self.recorder.problem, blocking[0]))
 

@@ -204,12 +204,10 @@ class SyslogAddress(NamedTuple):
 
 
 class LogSettings(NamedTuple):
-    """What ``[log]`` says of the audit log."""
+    """Where ``[log]`` sends events, and when a log file is full."""
 
     sinks: tuple[str, ...] = ("file",)
     """``file``, ``stderr``, ``syslog``, ``journald``."""
-    on_failure: str = "warn"
-    """``warn`` or ``block``: whether pip goes on when an event cannot be written."""
     syslog: tuple[SyslogAddress, ...] = ()
     """Where syslog listens, if it is among the sinks."""
     max_size: int | None = None
@@ -219,7 +217,7 @@ class LogSettings(NamedTuple):
 
     @classmethod
     def combine(cls, settings: Iterable[LogSettings]) -> LogSettings:
-        """Combine those of several layers: no layer takes a sink away, the smaller file; failures are each layer's own."""
+        """Combine those of several layers, whatever their mode: no layer takes a sink away; the smallest limits count."""
         found = list(settings) or [cls()]
         return cls(
             sinks=tuple(dict.fromkeys(sink for each in found for sink in each.sinks)),
@@ -251,6 +249,8 @@ class Policy:
     """``refuse`` or ``backtrack``."""
     direct_urls: DirectUrls = _NOTHING_SAID
     log: LogSettings = _USUAL_LOG
+    log_failure: str = "warn"
+    """``warn`` or ``block``: whether pip goes on when an event cannot be written. Counts in a layer that enforces."""
     path: str = ""
     """The file, as it is shown in messages."""
 

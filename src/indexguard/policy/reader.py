@@ -148,6 +148,7 @@ class _Reader:
         local = self._choice("local", tree, ("allow", "block"))
         when_nothing_left = self._choice("when-nothing-left", tree, ("refuse", "backtrack"))
         shadow = self._table("shadow", tree.get("shadow", {}), _SHADOW)
+        log = self._table("log", tree.get("log", {}), _LOG)
         defaults = self._table("defaults", tree.get("defaults", {}), _DEFAULTS)
         default_files = self._files_from("defaults.files-from", defaults)
         indexes = self._indexes(tree, default_files)
@@ -161,12 +162,12 @@ class _Reader:
             local=local,
             when_nothing_left=when_nothing_left,
             direct_urls=self._direct_urls(tree),
-            log=self._log(tree),
+            log=self._log(log),
+            log_failure=self._choice("log.on-failure", log, ("warn", "block")),
             path=path,
         )
 
-    def _log(self, tree: Mapping[str, Any]) -> LogSettings:
-        table = self._table("log", tree.get("log", {}), _LOG)
+    def _log(self, table: Mapping[str, Any]) -> LogSettings:
         before = len(self.faults)
         sinks = ("file",) if "sinks" not in table else self._sinks(table["sinks"])
         is_meant = "syslog" in sinks or len(self.faults) > before
@@ -180,7 +181,6 @@ class _Reader:
             addresses = tuple(address for address in found if address is not None)
         return LogSettings(
             sinks=sinks,
-            on_failure=self._choice("log.on-failure", table, ("warn", "block")),
             syslog=addresses,
             max_size=self._size("log.max-size", table),
             max_age=self._age("log.max-age", table),
