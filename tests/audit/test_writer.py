@@ -21,6 +21,7 @@ from indexguard.audit.writer import AuditLog, Limits, log_path, rotated_files
 
 SOURCE = Path(sys.modules[AuditLog.__module__].__file__ or "").parents[2]
 
+
 def chained(path: Path, head: str | None = None) -> list[bytes]:
     """Return the lines of a log, each of which goes on from the one before it.
 
@@ -103,7 +104,7 @@ def test_who_does_not_know_the_end_reads_it_and_who_knows_it_need_not(tmp_path: 
 
 
 def test_line_longer_than_any_of_ours_ends_the_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "_MAX_LINE", 100_000)
+    monkeypatch.setattr(writer, "LONGEST_LINE", 100_000)
     path = tmp_path / "audit.jsonl"
     path.write_bytes(b'{"first":1}\n' + b"x" * 200_000 + b"\n")
     log = AuditLog(path)
@@ -150,6 +151,16 @@ def test_full_file_is_renamed_and_the_next_goes_on_from_it(tmp_path: Path) -> No
     assert numbers == list(range(20))
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o640}
     assert log.problem is None
+
+
+def test_next_file_goes_on_from_a_full_one_that_is_being_compressed(tmp_path: Path) -> None:
+    line = AuditLog(tmp_path / "audit.jsonl").write({"number": 1})
+    full = tmp_path / "audit-20261126T040000.000000Z.jsonl"
+    (tmp_path / "audit.jsonl").rename(full)
+    (tmp_path / f"{full.name}.gz").write_bytes(b"\x1f\x8b")
+    AuditLog(tmp_path / "audit.jsonl").write({"number": 2})
+    assert rotated_files(tmp_path) == [full]
+    assert len(chained(tmp_path / "audit.jsonl", sha256(line).hexdigest())) == 1
 
 
 def test_writers_at_once_lose_no_line_to_rotation(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import re
 import stat
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -31,8 +31,9 @@ FILE_NAME = "audit.jsonl"
 SYSTEM_FOLDER = Path("/var/log/indexguard")
 LOCK_WAIT = 1.0
 """Seconds that a writer waits for the others before it turns to a file of its own."""
+LONGEST_LINE = 8 * 1024 * 1024
+"""Bytes of the last line that a writer reads in order to go on from it: more than any of a guard has."""
 
-_MAX_LINE = 8 * 1024 * 1024
 _CHUNK = 16 * 1024
 _TRIES = 20
 _LINK = 76  # bytes of `prev` and of the ends of lines
@@ -178,11 +179,18 @@ def is_rotated(path: Path) -> bool:
 
 
 def rotated_files(folder: Path) -> list[Path]:
-    """Return the files of a folder that were full, the oldest first."""
+    """Return the files of a folder that were full, the oldest first; none where the folder cannot be read."""
     try:
-        return sorted(path for path in folder.iterdir() if is_rotated(path))
+        names = without_copies(os.listdir(folder))
     except OSError:
         return []
+    return [folder / name for name in sorted(names) if _ROTATED.fullmatch(name)]
+
+
+def without_copies(names: Iterable[str]) -> set[str]:
+    """Return the names without those of compressed files that are there uncompressed too, as while ``gzip`` works."""
+    found = set(names)
+    return {name for name in found if not (name.endswith(".gz") and name[: -len(".gz")] in found)}
 
 
 def find_obstacle(path: Path) -> str | None:
@@ -273,7 +281,7 @@ def _read_head(descriptor: int, size: int) -> tuple[str | None, bool]:
     """
     tail = b""
     try:
-        while b"\n" not in tail[:-1] and len(tail) < min(size, _MAX_LINE):
+        while b"\n" not in tail[:-1] and len(tail) < min(size, LONGEST_LINE):
             start = max(0, size - len(tail) - _CHUNK)
             tail = os.pread(descriptor, size - len(tail) - start, start) + tail
     except OSError:
