@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
+from indexguard.audit import chain
 from indexguard.audit.chain import Verification, Verifier
 from indexguard.audit.event import RunContext
+from indexguard.audit.opening import LogError, list_logs
 from indexguard.audit.recorder import Recorder
-from indexguard.audit.writer import AuditLog, rotated_files
+from indexguard.audit.writer import LONGEST_LINE, AuditLog, rotated_files
 from indexguard.policy.model import LogSettings
 
 Lines = list[bytes]
@@ -153,6 +158,36 @@ def test_without_its_beginning(tmp_path: Path) -> None:
     assert "is missing" in str(verify(path).breaks[0])
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_log_that_is_rotated_while_it_is_verified(path: Path, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
+    def rotate() -> None:
+        os.rename(path, path.with_name("audit-20261126T040000.000000Z.jsonl"))
+        write_runs(path, 2)
+
+    def list_and_rotate(folder: Path) -> list[Path]:
+        if before:
+            rotate()
+        found = list_logs(folder)
+        if not before:
+            rotate()
+        return found
+
+    monkeypatch.setattr(chain, "list_logs", list_and_rotate)
+    found = verify(path.parent)
+    assert found.is_whole
+    assert found.events == 7
+
+
+def test_file_that_is_being_compressed_counts_once(tmp_path: Path) -> None:
+    write_runs(tmp_path / "audit.jsonl", 30, max_size=5000)
+    events = verify(tmp_path).events
+    for rotated in rotated_files(tmp_path):
+        rotated.with_name(f"{rotated.name}.gz").write_bytes(gzip.compress(rotated.read_bytes()))
+    found = verify(tmp_path)
+    assert found.is_whole
+    assert found.events == events
+
+
 def test_file_of_a_run_without_the_lock(path: Path) -> None:
     side = AuditLog(path.with_name("audit.77.jsonl"))
     context = RunContext.of_process("26.3", argv=["pip"])
@@ -160,10 +195,13 @@ def test_file_of_a_run_without_the_lock(path: Path) -> None:
     found = verify(path.parent)
     assert found.is_whole
     assert (found.files, found.runs, found.unsealed) == (2, 3, [context.run])
+    side.path.with_name(f"{side.path.name}.gz").write_bytes(gzip.compress(side.path.read_bytes()))
+    side.path.unlink()
+    assert verify(path.parent) == found
 
 
 def test_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(LogError, match="there is no such file"):
         verify(tmp_path / "audit.jsonl")
 
 
@@ -171,5 +209,61 @@ def test_damaged_compression(path: Path) -> None:
     whole = gzip.compress(path.read_bytes())
     damaged = path.with_name("audit-20261126T040000.000000Z.jsonl.gz")
     damaged.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(OSError, match="damaged"):
+    with pytest.raises(LogError, match=f"{damaged.name}: its compressed data is damaged"):
         verify(damaged)
+
+
+@pytest.mark.parametrize("name", ["audit.jsonl", "audit-20261126T040000.000000Z.jsonl", "audit.77.jsonl", "other"])
+def test_named_pipe_is_not_waited_for(path: Path, name: str) -> None:
+    pipe = path.with_name(name)
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    for named in [pipe, path.parent] if name != "other" else [pipe]:
+        with pytest.raises(LogError, match=f"{name}: it is a named pipe"):
+            verify(named)
+
+
+def test_device_is_refused() -> None:
+    with pytest.raises(LogError, match="/dev/zero: it is a device"):
+        verify(Path("/dev/zero"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_folder_that_may_not_be_read(path: Path) -> None:
+    path.parent.chmod(0o300)
+    try:
+        with pytest.raises(LogError, match="cannot read the folder"):
+            verify(path.parent)
+    finally:
+        path.parent.chmod(0o700)
+
+
+def test_line_that_is_too_long_is_counted_and_held(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with path.open("ab") as file:
+        file.write(b"x" * 100_000 + b"\n")
+    write_runs(path, 2)
+    expected = verify(path)
+    assert (expected.is_whole, expected.torn, expected.lines) == (True, 1, 10)
+    monkeypatch.setattr(chain, "LONGEST_LINE", 10_000)
+    assert verify(path) == expected
+    change(path, lambda lines: lines.__setitem__(7, lines[7] + b"x"))
+    assert [fault.line for fault in verify(path).breaks] == [9]
+    change(path, lambda lines: lines.pop(7))
+    assert [fault.line for fault in verify(path).breaks] == [8]
+
+
+def test_memory_does_not_grow_with_a_line(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"\n")
+        file.truncate(64 * LONGEST_LINE)
+    code = (
+        "import resource, sys; from pathlib import Path; from indexguard.audit.chain import Verifier\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(Verifier().read([Path(sys.argv[1])]).torn)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(Path(chain.__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", code, path], env=environ, capture_output=True, text=True, check=True)
+    torn, grown = map(int, done.stdout.split())
+    assert torn == 2
+    assert grown * 1024 < 8 * LONGEST_LINE

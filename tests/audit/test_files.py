@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from indexguard.audit import files
-from indexguard.audit.files import MAX_LINE, LogError, LogStream
+from indexguard.audit.files import LogStream
+from indexguard.audit.opening import MAX_LINE, LogError
 from indexguard.audit.writer import log_path
 
 
@@ -81,7 +82,8 @@ def test_more_logs_than_files_may_be_open(tmp_path: Path) -> None:
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / "audit.jsonl").write_bytes(line(number))
     code = (
-        "import resource, sys; from pathlib import Path; from indexguard.audit.files import LogError, LogStream\n"
+        "import resource, sys; from pathlib import Path; from indexguard.audit.files import LogStream\n"
+        "from indexguard.audit.opening import LogError\n"
         "folders = sorted(Path(sys.argv[1]).iterdir())\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))\n"
         "print(sum(1 for _ in LogStream(folders, in_order=False)))\n"

@@ -12,8 +12,9 @@ import duckdb
 import pytest
 
 from indexguard.audit.event import RunContext
-from indexguard.audit.files import LogError, LogStream
+from indexguard.audit.files import LogStream
 from indexguard.audit.fleet import Wanted, count_events
+from indexguard.audit.opening import LogError
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.tally import Tally
 from indexguard.cli.log_source import Filter

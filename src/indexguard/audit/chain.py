@@ -5,19 +5,21 @@ What this shows, and what no file can show of itself, stands in the README.
 
 from __future__ import annotations
 
-import gzip
-import zlib
+import io
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..errors import escape
+from .opening import LogError, LongLine, explain, list_logs, open_file, read_named, unreadable
 from .reader import EventReader
-from .writer import FILE_NAME, digest, is_rotated, rotated_files
+from .writer import FILE_NAME, LONGEST_LINE, digest, is_rotated
 
-_GZIP = b"\x1f\x8b"
+_OF_ONE_RUN = re.compile(r"audit\..+\.jsonl(?:\.gz)?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -76,38 +78,44 @@ class Verifier:
     def read(self, paths: Sequence[Path]) -> Verification:
         """Verify files and folders; of a folder the log, its rotated files and those of single runs.
 
-        :raises OSError: one cannot be read.
+        :raises LogError: one cannot be read.
         """
-        for chain in _chains(paths):
-            self._read_chain(chain)
+        with ExitStack() as stack:
+            for chain in _chains(paths, stack):
+                self._read_chain(chain)
         self.found.runs = len(self._runs)
         self.found.unsealed = [run for run, state in self._runs.items() if not state.is_sealed]
         self.found.missing = [_describe(event) for event in self._copies.values()]
         return self.found
 
-    def _read_chain(self, paths: Sequence[Path]) -> None:
+    def _read_chain(self, files: Sequence[_File]) -> None:
         head: str | None = None
         before: Path | None = None
-        for path in paths:
+        for file in files:
             self.found.files += 1
-            for number, line in enumerate(_lines(path), 1):
-                self._read_line(path, number, line, head, before)
-                head = digest(line)
-            before = path
+            for number, line in enumerate(read_named(file.path, LONGEST_LINE, file.opened), 1):
+                self.found.lines += 1
+                if isinstance(line, LongLine):
+                    self.found.torn += 1
+                    head = line.digest
+                else:
+                    text = line[:-1] if line.endswith(b"\n") else line
+                    self._read_line(text, _Place(file.path, number, head, before))
+                    head = digest(text)
+            before = file.path
 
-    def _read_line(self, path: Path, number: int, line: bytes, head: str | None, before: Path | None) -> None:
-        self.found.lines += 1
+    def _read_line(self, line: bytes, place: _Place) -> None:
         self._copies.pop(digest(line), None)
         event = _read(line)
         if event is None:
             self.found.torn += 1
             return
         self.found.events += 1
-        if event.get("prev") != head:
-            self.found.breaks.append(Break(path, number, _explain(event.get("prev"), number, before)))
-        self._count(path, number, event)
+        if event.get("prev") != place.head:
+            self.found.breaks.append(Break(place.path, place.number, place.explain(event.get("prev"))))
+        self._count(place, event)
 
-    def _count(self, path: Path, number: int, event: dict[str, Any]) -> None:
+    def _count(self, place: _Place, event: dict[str, Any]) -> None:
         """Note an event of a run: they are numbered from 1, and the last one is a seal."""
         run, seq = event.get("run"), event.get("seq")
         if not isinstance(run, str) or not isinstance(seq, int):
@@ -115,55 +123,93 @@ class Verifier:
         state = self._runs.setdefault(run, _Run(0))
         if seq != state.last + 1:
             text = f"event {seq} of run {escape(run)} follows event {state.last} of it"
-            self.found.breaks.append(Break(path, number, text))
+            self.found.breaks.append(Break(place.path, place.number, text))
         state.last = seq
         state.is_sealed = event["event"] == "sealed"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a line stands."""
+
+    path: Path
+    number: int
+    """From 1."""
+    head: str | None
+    """The digest of the line before it, which may be the last one of the file before."""
+    before: Path | None
+    """The file before."""
+
+    def explain(self, prev: object) -> str:
+        """Return what it means that the line goes on from another one."""
+        if self.number > 1:
+            if prev is None:
+                return "it goes on from no line: it was inserted, or its writer could not read the log"
+            line = f"line {self.number - 1}"
+            return f"it does not go on from {line}: that line was changed or inserted, or one between was removed"
+        if self.before is None:
+            return "the line that it goes on from is not here: a file before this one, or its beginning, is missing"
+        return f"it does not go on from the last line of {escape(self.before.name)}"
 
 
 def _read(line: bytes) -> dict[str, Any] | None:
     return next(iter(EventReader((line,))), None)
 
 
-def _explain(prev: object, number: int, before: Path | None) -> str:
-    if number > 1:
-        if prev is None:
-            return "it goes on from no line: it was inserted, or its writer could not read the log"
-        return (
-            f"it does not go on from line {number - 1}: that line was changed or inserted, or one between was removed"
-        )
-    if before is None:
-        return "the line that it goes on from is not here: a file before this one, or its beginning, is missing"
-    return f"it does not go on from the last line of {escape(before.name)}"
+# The files
 
 
-def _chains(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    for path in paths:
-        if not path.is_dir():
-            continue
-        current = [file for file in (path / FILE_NAME,) if file.exists()]
-        yield [*rotated_files(path), *current]
-        yield from ([side] for side in sorted(path.glob("audit.*.jsonl")))
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    opened: io.BufferedReader | None = None
+
+
+def _chains(paths: Sequence[Path], stack: ExitStack) -> Iterator[list[_File]]:
+    """Yield the files that go on from one another, the oldest of each chain first.
+
+    :raises LogError: one cannot be read.
+    """
+    for folder in (path for path in paths if path.is_dir()):
+        yield from _chains_of(folder, stack)
     named = [path for path in paths if not path.is_dir()]
     rotated = sorted((path for path in named if is_rotated(path)), key=lambda path: path.name)
     for folder in dict.fromkeys(path.parent for path in named):
         own = [path for path in rotated if path.parent == folder]
-        yield own + [path for path in named if path.parent == folder and path.name == FILE_NAME]
-    yield from ([path] for path in named if path not in rotated and path.name != FILE_NAME)
+        yield [*map(_File, own), *(_File(path) for path in named if path.parent == folder and path.name == FILE_NAME)]
+    yield from ([_File(path)] for path in named if path not in rotated and path.name != FILE_NAME)
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    with ExitStack() as stack:
-        file: BinaryIO = stack.enter_context(path.open("rb"))
-        if file.read(len(_GZIP)) == _GZIP:
-            file.seek(0)
-            file = stack.enter_context(gzip.GzipFile(fileobj=file))  # type: ignore[assignment]  # it is one
-        else:
-            file.seek(0)
-        try:
-            for line in file:
-                yield line[:-1] if line.endswith(b"\n") else line
-        except (EOFError, zlib.error) as error:
-            raise OSError(0, f"{path.name}: its compressed data is damaged: {error}") from None
+def _chains_of(folder: Path, stack: ExitStack) -> Iterator[list[_File]]:
+    """Yield the log of a folder, and those of single runs.
+
+    The current file is opened before the others are listed: a pip that rotates it meanwhile takes nothing from us.
+
+    :raises LogError: the folder or the current file cannot be read.
+    """
+    path = folder / FILE_NAME
+    try:
+        current = stack.enter_context(open_file(path))
+    except FileNotFoundError:
+        current = None
+    except OSError as error:
+        raise unreadable(path, error) from None
+    try:
+        found = list_logs(folder)
+    except OSError as error:
+        raise LogError(f"cannot read the folder {folder}: {explain(error)}") from None
+    files = [_File(path) for path in found if is_rotated(path)]
+    if current is not None and not any(_is_at(file.path, current) for file in files):
+        files.append(_File(path, current))
+    yield files
+    yield from ([_File(path)] for path in found if _OF_ONE_RUN.fullmatch(path.name))
+
+
+def _is_at(path: Path, file: io.BufferedReader) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except OSError:  # compressed since it was listed
+        return False
 
 
 def _event_in(line: bytes) -> bytes | None:

@@ -5,40 +5,36 @@ What is no whole event is counted by file and left out; nothing but a file that 
 
 from __future__ import annotations
 
-import gzip
 import heapq
 import io
 import os
 import re
-import stat
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..errors import escape
+from .opening import (
+    LogError,
+    LongLine,
+    explain,
+    list_logs,
+    open_file,
+    open_or_compressed,
+    read_lines,
+    unreadable,
+)
 from .reader import EventReader
 from .writer import FILE_NAME, log_path
 
 Event = dict[str, Any]
 """One event as it was read. Only ``schema``, ``time`` and ``event`` are sure to be there, with their types."""
 
-MAX_LINE = 1024 * 1024
-"""Bytes of a line: a log that someone else filled must not fill the memory."""
-
-_ENDINGS = (".jsonl", ".jsonl.gz")
 _NAME = re.compile(r"(?P<series>.+?)(?:-(?P<stamp>\d{8}T\d{6}\.\d{6}Z))?\.jsonl(?:\.gz)?", re.DOTALL)
-_GZIP = b"\x1f\x8b"
-_BUFFER = 256 * 1024
-_DESCRIPTORS = (Path("/dev/fd"), Path("/proc/self/fd"))
-
-
-class LogError(Exception):
-    """A log that was named cannot be read; the text says which and why."""
 
 
 @dataclass
@@ -52,7 +48,7 @@ class Reading:
     torn: int = 0
     """Those among them that begin as an event does: a write was cut off."""
     too_long: int = 0
-    """Those among them that are longer than ``MAX_LINE``."""
+    """Those among them that are longer than ``opening.MAX_LINE``."""
     problem: str | None = None
     """Why the rest of the file was not read."""
 
@@ -122,7 +118,7 @@ class LogStream:
         total = 0
         for named in self.paths or [self.own.parent]:
             with suppress(OSError):  # iterating tells
-                total += sum(path.stat().st_size for path in (_list(named) if named.is_dir() else [named]))
+                total += sum(path.stat().st_size for path in (list_logs(named) if named.is_dir() else [named]))
         return total
 
     @staticmethod
@@ -154,10 +150,10 @@ class LogStream:
         if current.exists():
             yield _File.of(current, self._open(current, stack))
         try:
-            paths = [path for path in _list(folder) if path.name != FILE_NAME]
+            paths = [path for path in list_logs(folder) if path.name != FILE_NAME]
         except OSError as error:
             if required or not isinstance(error, FileNotFoundError):
-                raise LogError(f"cannot read the folder {folder}: {_explain(error)}") from None
+                raise LogError(f"cannot read the folder {folder}: {explain(error)}") from None
             return
         if required and not paths and not current.exists():
             raise LogError(f"there is no log in the folder {folder}: no file whose name ends in .jsonl or .jsonl.gz")
@@ -170,20 +166,18 @@ class LogStream:
         :raises LogError: it cannot be read.
         """
         try:
-            return stack.enter_context(_open(path))
-        except FileNotFoundError:
-            raise LogError(f"cannot read the audit log {path}: there is no such file") from None
+            return stack.enter_context(open_file(path))
         except (OSError, ValueError) as error:
-            raise LogError(f"cannot read the audit log {path}: {_explain(error)}") from None
+            raise unreadable(path, error) from None
 
     def _chain(self, files: Sequence[_File]) -> Iterator[Event]:
         for file in files:
             reading = Reading(file.path)
             try:
-                opened = file.opened or _open_or_compressed(file.path)
+                opened = file.opened or open_or_compressed(file.path)
             except OSError as error:
                 self.readings.append(reading)
-                reading.problem = _explain(error)
+                reading.problem = explain(error)
                 continue
             with opened:
                 status = os.fstat(opened.fileno())
@@ -216,77 +210,23 @@ class _File:
         return cls(path, found["series"], found["stamp"] or "~", opened)
 
 
-def _list(folder: Path) -> list[Path]:
-    """Return the logs in a folder, sorted; a compressed one that is there uncompressed too is left out.
-
-    :raises OSError: the folder cannot be read.
-    """
-    names = {name for name in os.listdir(folder) if name.endswith(_ENDINGS) and not name.startswith(".")}
-    return [folder / name for name in sorted(names) if not (name.endswith(".gz") and name[:-3] in names)]
-
-
-def _open(path: Path) -> io.BufferedReader:
-    """Open a file to read its bytes. ``<(command)`` of a shell works; a named pipe that nobody may write to does not.
-
-    :raises OSError: it cannot be opened, or is none that can be read.
-    """
-    if path.is_fifo() and path.parent not in _DESCRIPTORS:
-        raise OSError(0, "it is a named pipe")
-    file: io.BufferedReader = io.BufferedReader(io.FileIO(os.fspath(path)), _BUFFER)
-    kind = stat.S_IFMT(os.fstat(file.fileno()).st_mode)
-    if kind in (stat.S_IFBLK, stat.S_IFCHR) and path != Path(os.devnull):
-        file.close()
-        raise OSError(0, "it is a device")
-    return file
-
-
-def _open_or_compressed(path: Path) -> io.BufferedReader:
-    try:
-        return _open(path)
-    except FileNotFoundError:  # compressed since the folder was listed
-        return _open(path.with_name(f"{path.name}.gz"))
-
-
 def _read(file: io.BufferedReader, reading: Reading) -> Iterator[Event]:
-    with ExitStack() as stack:
-        lines = file
-        try:
-            if file.peek(2)[:2] == _GZIP:
-                unpacked = stack.enter_context(gzip.GzipFile(fileobj=file))
-                lines = stack.enter_context(io.BufferedReader(unpacked, _BUFFER))
-            yield from _events(lines, reading)
-        except (OSError, EOFError, zlib.error) as error:
-            reading.problem = _explain(error)
-
-
-def _events(lines: BinaryIO, reading: Reading) -> Iterator[Event]:
-    reader = EventReader(_bounded_lines(lines, reading))
+    reader = EventReader(_kept_lines(file, reading))
     try:
         for event in reader:
             reading.events += 1
             yield event
+    except OSError as error:
+        reading.problem = explain(error)
     finally:
         reading.foreign += reader.foreign
         reading.torn += reader.torn
 
 
-def _bounded_lines(file: BinaryIO, reading: Reading) -> Iterator[bytes]:
-    """Yield lines with their ends; what is longer than ``MAX_LINE`` is counted and skipped."""
-    readline = file.readline
-    while line := readline(MAX_LINE):
-        if len(line) == MAX_LINE and line[-1:] != b"\n":
-            while line and line[-1:] != b"\n":
-                line = readline(MAX_LINE)
+def _kept_lines(file: io.BufferedReader, reading: Reading) -> Iterator[bytes]:
+    for line in read_lines(file):
+        if isinstance(line, LongLine):
             reading.too_long += 1
             reading.foreign += 1
         else:
             yield line
-
-
-def _explain(error: Exception) -> str:
-    """Return why a file could not be read, without its path."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    if isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile)):
-        return "its compressed data is damaged or cut off"
-    return str(error) or type(error).__name__

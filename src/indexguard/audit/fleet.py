@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from .event import SCHEMA
-from .files import Event, LogError
+from .files import Event
+from .opening import LogError
 from .reader import EventReader
 from .tally import Count, Group, Tally
 

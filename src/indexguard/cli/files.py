@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
+from ..audit.opening import may_wait
 from .parsing import BadInputError
-
-_DESCRIPTORS = (Path("/dev/fd"), Path("/proc/self/fd"))
 
 
 class MissingFileError(BadInputError):
@@ -23,7 +22,7 @@ def open_named(path: Path, what: str = "") -> BinaryIO:
     """
     shown = f"{what} {path}".lstrip()
     try:
-        if path.is_fifo() and path.parent not in _DESCRIPTORS:
+        if may_wait(path):
             raise BadInputError(f"cannot read {shown}: it is a named pipe")
         return path.open("rb")
     except FileNotFoundError:

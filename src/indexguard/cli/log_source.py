@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..audit.event import EventKind
-from ..audit.files import Event, LogError, LogStream
+from ..audit.files import Event, LogStream
 from ..audit.fleet import Progress, Wanted
+from ..audit.opening import LogError
 from ..audit.writer import log_path
 from ..errors import CODES
 from ..patterns import normalise_name

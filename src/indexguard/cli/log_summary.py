@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from ..audit.files import LogError
 from ..audit.fleet import count_events
+from ..audit.opening import LogError
 from ..audit.tally import Count, NameCount, Tally
 from .console import BOLD, RED, Console, columns
 from .log_source import (

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..audit.chain import Verification, Verifier
-from ..audit.writer import log_path
+from ..audit.opening import LogError, read_named
+from ..audit.writer import LONGEST_LINE, log_path
 from .console import GREEN, RED, YELLOW, Console
-from .files import explain_os, open_named
 from .parsing import BadInputError, Command
 
 _MANY = 20
@@ -39,12 +38,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not arguments.files and not (paths[0].is_absolute() and paths[0].is_dir()):
         console.note(f"nothing was recorded: there is no folder {paths[0]}")
         return 0
-    with ExitStack() as stack:
-        copies = [stack.enter_context(open_named(path)) for path in arguments.copy]
-        try:
-            found = Verifier(line for file in copies for line in file).read(paths)
-        except (OSError, ValueError) as error:
-            raise BadInputError(f"cannot verify {_path_of(error, paths)}: {explain_os(error)}") from None
+    try:
+        found = Verifier(_lines(arguments.copy)).read(paths)
+    except LogError as error:
+        raise BadInputError(str(error)) from None
     if arguments.json:
         console.json(_as_json(found))
     else:
@@ -52,8 +49,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if found.is_whole else 1
 
 
-def _path_of(error: Exception, paths: list[Path]) -> object:
-    return getattr(error, "filename", None) or paths[0]
+def _lines(copies: Iterable[Path]) -> Iterator[bytes]:
+    """Yield the lines that may hold an event.
+
+    :raises LogError: a copy cannot be read.
+    """
+    for path in copies:
+        yield from (line for line in read_named(path, LONGEST_LINE) if isinstance(line, bytes))
 
 
 def _print(found: Verification, console: Console) -> None:

@@ -10,8 +10,9 @@ import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ..audit.files import LogError, LogStream, Reading
+from ..audit.files import LogStream, Reading
 from ..audit.fleet import open_events
+from ..audit.opening import LogError
 from ..audit.writer import log_path
 from ..report.fleet import summarise
 from ..report.page import MARK, render_page
