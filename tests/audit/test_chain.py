@@ -50,6 +50,13 @@ def change(path: Path, alter: Callable[[Lines], object]) -> None:
     path.write_bytes(b"".join(line + b"\n" for line in lines))
 
 
+def compress(path: Path) -> Path:
+    found = path.with_name(f"{path.name}.gz")
+    found.write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+    return found
+
+
 def test_log_that_nobody_has_touched(path: Path) -> None:
     for paths in ([path], [path.parent]):
         found = verify(*paths)
@@ -142,9 +149,7 @@ def test_chain_goes_on_over_full_files(tmp_path: Path) -> None:
     assert verify(tmp_path).is_whole
     assert verify(tmp_path).files == len(rotated) + 1
     assert verify(path, *rotated).is_whole, "named in another order"
-    compressed = rotated[2].with_name(f"{rotated[2].name}.gz")
-    compressed.write_bytes(gzip.compress(rotated[2].read_bytes()))
-    rotated[2].unlink()
+    compressed = compress(rotated[2])
     assert verify(tmp_path).is_whole
     compressed.unlink()
     found = verify(tmp_path)
@@ -188,6 +193,42 @@ def test_file_that_is_being_compressed_counts_once(tmp_path: Path) -> None:
     assert found.events == events
 
 
+def test_file_that_was_begun_after_a_compressed_one_is_not_called_changed(path: Path) -> None:
+    full = path.with_name("audit-20261126T040000.000000Z.jsonl")
+    path.rename(full)
+    packed = compress(full)
+    write_runs(path, 2)
+    for paths in ([path.parent], [path, packed]):
+        found = verify(*paths)
+        assert (found.is_whole, found.events) == (True, 9)
+        assert [(remark.path, remark.line) for remark in found.unproven] == [(path, 1)]
+        assert "cannot be told" in str(found.unproven[0])
+    # All else is found as before, that file's own beginning included.
+    change(path, lambda lines: lines.pop(0))
+    found = verify(path.parent)
+    assert (found.is_whole, found.breaks[0].line, found.unproven) == (False, 1, [])
+
+
+def test_file_that_was_compressed_later_proves_what_it_proved(path: Path) -> None:
+    full = path.with_name("audit-20261126T040000.000000Z.jsonl")
+    path.rename(full)
+    write_runs(path, 2)
+    packed = compress(full)
+    found = verify(path.parent)
+    assert (found.is_whole, found.unproven) == (True, [])
+    packed.write_bytes(gzip.compress(gzip.decompress(packed.read_bytes()) + b"x\n"))
+    assert f"the last line of {packed.name}" in str(verify(path.parent).breaks[0])
+
+
+def test_file_that_goes_on_from_none_although_its_writer_could_have(path: Path) -> None:
+    path.rename(path.parent / "other")
+    write_runs(path, 2)
+    (path.parent / "other").rename(path.with_name("audit-20261126T040000.000000Z.jsonl"))
+    found = verify(path.parent)
+    assert "it was put behind the last line of audit-2026" in str(found.breaks[0])
+    assert found.unproven == []
+
+
 def test_file_of_a_run_without_the_lock(path: Path) -> None:
     side = AuditLog(path.with_name("audit.77.jsonl"))
     context = RunContext.of_process("26.3", argv=["pip"])
@@ -195,8 +236,7 @@ def test_file_of_a_run_without_the_lock(path: Path) -> None:
     found = verify(path.parent)
     assert found.is_whole
     assert (found.files, found.runs, found.unsealed) == (2, 3, [context.run])
-    side.path.with_name(f"{side.path.name}.gz").write_bytes(gzip.compress(side.path.read_bytes()))
-    side.path.unlink()
+    compress(side.path)
     assert verify(path.parent) == found
 
 

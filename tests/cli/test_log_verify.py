@@ -63,3 +63,17 @@ def test_what_cannot_be_read_is_named(shell: Shell, log: Path, words: list[str])
         answer = shell("log", "verify", str(log), *words, str(path))
         assert (answer.code, answer.out) == (2, "")
         assert f"cannot read the audit log {path}: {why}" in answer.err
+
+
+def test_what_is_not_proven_is_said(shell: Shell, log: Path) -> None:
+    whole = log.read_bytes()
+    log.with_name("audit-20261126T040000.000000Z.jsonl.gz").write_bytes(gzip.compress(whole))
+    log.unlink()
+    recorder = Recorder(RunContext.of_process("26.3", argv=["pip"]), log)
+    recorder.record("selected", None, name="acme")
+    recorder.seal(0)
+    answer = shell("log", "verify", str(log.parent))
+    assert (answer.code, answer.out) == (0, "whole: 4 events of 2 runs in 2 files\n")
+    assert answer.err.startswith(f"{log}, line 1: it goes on from no line: ")
+    found = shell("log", "verify", "--json", str(log.parent)).json
+    assert (found["whole"], found["breaks"], [each["line"] for each in found["unproven"]]) == (True, [], [1])

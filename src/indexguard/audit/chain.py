@@ -19,12 +19,16 @@ from .opening import LogError, LongLine, explain, list_logs, open_file, read_nam
 from .reader import EventReader
 from .writer import FILE_NAME, LONGEST_LINE, digest, is_rotated
 
+_AFTER_COMPRESSED = (
+    "it goes on from no line: the file before it was compressed before this one was begun; whether lines between"
+    " the two are missing cannot be told"
+)
 _OF_ONE_RUN = re.compile(r"audit\..+\.jsonl(?:\.gz)?", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Break:
-    """One place where a log is not as it was written."""
+class Remark:
+    """What is to be said of one line."""
 
     path: Path
     line: int
@@ -47,7 +51,10 @@ class Verification:
     runs: int = 0
     unsealed: list[str] = field(default_factory=list)
     """The ids of runs without a seal at their end: they go on, were killed, or the end of the log is missing."""
-    breaks: list[Break] = field(default_factory=list)
+    breaks: list[Remark] = field(default_factory=list)
+    """The places where the log is not as it was written."""
+    unproven: list[Remark] = field(default_factory=list)
+    """Those where nothing tells whether lines are missing."""
     missing: list[str] = field(default_factory=list)
     """Events that a copy of the log has and the log has not, as text."""
 
@@ -111,8 +118,11 @@ class Verifier:
             self.found.torn += 1
             return
         self.found.events += 1
-        if event.get("prev") != place.head:
-            self.found.breaks.append(Break(place.path, place.number, place.explain(event.get("prev"))))
+        prev = event.get("prev")
+        if prev is None and place.follows_compressed:
+            self.found.unproven.append(place.remark(_AFTER_COMPRESSED))
+        elif prev != place.head:
+            self.found.breaks.append(place.remark(place.explain(prev)))
         self._count(place, event)
 
     def _count(self, place: _Place, event: dict[str, Any]) -> None:
@@ -123,7 +133,7 @@ class Verifier:
         state = self._runs.setdefault(run, _Run(0))
         if seq != state.last + 1:
             text = f"event {seq} of run {escape(run)} follows event {state.last} of it"
-            self.found.breaks.append(Break(place.path, place.number, text))
+            self.found.breaks.append(place.remark(text))
         state.last = seq
         state.is_sealed = event["event"] == "sealed"
 
@@ -140,6 +150,15 @@ class _Place:
     before: Path | None
     """The file before."""
 
+    @property
+    def follows_compressed(self) -> bool:
+        """Whether the line is the first after a compressed file: a writer does not read the end of one."""
+        return self.number == 1 and self.before is not None and self.before.suffix == ".gz"
+
+    def remark(self, text: str) -> Remark:
+        """Say something of the line."""
+        return Remark(self.path, self.number, text)
+
     def explain(self, prev: object) -> str:
         """Return what it means that the line goes on from another one."""
         if self.number > 1:
@@ -149,7 +168,10 @@ class _Place:
             return f"it does not go on from {line}: that line was changed or inserted, or one between was removed"
         if self.before is None:
             return "the line that it goes on from is not here: a file before this one, or its beginning, is missing"
-        return f"it does not go on from the last line of {escape(self.before.name)}"
+        whose = f"the last line of {escape(self.before.name)}"
+        if prev is None:
+            return f"it goes on from no line: it was put behind {whose}, or its writer could not read that"
+        return f"it does not go on from {whose}"
 
 
 def _read(line: bytes) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ..audit.chain import Verification, Verifier
+from ..audit.chain import Remark, Verification, Verifier
 from ..audit.opening import LogError, read_named
 from ..audit.writer import LONGEST_LINE, log_path
 from .console import GREEN, RED, YELLOW, Console
@@ -68,6 +68,8 @@ def _print(found: Verification, console: Console) -> None:
         console.line(f"whole: {what}", GREEN)
     else:
         console.line(f"NOT as it was written: {what}", RED)
+    for text in _first(found.unproven):
+        console.note(text, YELLOW)
     if found.torn:
         console.note(
             f"{_count(found.torn, 'line')} of no whole event: cut off by a crash or a full disk, or not ours", YELLOW
@@ -98,9 +100,14 @@ def _as_json(found: Verification) -> dict[str, object]:
         "torn": found.torn,
         "runs": found.runs,
         "unsealed": found.unsealed,
-        "breaks": [{"file": str(each.path), "line": each.line, "text": each.text} for each in found.breaks],
+        "breaks": _as_list(found.breaks),
+        "unproven": _as_list(found.unproven),
         "missing": found.missing,
     }
+
+
+def _as_list(remarks: Iterable[Remark]) -> list[dict[str, object]]:
+    return [{"file": str(each.path), "line": each.line, "text": each.text} for each in remarks]
 
 
 COMMAND = Command(
