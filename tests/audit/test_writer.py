@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
 import json
 import os
 import resource
+import signal
 import stat
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from indexguard.audit import writer
+from indexguard.audit.chain import Verifier
 from indexguard.audit.writer import AuditLog, Limits, log_path, rotated_files
 
 SOURCE = Path(sys.modules[AuditLog.__module__].__file__ or "").parents[2]
@@ -226,6 +229,72 @@ def test_a_killed_writer_leaves_the_others_the_lock_and_whole_lines(tmp_path: Pa
     assert torn <= len(killed)
     found = [json.loads(line) for line in path.read_bytes().split(b"\n")[-2:-1]]
     assert found[0]["writer"] == "after"
+
+
+WRITE_AND_DIE = """
+import json, os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from indexguard.audit.writer import AuditLog, Limits
+
+def die_after(name):
+    call = getattr(os, name)
+    def last_call(*arguments):
+        call(*arguments)
+        os.kill(os.getpid(), signal.SIGKILL)
+    setattr(os, name, last_call)
+
+def die_in_the_new_file():
+    rename = os.rename
+    def rename_and_prepare(*arguments):
+        rename(*arguments)
+        die_after("open")
+    os.rename = rename_and_prepare
+
+path = Path(sys.argv[2])
+first, second, third = json.loads(sys.argv[3])
+AuditLog(path).write(first)
+AuditLog(path).write(second)
+MOMENT
+AuditLog(path, limits=Limits(size=LIMIT)).write(third)
+"""
+
+
+def event(run: str, seq: int) -> dict[str, object]:
+    """Return as much of an event as its chain needs."""
+    return {"schema": 1, "time": "2026-11-26T04:00:00.000Z", "event": "selected", "run": run, "seq": seq}
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+@pytest.mark.parametrize(
+    ("moment", "limit", "written"),
+    [
+        ("die_after('rename')", 1, 2),
+        ("die_in_the_new_file()", 1, 2),
+        ("die_after('write')", 1, 3),
+        ("die_after('write')", None, 3),
+    ],
+)
+def test_a_writer_that_is_killed_in_between_leaves_a_whole_chain(
+    tmp_path: Path, moment: str, limit: int | None, written: int, is_compressed: bool
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    script = WRITE_AND_DIE.replace("MOMENT", moment).replace("LIMIT", str(limit))
+    arguments = [str(SOURCE), str(path), json.dumps([event("killed", seq) for seq in (1, 2, 3)])]
+    assert subprocess.run([sys.executable, "-c", script, *arguments], check=False).returncode == -signal.SIGKILL
+    rotated = rotated_files(tmp_path)
+    assert len(rotated) == (limit is not None)
+    assert path.exists() == (moment != "die_after('rename')")
+    for full in rotated if is_compressed else []:
+        full.with_name(f"{full.name}.gz").write_bytes(gzip.compress(full.read_bytes()))
+        full.unlink()
+
+    AuditLog(path, limits=Limits(size=limit)).write(event("next", 1))
+    AuditLog(path).write(event("next", 2))
+
+    found = Verifier().read([tmp_path])
+    assert (found.is_whole, found.events, found.torn) == (True, written + 2, 0)
+    assert len(found.unproven) == (is_compressed and written == 2)
 
 
 def test_half_a_line_of_a_writer_at_work_is_not_torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
