@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Callable
 
@@ -19,6 +17,7 @@ from indexguard.audit.opening import LogError, list_logs
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.writer import LONGEST_LINE, AuditLog, rotated_files
 from indexguard.policy.model import LogSettings
+from memory import measure
 
 Lines = list[bytes]
 
@@ -296,14 +295,6 @@ def test_memory_does_not_grow_with_a_line(path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"\n")
         file.truncate(64 * LONGEST_LINE)
-    code = (
-        "import resource, sys; from pathlib import Path; from indexguard.audit.chain import Verifier\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "print(Verifier().read([Path(sys.argv[1])]).torn)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
-    )
-    environ = {**os.environ, "PYTHONPATH": str(Path(chain.__file__).parents[2])}
-    done = subprocess.run([sys.executable, "-c", code, path], env=environ, capture_output=True, text=True, check=True)
-    torn, grown = map(int, done.stdout.split())
+    torn, grown = measure("from indexguard.audit.chain import Verifier", "Verifier().read([path]).torn", path)
     assert torn == 2
     assert grown * 1024 < 8 * LONGEST_LINE

@@ -16,6 +16,7 @@ from indexguard.audit import files
 from indexguard.audit.files import LogStream
 from indexguard.audit.opening import MAX_LINE, LogError
 from indexguard.audit.writer import log_path
+from memory import measure
 
 
 def line(number: int, **fields: Any) -> bytes:
@@ -203,14 +204,6 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     with path.open("wb") as file:
         for _ in range(60):
             file.write(block)
-    code = (
-        "import resource, sys; from pathlib import Path; from indexguard.audit.files import LogStream\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "print(sum(1 for _ in LogStream([Path(sys.argv[1])])))\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
-    )
-    environ = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[2])}
-    done = subprocess.run([sys.executable, "-c", code, path], env=environ, capture_output=True, text=True, check=True)
-    events, grown = map(int, done.stdout.split())
+    events, grown = measure("from indexguard.audit.files import LogStream", "sum(1 for _ in LogStream([path]))", path)
     assert events == 120_000
     assert grown < 20_000  # KiB, of a file of 118 MiB
