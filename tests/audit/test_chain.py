@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Callable
 
@@ -17,7 +19,7 @@ from indexguard.audit.opening import LogError, list_logs
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.writer import LONGEST_LINE, AuditLog, rotated_files
 from indexguard.policy.model import LogSettings
-from memory import measure
+from memory import SOURCE, measure
 
 Lines = list[bytes]
 
@@ -267,14 +269,27 @@ def test_device_is_refused() -> None:
         verify(Path("/dev/zero"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
 def test_folder_that_may_not_be_read(path: Path) -> None:
-    path.parent.chmod(0o300)
-    try:
-        with pytest.raises(LogError, match="cannot read the folder"):
-            verify(path.parent)
-    finally:
-        path.parent.chmod(0o700)
+    script = (
+        "import os, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "from indexguard.audit.chain import LogError, Verifier\n"
+        "if os.geteuid() == 0: os.setgid(54321); os.setuid(54321)  # root may read everything\n"
+        "try: print(Verifier().read([Path('log')]))\n"
+        "except LogError as error: print(error)\n"
+    )
+    path.chmod(0o644)
+    path.parent.chmod(0o311)
+    path.parent.parent.chmod(0o711)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(SOURCE)],
+        cwd=path.parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    path.parent.chmod(0o700)
+    assert done.stdout == "cannot read the folder log: Permission denied\n"
 
 
 def test_line_that_is_too_long_is_counted_and_held(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
