@@ -12,6 +12,8 @@ import pytest
 
 from indexguard import __version__
 from indexguard.audit.event import MAX_VERSIONS, Offer, RunContext, build_event
+from indexguard.audit.opening import MAX_LINE
+from indexguard.audit.writer import encode, link
 from indexguard.decision import Finding
 from indexguard.patterns import parse_pattern
 from indexguard.policy.model import Layer, Policy, Rule
@@ -172,3 +174,18 @@ def test_context_of_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(folder)
     folder.rmdir()
     assert RunContext.of_process("26.3", argv=[]).cwd == ""
+
+
+def test_no_event_is_longer_than_a_line_that_is_read() -> None:
+    wide = "\N{GRINNING FACE}" * 100_000  # twelve bytes each, in JSON
+    described = RunContext.of_process(wide, [LAYER], argv=[wide] * 500, parent_run=wide)
+    path = wide[:4096]  # as long as the system allows
+    context = replace(described, cwd=path, prefix=path, executable=path)
+    offer = Offer(wide, wide, wide, f"https://mirror.example/{wide}")
+    many = [wide] * 500
+    event = build_event(
+        context, 1, "selected", "shadowed-name", name=wide, versions=many, kept=many, index_asked=wide,
+        index_answered=wide, finding=Finding("shadowed-name", LAYER, RULE), message=wide, offered=[offer] * 500,
+        chosen=(offer, wide), requested_by=many,
+    )  # fmt: skip
+    assert len(link(encode(event), "0" * 64)) < MAX_LINE

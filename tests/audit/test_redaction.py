@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from integration.fuzz.long_inputs import within
 
-from indexguard.audit.redaction import MAX_ARGUMENT, MAX_ARGUMENTS, redact_command, redact_text
+from indexguard.audit.redaction import MAX_ARGUMENT, MAX_ARGUMENTS, MAX_COMMAND, redact_command, redact_text
 
 PLANTED = "hunter2"
 
@@ -80,6 +80,12 @@ def test_bounds_say_what_they_left_out() -> None:
     assert len(shown) == MAX_ARGUMENTS + 1
     assert shown[0] == "x" * MAX_ARGUMENT + "... (5000 characters)"
     assert shown[-1] == f"... ({501 - MAX_ARGUMENTS} more arguments)"
+
+
+def test_all_arguments_together_are_bounded() -> None:
+    shown = redact_command(["x" * 999] * 150)
+    assert shown == ["x" * 999] * 20 + ["... (130 more arguments)"]
+    assert sum(map(len, shown[:-1])) <= MAX_COMMAND
 
 
 @pytest.mark.parametrize(

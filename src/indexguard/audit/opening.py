@@ -19,8 +19,8 @@ from typing import BinaryIO
 
 from .writer import without_copies
 
-MAX_LINE = 1024 * 1024
-"""Bytes of a line: a log that someone else filled must not fill the memory."""
+MAX_LINE = 2 * 1024 * 1024
+"""Bytes of a line, more than any event has: a log that someone else filled must not fill the memory."""
 
 _ENDINGS = (".jsonl", ".jsonl.gz")
 _GZIP = b"\x1f\x8b"

@@ -12,6 +12,8 @@ MASK = "****"
 
 MAX_ARGUMENTS = 200
 MAX_ARGUMENT = 1000
+MAX_COMMAND = 20_000
+"""Characters of all arguments: an event must stay shorter than what the readers of a log take for a line."""
 
 # Whoever names a file or a project decides how long a text is: each pattern here is linear in it, so what may repeat at
 # every place of a long word is bounded, or begins where the word does.
@@ -37,20 +39,24 @@ def redact_text(text: str) -> str:
 
 
 def redact_command(argv: Sequence[str]) -> list[str]:
-    """Return a command line fit for the log, each argument and their number bounded.
+    """Return a command line fit for the log, bounded: each argument, their number, and all of them together.
 
     Masked: whatever stands before the host of a URL or of a ``--proxy``, queries and fragments of URLs, values of
     settings and options whose names speak of a secret, tokens known by their form.
     """
-    shown = []
-    previous = ""
+    shown: list[str] = []
+    previous, room = "", MAX_COMMAND
     for argument in argv[:MAX_ARGUMENTS]:
         is_secret = _OPTION.fullmatch(previous) and _TELLING.search(previous)
         text = MASK if is_secret else _redact_argument(argument, previous)
-        shown.append(text if len(text) <= MAX_ARGUMENT else f"{text[:MAX_ARGUMENT]}... ({len(text)} characters)")
+        text = text if len(text) <= MAX_ARGUMENT else f"{text[:MAX_ARGUMENT]}... ({len(text)} characters)"
+        room -= len(text)
+        if room < 0:
+            break
+        shown.append(text)
         previous = argument
-    if len(argv) > MAX_ARGUMENTS:
-        shown.append(f"... ({len(argv) - MAX_ARGUMENTS} more arguments)")
+    if len(argv) > len(shown):
+        shown.append(f"... ({len(argv) - len(shown)} more arguments)")
     return shown
 
 
