@@ -245,7 +245,8 @@ def _connected(paths: Iterable[Path], progress: Progress) -> Iterator[_Logs]:
     lines, tables = _find(paths)
     with tempfile.TemporaryDirectory(prefix="indexguard-") as folder, engine.connect(f"{folder}/events") as connection:
         connection.execute(
-            "SET TimeZone = 'UTC'; SET enable_progress_bar = true; SET enable_progress_bar_print = false"
+            "SET TimeZone = 'UTC'; SET autoinstall_known_extensions = false; "
+            "SET enable_progress_bar = true; SET enable_progress_bar_print = false"
         )
         yield _Logs(engine, connection, lines, tables, progress)
 
