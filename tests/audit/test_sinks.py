@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from indexguard.audit import sinks
-from indexguard.audit.event import RunContext, build_event
+from indexguard.audit.chain import Verifier
+from indexguard.audit.event import Offer, RunContext, build_event
 from indexguard.audit.sinks import Journal, Output, Syslog, format_journal, format_syslog
-from indexguard.audit.writer import AuditLog
+from indexguard.audit.writer import AuditLog, digest
 from indexguard.policy.model import LogSettings, SyslogAddress
 
 CONTEXT = RunContext.of_process("26.3", argv=["pip", "install", "acme-core"])
@@ -116,6 +117,56 @@ def test_syslog_over_tcp_counts_octets_and_connects_again(tmp_path: Path) -> Non
         second, _ = server.accept()
         second.close()
     assert out.problem is None
+
+
+def test_message_that_went_half_way_does_not_spoil_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon would take the next one for the rest of it, to the number of octets that were promised."""
+    monkeypatch.setattr(sinks, "SEND_WAIT", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        out = output(tmp_path / "none", "syslog", syslog=(SyslogAddress("tcp", "127.0.0.1", server.getsockname()[1]),))
+        out.write({**EVENT, "message": "x" * 20_000_000})
+        assert out.problem is not None
+        first, _ = server.accept()
+        with first:
+            while first.recv(1_000_000):  # until the sender hangs up
+                pass
+        out.write({**EVENT, "name": "next"})
+        second, _ = server.accept()
+        with second, second.makefile("rb") as file:
+            length = int(b"".join(iter(lambda: file.read(1), b" ")))
+            assert json.loads(split(file.read(length))[1])["name"] == "next"
+
+
+@pytest.mark.parametrize("transport", ["unix", "udp"])
+def test_event_that_no_datagram_holds_is_shortened_and_not_lost(tmp_path: Path, transport: str) -> None:
+    """How long the names of files are is the choice of whoever owns the index."""
+    text = "\N{TAG LATIN SMALL LETTER A}" * 500
+    offers = [Offer(text, text, text, f"https://a.example/{text}")] * 50
+    event = build_event(
+        CONTEXT, 1, "shadowed", "shadowed-name", name="acme-core", versions=[text] * 50, offered=offers,
+        index_asked=f"https://a.example/{text}", message=text,
+    )  # fmt: skip
+    family, place = {
+        "unix": (socket.AF_UNIX, str(tmp_path / "log")),
+        "udp": (socket.AF_INET, ("127.0.0.1", 0)),
+    }[transport]
+    with datagrams(family, place) as server:
+        address = SyslogAddress("unix", str(place)) if transport == "unix" else SyslogAddress("udp", *server.getsockname())
+        out = output(tmp_path / "audit.jsonl", "file", "syslog", syslog=(address,))
+        out.write(event)
+        head, told = split(server.recv(1_000_000))
+        out.write({**EVENT, "seq": 2})
+        assert json.loads(split(server.recv(1_000_000))[1])["code"] == "unmatched-name"
+    assert out.problem is None
+    line = (tmp_path / "audit.jsonl").read_bytes().splitlines()[0]
+    found = json.loads(told)
+    assert head[5] == b"shadowed"
+    assert (found["shortened"], found["sha256"]) == (len(line), digest(line))
+    for key in ("schema", "time", "run", "seq", "event", "code", "name"):
+        assert found[key] == event[key]
+    assert len(told) < 32_000
+    assert Verifier([told]).read([tmp_path]).is_whole
 
 
 def test_journal_gets_fields_with_their_lengths(tmp_path: Path) -> None:

@@ -461,3 +461,82 @@ def test_every_folder_that_is_made_is_closed_to_others(tmp_path: Path) -> None:
         os.umask(before)
     made = sorted(tmp_path.rglob("*"))
     assert [path.stat().st_mode & 0o027 for path in made] == [0] * 4
+
+
+def test_one_event_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads the file meanwhile, and a crash, must not find half a line: between two writes there is time for both."""
+    written: list[bytes] = []
+    real = os.write
+
+    def write(descriptor: int, data: bytes) -> int:
+        written.append(data)
+        return real(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write)
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b'{"torn":')
+    log = AuditLog(path)
+    log.write({"filling": "x" * 100_000})
+    log.write({"number": 2})
+    assert len(written) == 2
+    assert path.read_bytes() == b'{"torn":' + b"".join(written)
+
+
+def test_who_waited_for_a_file_that_was_renamed_meanwhile_writes_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, rotated = tmp_path / "audit.jsonl", tmp_path / "audit-20261126T040000.000000Z.jsonl"
+    line = b'{"last":1}'
+    with path.open("ab", buffering=0) as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(line + b"\n")
+
+        def rotate(_seconds: float) -> None:  # while the log waits
+            path.rename(rotated)
+            fcntl.flock(other, fcntl.LOCK_UN)
+
+        monkeypatch.setattr(time, "sleep", rotate)
+        AuditLog(path).write({"next": 2})
+    assert rotated.read_bytes() == line + b"\n"
+    assert path.read_bytes() == b'{"next":2,"prev":"%b"}\n' % sha256(line).hexdigest().encode()
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "link", "empty"])
+def test_what_somebody_put_in_the_place_of_a_full_file_is_not_read(tmp_path: Path, kind: str) -> None:
+    placed = tmp_path / "audit-29991231T235959.999999Z.jsonl"
+    (tmp_path / "elsewhere").write_bytes(b"{}\n")
+    {"fifo": os.mkfifo, "folder": os.mkdir, "empty": Path.touch, "link": lambda name: os.symlink(tmp_path / "elsewhere", name)}[kind](placed)
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "from indexguard.audit.writer import AuditLog\n"
+        "log = AuditLog(Path(sys.argv[2])); log.write({'number': 1}); print(log.problem)\n"
+    )
+    path = tmp_path / "audit.jsonl"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(SOURCE), str(path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "None\n"
+    assert path.read_bytes() == b'{"number":1,"prev":null}\n'
+
+
+@pytest.mark.parametrize("name", ["audit-99991231T235959.999999Z.jsonl", "audit-99999999T999999.999999Z.jsonl"])
+def test_full_file_grows_where_no_name_comes_after_the_last_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b'{"first":1}\n')
+    log = AuditLog(tmp_path / "audit.jsonl", limits=Limits(size=10))
+    for number in range(3):
+        log.write({"number": number})
+    assert log.problem is None
+    assert len(chained(tmp_path / "audit.jsonl", sha256(b'{"first":1}').hexdigest())) == 3
+
+
+@pytest.mark.parametrize(
+    "moment", [b"2020-01-01T00:00-05:00", b"2020-13-99T99:99:99", b"----------", b"9999-12-31T23:59:59.999", b"T" * 30]
+)
+def test_first_line_that_tells_no_time_keeps_no_event_out(tmp_path: Path, moment: bytes) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b'{"schema":1,"time":"%bZ"}\n' % moment)
+    log = AuditLog(path, limits=Limits(age=timedelta(hours=1)))
+    log.write({"number": 2})
+    assert log.problem is None
+    assert len(path.read_bytes().splitlines()) == 2

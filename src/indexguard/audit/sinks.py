@@ -20,7 +20,7 @@ from typing import Any, Callable, Protocol
 
 from ..errors import escape
 from ..policy.model import LogSettings, SyslogAddress
-from .writer import AuditLog, Limits, encode, link
+from .writer import AuditLog, Limits, digest, encode, link
 
 if sys.platform == "linux":
     import fcntl
@@ -36,6 +36,8 @@ _ERROR, _WARNING, _INFO = 3, 4, 6
 _SEVERITIES = {"guard-failed": _ERROR, "selected": _INFO, "not-asked": _INFO, "sealed": _INFO}
 _STANDARD_ERROR = 2
 _TOO_LARGE = (errno.EMSGSIZE, errno.ENOBUFS)
+_SHORT = 400
+_TOLD = ("time", "run", "event", "code", "name", "index_asked", "index_answered", "message", "user", "host")
 
 
 class Sink(Protocol):
@@ -172,20 +174,35 @@ class Syslog:
         self._socket: socket.socket | None = None
 
     def send(self, line: bytes, event: Mapping[str, Any]) -> None:
-        """Send the message; over a connection that has broken once more over a new one."""
+        """Send the message; what is too large for a datagram is shortened: its size is the index's to choose."""
         message = format_syslog(line, event)
         if self._address.transport == "tcp":
-            message = b"%d %b" % (len(message), message)
-        if self._socket is not None:
-            try:
-                self._socket.sendall(message)
-            except OSError:
-                self._socket.close()
-                self._socket = None
-            else:
+            self._deliver(b"%d %b" % (len(message), message))
+            return
+        try:
+            self._deliver(message)
+        except OSError as error:
+            if error.errno not in _TOO_LARGE:
+                raise
+            self._deliver(format_syslog(shorten(line, event), event))
+
+    def _deliver(self, message: bytes) -> None:
+        """Send it; over a connection that has broken once more over a new one."""
+        kept, self._socket = self._socket, None
+        if kept is not None:
+            with suppress(OSError):
+                self._send_over(kept, message)
                 return
-        self._socket = self._connect()
-        self._socket.sendall(message)
+        self._send_over(self._connect(), message)
+
+    def _send_over(self, connection: socket.socket, message: bytes) -> None:
+        """Send a message over a connection, which is kept only if it has all of it: half a message spoils the next one."""
+        try:
+            connection.sendall(message)
+        except BaseException:
+            connection.close()
+            raise
+        self._socket = connection
 
     def find_obstacle(self) -> str | None:
         """Return why nobody can be reached there; of UDP only whether the host has an address."""
@@ -213,6 +230,12 @@ def format_syslog(line: bytes, event: Mapping[str, Any]) -> bytes:
     kind = _printable(event.get("event"), 32)
     head = f"<{priority}>1 {event.get('time') or '-'} {host} indexguard {run} {kind} - "
     return head.encode("ascii", "replace") + line
+
+
+def shorten(line: bytes, event: Mapping[str, Any]) -> bytes:
+    """Return what a datagram can hold of an event, with size and digest of its line. It does not begin as a line does."""
+    texts = {key: event[key][:_SHORT] for key in _TOLD if isinstance(event.get(key), str)}
+    return encode({"shortened": len(line), "sha256": digest(line), "schema": event.get("schema"), "seq": event.get("seq"), **texts})
 
 
 def _printable(value: object, limit: int) -> str:

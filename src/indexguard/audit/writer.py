@@ -39,12 +39,13 @@ _TRIES = 20
 _LINK = 76  # bytes of `prev` and of the ends of lines
 _NO_HOME = "this user has no home folder (HOME is not set)"
 _ROTATED = re.compile(r"audit-([0-9]{8}T[0-9]{6}\.[0-9]{6})Z\.jsonl(?:\.gz)?")
-_TIME = re.compile(rb'"time":"([0-9T:.-]{10,30})Z"')
+_TIME = re.compile(rb'"time":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15})Z"')
 
 # O_NOFOLLOW: nobody leads root's log elsewhere by a link. O_NONBLOCK: a FIFO without a reader fails instead of waiting.
 _FLAGS = (
     os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 )
+_READ_FLAGS = os.O_RDONLY | (_FLAGS & ~(os.O_APPEND | os.O_CREAT))
 
 
 def log_path() -> Path:
@@ -124,9 +125,11 @@ class AuditLog:
                 if not _lock(descriptor) and not self._is_own:
                     self.path, self._is_own = self.path.with_name(f"audit.{self._run}.jsonl"), True
                 elif _is_at(self.path, descriptor):  # else it was renamed or removed before the lock was ours
-                    if self._is_own or not _is_full(descriptor, len(body) + _LINK, self._limits):
+                    may_grow = self._is_own or not _is_full(descriptor, len(body) + _LINK, self._limits)
+                    name = None if may_grow else _rotated_name(self.path)
+                    if name is None:
                         return self._add(descriptor, body)
-                    os.rename(self.path, _rotated_name(self.path))
+                    os.rename(self.path, name)
         self.fail("it is replaced again and again")
         return link(body, None)
 
@@ -298,11 +301,13 @@ def _head_of_rotated(path: Path) -> str | None:
     if not found:
         return None
     try:
-        descriptor = os.open(found[-1], os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
+        descriptor = os.open(found[-1], _READ_FLAGS)
     except OSError:
         return None
     try:
-        return None if found[-1].suffix == ".gz" else _read_head(descriptor, os.fstat(descriptor).st_size)[0]
+        status = os.fstat(descriptor)
+        is_log = stat.S_ISREG(status.st_mode) and status.st_size and found[-1].suffix != ".gz"
+        return _read_head(descriptor, status.st_size)[0] if is_log else None
     finally:
         os.close(descriptor)
 
@@ -326,13 +331,14 @@ def _is_older(descriptor: int, age: timedelta) -> bool:
     return first is not None and datetime.now(timezone.utc).replace(tzinfo=None) - first > age
 
 
-def _rotated_name(path: Path) -> Path:
-    """Return the name that a full file gets: later than all others, whatever the clock says."""
+def _rotated_name(path: Path) -> Path | None:
+    """Return the name that a full file gets: later than all others, whatever the clock says; None if none is."""
     now = datetime.now(timezone.utc).replace(tzinfo=None)
-    for rotated in rotated_files(path.parent)[-1:]:
-        # Not strptime, which imports: pip 26.3 refuses that by now.
-        day, _, clock = rotated.name[len("audit-") :].partition("Z")[0].partition("T")
-        written = f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}"
-        with suppress(ValueError):
-            now = max(now, datetime.fromisoformat(written) + timedelta(microseconds=1))
-    return path.with_name(f"audit-{now:%Y%m%dT%H%M%S}.{now.microsecond:06}Z.jsonl")
+    last = "".join(rotated.name for rotated in rotated_files(path.parent)[-1:])
+    # Not strptime, which imports: pip 26.3 refuses that by now.
+    day, _, clock = last[len("audit-") :].partition("Z")[0].partition("T")
+    written = f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}"
+    with suppress(ValueError, OverflowError):  # there is none, it is no time, or the last that there can be
+        now = max(now, datetime.fromisoformat(written) + timedelta(microseconds=1))
+    name = f"audit-{now:%Y%m%dT%H%M%S}.{now.microsecond:06}Z.jsonl"
+    return path.with_name(name) if name > last else None
