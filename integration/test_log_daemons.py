@@ -5,7 +5,9 @@ All receive the same events at once; what each has kept is compared with the fil
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,22 +20,42 @@ from indexguard.audit.chain import Verifier
 from indexguard.audit.event import MAX_VERSIONS, Offer, RunContext
 from indexguard.audit.recorder import Recorder
 from indexguard.policy.model import LogSettings, SyslogAddress
-from integration.daemons import JOURNAL_REMOTE, Listening, find_rsyslog, find_syslog_ng, journal, rsyslog, syslog_ng
+from integration.daemons import JOURNAL_REMOTE, Journal, Listening, find_rsyslog, find_syslog_ng, journal, rsyslog, syslog_ng
 
-_MANY = 40
+_MANY = 240
+"""Events of a run: more than a hundred, so that one which is lost now and then is missed."""
+_SIZES = 40
+_PATIENCE = 60
+"""Seconds."""
+_NO_DATAGRAM = "\N{TAG LATIN SMALL LETTER A}" * 200
+"""As the name of each file, more than any datagram holds."""
 
 
-def _record(log: Path, settings: LogSettings) -> list[bytes]:
-    """Write the events of a run, of all sizes that a datagram takes, and return the lines of the file."""
+def _record(log: Path, settings: LogSettings, *names: str) -> list[bytes]:
+    """Write the events of a run, of all sizes that a datagram takes, and return the lines of the file.
+
+    :param names: those of the files of further events.
+    """
     recorder = Recorder(RunContext.of_process("26.3", argv=["pip", "install", "acme-core"]), log, settings)
-    for number in range(_MANY - 1):
-        offers = [Offer(f"{n}.0", f"a-{n}.0.zip", None, f"https://a.example/{'x' * 100}") for n in range(number)]
-        recorder.record("dropped", "file-elsewhere", name='a\u00e4\x1b"', files=number, offered=offers[:MAX_VERSIONS])
+    for number in range(_MANY - 1 - len(names)):
+        few = range(number if number < _SIZES else 0)
+        offers = [Offer(f"{n}.0", f"a-{n}.0.zip", None, f"https://a.example/{'x' * 100}") for n in few]
+        recorder.record("dropped", "file-elsewhere", name='a\u00e4\x1b"', files=number, offered=offers)
+    for name in names:
+        many = [Offer(name, name, None, f"https://a.example/{name}")] * MAX_VERSIONS
+        recorder.record("dropped", "file-elsewhere", name='a\u00e4\x1b"', files=len(many), offered=many)
     recorder.seal(0)
     assert recorder.problem is None
     lines = log.read_bytes().splitlines()
     assert len(lines) == _MANY
     return lines
+
+
+def _wait_for(taking: Journal, entries: int) -> None:
+    """Wait until the socket's own thread has taken so many."""
+    deadline = time.monotonic() + _PATIENCE
+    while len(taking.entries) < entries and time.monotonic() < deadline:
+        os.sched_yield()
 
 
 @pytest.fixture(params=["rsyslog", "syslog-ng"])
@@ -79,7 +101,8 @@ def test_journal_keeps_what_the_file_has(short_path: Path, monkeypatch: pytest.M
         pytest.skip("missing: systemd-journal-remote, or journalctl")
     with journal(short_path) as taking:
         monkeypatch.setattr(sinks, "JOURNAL", str(taking.path))
-        lines = _record(short_path / "audit.jsonl", LogSettings(("file", "journald")))
+        lines = _record(short_path / "audit.jsonl", LogSettings(("file", "journald")), _NO_DATAGRAM)
+        _wait_for(taking, len(lines))
         taking.upload()
         entries = taking.read()
     assert [entry["MESSAGE"].encode() for entry in entries] == lines

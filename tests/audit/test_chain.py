@@ -313,3 +313,36 @@ def test_memory_does_not_grow_with_a_line(path: Path) -> None:
     torn, grown = measure("from indexguard.audit.chain import Verifier", "Verifier().read([path]).torn", path)
     assert torn == 2
     assert grown * 1024 < 8 * LONGEST_LINE
+
+
+def write_lines(path: Path, *events: dict[str, Any]) -> None:
+    """Write events whose chain is whole, as somebody who may write the file can make it."""
+    log = AuditLog(path)
+    for event in events:
+        log.write({"schema": 1, "time": "2026-11-26T04:00:00.000Z", **event})
+    assert log.problem is None
+
+
+@pytest.mark.parametrize("numbers", [(1, 3), (2,), (1, 1), (1, 2, 4), (2, 1), (0, 1)])
+def test_missing_and_repeated_numbers_of_a_run_are_found_where_the_chain_is_whole(
+    tmp_path: Path, numbers: tuple[int, ...]
+) -> None:
+    path = tmp_path / "other.jsonl"
+    write_lines(path, *({"run": "ab", "seq": number, "event": "selected"} for number in numbers))
+    found = verify(path)
+    assert not found.is_whole
+    assert f"event {numbers[found.breaks[0].line - 1]} of run ab follows event" in str(found.breaks[0])
+
+
+def test_runs_whose_events_take_turns_have_numbers_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "other.jsonl"
+    write_lines(path, *({"run": run, "seq": seq, "event": "selected"} for seq in (1, 2, 3) for run in ("ab", "cd")))
+    assert verify(path).is_whole
+
+
+def test_events_of_a_run_that_went_on_in_a_file_of_its_own(tmp_path: Path) -> None:
+    write_lines(tmp_path / "audit.jsonl", {"run": "ab", "seq": 1, "event": "selected"})
+    write_lines(tmp_path / "audit.ab.jsonl", {"run": "ab", "seq": 2, "event": "selected"})
+    assert verify(tmp_path).is_whole
+    (tmp_path / "audit.jsonl").write_bytes(b"")
+    assert "event 2 of run ab follows event 0" in str(verify(tmp_path).breaks[0])

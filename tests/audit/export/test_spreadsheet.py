@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ def test_no_cell_is_a_formula(some: list[dict[str, Any]]) -> None:
         for column, cell in row.items():
             assert cell[:1] not in ("=", "+", "@", "\uff1d", "\t"), column
             assert not cell.startswith("-") or cell[1:].isdigit(), column
+            assert not re.search(r';["\s]*[-=+@\uff1d]', cell), column
             assert cell.isprintable()
 
 
@@ -45,6 +47,8 @@ def test_no_cell_is_a_formula(some: list[dict[str, Any]]) -> None:
     [
         ("=cmd()", "'=cmd()"), ("+1", "'+1"), ("-1", "'-1"), ("@x", "'@x"), (" =x", "' =x"), ("acme-core", "acme-core"),
         ('a"b,c', 'a"b,c'), ("a\r\nb", "a\\r\\nb"), ("", ""), ("1-2", "1-2"), ("\uff1dx", "'\uff1dx"),
+        # Where the comma is the decimal sign, a cell ends at a semicolon.
+        ("a;=cmd()", "a;'=cmd()"), ("a; +1;@b", "a;' +1;'@b"), ('a;"=cmd()', "a;'\"=cmd()"), ("a;b=1", "a;b=1"),
     ],
 )  # fmt: skip
 def test_cells(name: str, cell: str) -> None:

@@ -1,6 +1,6 @@
 """Comma-separated values as RFC 4180 has them: a header, one record an event, lines that end in CR LF.
 
-A text that a spreadsheet would take for a formula is put behind an apostrophe: names and versions come from an index,
+What a spreadsheet would take for a formula is put behind an apostrophe: names and versions come from an index,
 and so from anybody.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Union
@@ -25,8 +26,10 @@ COLUMNS = (
 )  # fmt: skip
 """The columns; their order never changes, and new ones come at the end."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}",
-            "\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
+# Where the comma is the decimal sign, a spreadsheet takes the semicolon for the end of a cell, whatever the quotes say.
+_FORMULA = re.compile(
+    "(^|;)(?=[\"\\s]*[-=+@\t\r\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}])"
+)
 _NUMBERS = ("more_versions", "files", "more_offered", "seq", "pid", "ppid")
 
 
@@ -72,7 +75,7 @@ def _joined(inner: Event, *keys: str) -> str:
 
 
 def _guarded(cell: Cell) -> Cell:
-    return f"'{cell}" if isinstance(cell, str) and cell.lstrip().startswith(_FORMULA) else cell
+    return _FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell
 
 
 def _record(cells: Sequence[Cell]) -> str:
