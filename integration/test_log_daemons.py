@@ -20,7 +20,16 @@ from indexguard.audit.chain import Verifier
 from indexguard.audit.event import MAX_VERSIONS, Offer, RunContext
 from indexguard.audit.recorder import Recorder
 from indexguard.policy.model import LogSettings, SyslogAddress
-from integration.daemons import JOURNAL_REMOTE, Journal, Listening, find_rsyslog, find_syslog_ng, journal, rsyslog, syslog_ng
+from integration.daemons import (
+    JOURNAL_REMOTE,
+    Journal,
+    Listening,
+    find_rsyslog,
+    find_syslog_ng,
+    journal,
+    rsyslog,
+    syslog_ng,
+)
 
 _MANY = 240
 """Events of a run: more than a hundred, so that one which is lost now and then is missed."""

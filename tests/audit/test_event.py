@@ -140,6 +140,16 @@ def test_no_field_holds_a_planted_secret(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "hunter2" not in json.dumps(event)
 
 
+def test_no_field_of_a_file_holds_a_planted_secret() -> None:
+    mark = "ghp_0123456789abcdefghijABCD"
+    url = "https://u:hunter2@corp.example/files/acme-1.0.zip?sig=hunter2"
+    offer = Offer("1.0", f"acme-1.0-{mark}.zip", None, url)
+    chosen = (offer, url)
+    event = build_event(CONTEXT, 1, "selected", None, offered=[offer, Offer("1.0", url, None, url)], chosen=chosen)
+    assert "acme-1.0.zip" in json.dumps(event)
+    assert not [secret for secret in ("hunter2", mark) if secret in json.dumps(event)]
+
+
 def test_job_of_a_build_service(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TF_BUILD", "CIRCLECI", "BUILDKITE"):
         monkeypatch.delenv(name, raising=False)

@@ -128,6 +128,7 @@ def test_message_that_went_half_way_does_not_spoil_the_next(tmp_path: Path, monk
         out.write({**EVENT, "message": "x" * 20_000_000})
         assert out.problem is not None
         first, _ = server.accept()
+        first.settimeout(30)
         with first:
             while first.recv(1_000_000):  # until the sender hangs up
                 pass
@@ -152,7 +153,9 @@ def test_event_that_no_datagram_holds_is_shortened_and_not_lost(tmp_path: Path, 
         "udp": (socket.AF_INET, ("127.0.0.1", 0)),
     }[transport]
     with datagrams(family, place) as server:
-        address = SyslogAddress("unix", str(place)) if transport == "unix" else SyslogAddress("udp", *server.getsockname())
+        address = (
+            SyslogAddress("unix", str(place)) if transport == "unix" else SyslogAddress("udp", *server.getsockname())
+        )
         out = output(tmp_path / "audit.jsonl", "file", "syslog", syslog=(address,))
         out.write(event)
         head, told = split(server.recv(1_000_000))

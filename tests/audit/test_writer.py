@@ -505,7 +505,14 @@ def test_who_waited_for_a_file_that_was_renamed_meanwhile_writes_the_new_one(
 def test_what_somebody_put_in_the_place_of_a_full_file_is_not_read(tmp_path: Path, kind: str) -> None:
     placed = tmp_path / "audit-29991231T235959.999999Z.jsonl"
     (tmp_path / "elsewhere").write_bytes(b"{}\n")
-    {"fifo": os.mkfifo, "folder": os.mkdir, "empty": Path.touch, "link": lambda name: os.symlink(tmp_path / "elsewhere", name)}[kind](placed)
+    if kind == "link":
+        placed.symlink_to(tmp_path / "elsewhere")
+    elif kind == "fifo":
+        os.mkfifo(placed)
+    elif kind == "folder":
+        placed.mkdir()
+    else:
+        placed.touch()
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"

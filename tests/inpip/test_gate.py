@@ -69,6 +69,15 @@ def test_a_claimed_name_comes_from_its_index_only(bench: Bench, evil: str) -> No
         assert "/files/" not in "".join(bench.public.asked), "it was fetched before it was refused"
 
 
+def test_credentials_of_a_refused_reference_are_not_told(bench: Bench, evil: str, lib: str) -> None:
+    bench.public.publish(Dist("foo", "1.0", "public", requires=(f"lib @ {lib.replace('://', '://user:hunter2@')}",)))
+    for wanted in (evil.replace("://", "://user:hunter2@"), "foo"):
+        done = bench.install(wanted, policy=bench.policy)
+        assert ("refused", "direct-url") in done.codes
+        assert "direct-url" in done.output
+        assert "hunter2" not in done.output + str(done.events)
+
+
 def test_a_claimed_name_may_be_local_unless_that_is_blocked(bench: Bench) -> None:
     wheel = bench.folder / "acme_core-5.0-py3-none-any.whl"
     wheel.write_bytes(Dist("acme-core", "5.0", "local").content)

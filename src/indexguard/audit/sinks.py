@@ -235,7 +235,15 @@ def format_syslog(line: bytes, event: Mapping[str, Any]) -> bytes:
 def shorten(line: bytes, event: Mapping[str, Any]) -> bytes:
     """Return what a datagram can hold of an event, with size and digest of its line. It does not begin as a line does."""
     texts = {key: event[key][:_SHORT] for key in _TOLD if isinstance(event.get(key), str)}
-    return encode({"shortened": len(line), "sha256": digest(line), "schema": event.get("schema"), "seq": event.get("seq"), **texts})
+    return encode(
+        {
+            "shortened": len(line),
+            "sha256": digest(line),
+            "schema": event.get("schema"),
+            "seq": event.get("seq"),
+            **texts,
+        }
+    )
 
 
 def _printable(value: object, limit: int) -> str:

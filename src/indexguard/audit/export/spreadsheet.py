@@ -28,7 +28,7 @@ COLUMNS = (
 
 # Where the comma is the decimal sign, a spreadsheet takes the semicolon for the end of a cell, whatever the quotes say.
 _FORMULA = re.compile(
-    "(^|;)(?=[\"\\s]*[-=+@\t\r\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}])"
+    '(^|;)(?=["\\s]*[-=+@\t\r\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}])'
 )
 _NUMBERS = ("more_versions", "files", "more_offered", "seq", "pid", "ppid")
 
