@@ -78,6 +78,13 @@ def test_credentials_of_a_refused_reference_are_not_told(bench: Bench, evil: str
         assert "hunter2" not in done.output + str(done.events)
 
 
+def test_credentials_of_a_file_that_names_another_project_are_not_told(bench: Bench) -> None:
+    url = bench.public.root + bench.public.keep(Dist("lib", "1.0", "public", metadata_name="acme-core"))
+    done = bench.install(url.replace("://", "://user:hunter2@"), policy=bench.policy)
+    assert "name-mismatch" in done.output
+    assert "hunter2" not in done.output + str(done.events)
+
+
 def test_a_claimed_name_may_be_local_unless_that_is_blocked(bench: Bench) -> None:
     wheel = bench.folder / "acme_core-5.0-py3-none-any.whl"
     wheel.write_bytes(Dist("acme-core", "5.0", "local").content)
