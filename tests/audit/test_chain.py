@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from indexguard.audit.chain import Verification, Verifier
 from indexguard.audit.event import RunContext
 from indexguard.audit.opening import LogError, list_logs
 from indexguard.audit.recorder import Recorder
+from indexguard.audit.sinks import format_syslog, shorten
 from indexguard.audit.writer import LONGEST_LINE, AuditLog, rotated_files
 from indexguard.policy.model import LogSettings
 from memory import SOURCE, measure
@@ -101,6 +103,26 @@ def test_lines_in_another_order(path: Path, number: int) -> None:
 
     change(path, swap)
     assert not verify(path).is_whole
+
+
+@pytest.mark.parametrize("seal", [{"events": 77, "exit": 0}, {"exit": 0}, None])
+def test_seal_that_counts_other_events_than_there_are(tmp_path: Path, seal: object) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl")
+    event = {"schema": 1, "time": "2026-11-26T04:00:00.000Z", "run": "ab"}
+    log.write({**event, "seq": 1, "event": "selected"})
+    log.write({**event, "seq": 2, "event": "sealed", "seal": seal})
+    (found,) = verify(tmp_path).breaks
+    assert (found.line, found.text) == (2, "the seal of run ab does not stand for the 2 events that it has")
+
+
+def test_shortened_event_of_a_copy_must_be_in_the_log(path: Path) -> None:
+    lines = path.read_bytes().splitlines()
+    copies = [format_syslog(shorten(line, json.loads(line)), {}) for line in lines]
+    assert verify(path, copies=copies).is_whole
+    change(path, lambda found: found.pop())
+    (missing,) = verify(path, copies=copies).missing
+    assert missing.endswith("4  sealed")
+    assert verify(path, copies=[b'{"shortened":3,"sha256":7}', b'{"shortened":x', b'{"shortened":']).is_whole
 
 
 def test_end_that_is_missing_is_shown_by_the_seal_that_is_missing(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from indexguard.audit.event import RunContext
 from indexguard.audit.files import LogStream
-from indexguard.audit.fleet import Wanted, count_events
+from indexguard.audit.fleet import Wanted, count_events, open_events
 from indexguard.audit.opening import LogError
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.tally import Tally
@@ -24,6 +25,7 @@ from indexguard.policy.model import Layer, Policy, Rule
 
 LAYER = Layer("machine", "/etc/indexguard/policy.toml", "0" * 64, Policy())
 FINDING = Finding("shadowed-name", LAYER, Rule(parse_pattern("acme-*"), ("corp",), "indexes.corp.namespaces[0]"))
+LINE = b'{"schema":1,"time":"2026-11-26T04:00:00.000Z","run":"ab","seq":1,"event":"selected","name":"acme-core"}\n'
 NONE = {
     "code": None,
     "name": None,
@@ -92,8 +94,10 @@ def test_run_and_those_that_it_started(logs: Path) -> None:
 
 
 def test_long_work_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexguard.audit.fleet._PAUSE", 0)
-    line = json.dumps({"schema": 1, "time": "2026-11-26T08:00:00.000Z", "event": "selected", "message": "m" * 900}) + "\n"
+    monkeypatch.setattr("indexguard.audit.engine._PAUSE", 0)
+    line = (
+        json.dumps({"schema": 1, "time": "2026-11-26T08:00:00.000Z", "event": "selected", "message": "m" * 900}) + "\n"
+    )
     (tmp_path / "audit.jsonl").write_text(line * 50_000)
     told: list[float] = []
     total = count_events([tmp_path], Wanted(), told.append).tally.total()
@@ -122,6 +126,54 @@ def test_parquet(logs: Path, tmp_path: Path) -> None:
 def test_text_that_would_be_a_query_is_a_text(logs: Path) -> None:
     hostile = "x' OR 'a' = 'a"
     assert count_events([logs], Wanted(indexes=[hostile], names=[hostile], rules=[hostile])).tally.groups == {}
+
+
+def put(path: Path, content: bytes = LINE) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("folder", ["name=evil", "schema=2", "time=1", "code=x"])
+def test_name_of_a_folder_is_no_field(tmp_path: Path, folder: str) -> None:
+    put(tmp_path / folder / "audit.jsonl")
+    counted = count_events([tmp_path], Wanted())
+    assert (list(counted.tally.by_name()), counted.tally.by_code(), counted.foreign) == (["acme-core"], {}, 0)
+
+
+def test_name_of_a_file_is_no_pattern(tmp_path: Path) -> None:
+    for name in ("audit-x.jsonl", "audit-*.jsonl", "audit-[x].jsonl"):
+        put(tmp_path / name, LINE * len(name))
+    for name in ("audit-*.jsonl", "audit-[x].jsonl"):
+        total = count_events([tmp_path / name], Wanted()).tally.total()
+        assert total is not None
+        assert total.events == len(name)
+
+
+def test_compression_is_told_by_the_content(tmp_path: Path) -> None:
+    put(tmp_path / "build-1" / "audit.jsonl", gzip.compress(LINE))
+    put(tmp_path / "build-2" / "audit.jsonl.gz")
+    put(tmp_path / "build-3" / "audit.jsonl.gz", b"")
+    counted = count_events([tmp_path], Wanted())
+    assert (counted.tally.by_name()["acme-core"].events, counted.foreign, counted.unread) == (2, 0, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("audit.jsonl.gz", gzip.compress(os.urandom(100_000))[:90_000], "its compressed data is damaged or cut off"),
+        ("audit.parquet", b"no table", "it is no Parquet file, or damaged"),
+        (os.fsdecode(b"audit\xff.jsonl"), LINE, "its name is not UTF-8"),
+    ],
+)
+def test_one_file_keeps_no_other_from_being_counted(tmp_path: Path, name: str, content: bytes, why: str) -> None:
+    put(tmp_path / "build-1" / "audit.jsonl")
+    put(tmp_path / "build-2" / name, content)
+    counted = count_events([tmp_path], Wanted())
+    assert counted.tally.by_name()["acme-core"].events == 1
+    assert counted.unread == {tmp_path / "build-2" / name: why}
+    with open_events([tmp_path], Wanted()) as events:
+        assert events.ask("SELECT count(*) FROM events") == [(1,)]
+        assert (events.unread, events.files) == (counted.unread, [tmp_path / "build-1" / "audit.jsonl"])
 
 
 def test_without_the_engine(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

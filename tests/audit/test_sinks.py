@@ -82,6 +82,7 @@ def test_who_does_not_listen_is_an_obstacle(tmp_path: Path) -> None:
     assert Syslog(address).find_obstacle() == "Connection refused"
     assert Journal(str(tmp_path / "none")).find_obstacle() == "No such file or directory"
     assert Syslog(SyslogAddress("udp", "no-such-host.invalid", 514)).find_obstacle() is not None
+    assert Syslog(SyslogAddress("tcp", "a..example", 514)).find_obstacle() == "that is no host name"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

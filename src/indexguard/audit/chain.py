@@ -6,6 +6,7 @@ What this shows, and what no file can show of itself, stands in the README.
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 from ..errors import escape
 from .opening import LogError, LongLine, explain, list_logs, open_file, read_named, unreadable
 from .reader import EventReader
+from .sinks import SHORTENED
 from .writer import FILE_NAME, LONGEST_LINE, digest, is_rotated
 
 _AFTER_COMPRESSED = (
@@ -80,7 +82,7 @@ class Verifier:
     def __init__(self, copies: Iterable[bytes] = ()) -> None:
         self.found = Verification()
         self._runs: dict[str, _Run] = {}
-        self._copies = {digest(event): event for event in map(_event_in, copies) if event is not None}
+        self._copies = dict(found for found in map(_event_in, copies) if found is not None)
 
     def read(self, paths: Sequence[Path]) -> Verification:
         """Verify files and folders; of a folder the log, its rotated files and those of single runs.
@@ -92,7 +94,7 @@ class Verifier:
                 self._read_chain(chain)
         self.found.runs = len(self._runs)
         self.found.unsealed = [run for run, state in self._runs.items() if not state.is_sealed]
-        self.found.missing = [_describe(event) for event in self._copies.values()]
+        self.found.missing = list(self._copies.values())
         return self.found
 
     def _read_chain(self, files: Sequence[_File]) -> None:
@@ -136,6 +138,10 @@ class Verifier:
             self.found.breaks.append(place.remark(text))
         state.last = seq
         state.is_sealed = event["event"] == "sealed"
+        told = event["seal"].get("events") if isinstance(event.get("seal"), dict) else None
+        if state.is_sealed and told != seq:
+            text = f"the seal of run {escape(run)} does not stand for the {seq} events that it has"
+            self.found.breaks.append(place.remark(text))
 
 
 @dataclass(frozen=True)
@@ -234,13 +240,24 @@ def _is_at(path: Path, file: io.BufferedReader) -> bool:
         return False
 
 
-def _event_in(line: bytes) -> bytes | None:
-    """Return the event in a line of a copy: what syslog or a shipper has put before it does not count."""
+def _event_in(line: bytes) -> tuple[str, str] | None:
+    """Return the digest of the event in a line of a copy, and the event as text; None if there is none.
+
+    What syslog or a shipper has put before it does not count. A shortened event tells its digest.
+    """
     start = line.find(b'{"schema":')
-    return None if start < 0 else line[start : line.rfind(b"}") + 1]
+    if start >= 0:
+        event = line[start : line.rfind(b"}") + 1]
+        return digest(event), _describe(_read(event) or {})
+    start = line.find(SHORTENED)
+    try:
+        told = json.loads(line[start : line.rfind(b"}") + 1]) if start >= 0 else {}
+    except (ValueError, RecursionError):
+        return None
+    is_event = isinstance(told, dict) and isinstance(told.get("sha256"), str)
+    return (told["sha256"], _describe(told)) if is_event else None
 
 
-def _describe(event: bytes) -> str:
-    told = _read(event) or {}
-    words = (str(told.get(name)) for name in ("time", "run", "seq", "event"))
+def _describe(event: dict[str, Any]) -> str:
+    words = (str(event.get(name)) for name in ("time", "run", "seq", "event"))
     return escape("  ".join(words))

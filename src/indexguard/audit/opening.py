@@ -23,7 +23,7 @@ MAX_LINE = 2 * 1024 * 1024
 """Bytes of a line, more than any event has: a log that someone else filled must not fill the memory."""
 
 _ENDINGS = (".jsonl", ".jsonl.gz")
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 _BUFFER = 256 * 1024
 _DESCRIPTORS = (Path("/dev/fd"), Path("/proc/self/fd"))
 
@@ -94,7 +94,7 @@ def read_lines(file: io.BufferedReader, longest: int = MAX_LINE) -> Iterator[byt
     with ExitStack() as stack:
         lines = file
         try:
-            if file.peek(len(_GZIP))[: len(_GZIP)] == _GZIP:
+            if file.peek(len(GZIP))[: len(GZIP)] == GZIP:
                 unpacked = stack.enter_context(gzip.GzipFile(fileobj=file))
                 lines = stack.enter_context(io.BufferedReader(unpacked, _BUFFER))
             yield from _bounded_lines(lines, longest)

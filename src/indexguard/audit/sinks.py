@@ -36,6 +36,8 @@ _ERROR, _WARNING, _INFO = 3, 4, 6
 _SEVERITIES = {"guard-failed": _ERROR, "selected": _INFO, "not-asked": _INFO, "sealed": _INFO}
 _STANDARD_ERROR = 2
 _TOO_LARGE = (errno.EMSGSIZE, errno.ENOBUFS)
+SHORTENED = b'{"shortened":'
+"""How an event begins that was shortened: not as a line of the log does."""
 _SHORT = 400
 _TOLD = ("time", "run", "event", "code", "name", "index_asked", "index_answered", "message", "user", "host")
 
@@ -214,12 +216,19 @@ class Syslog:
             return _connected(made, self._address.place)
         kind = socket.SOCK_STREAM if self._address.transport == "tcp" else socket.SOCK_DGRAM
         failure = OSError("it has no address")
-        for family, type_, protocol, _, place in socket.getaddrinfo(self._address.place, self._address.port, type=kind):
+        for family, type_, protocol, place in self._find_places(kind):
             reached = _reach(socket.socket(family, type_, protocol), place)
             if not isinstance(reached, OSError):
                 return reached
             failure = reached
         raise failure
+
+    def _find_places(self, kind: socket.SocketKind) -> list[tuple[int, int, int, Any]]:
+        try:
+            found = socket.getaddrinfo(self._address.place, self._address.port, type=kind)
+        except UnicodeError:
+            raise OSError(errno.EINVAL, "that is no host name") from None
+        return [(family, type_, protocol, place) for family, type_, protocol, _, place in found]
 
 
 def format_syslog(line: bytes, event: Mapping[str, Any]) -> bytes:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import translate
 from pathlib import Path
 from typing import Any, get_args
 
+from ..audit.engine import Progress
 from ..audit.event import EventKind
 from ..audit.files import Event, LogStream
-from ..audit.fleet import Progress, Wanted
+from ..audit.fleet import Wanted
 from ..audit.opening import LogError
 from ..audit.writer import log_path
 from ..errors import CODES
@@ -187,10 +188,12 @@ def progress_of_engine(console: Console) -> Progress:
     return (lambda percent: console.progress(f"read {percent:.0f} %")) if console.err.isatty() else None
 
 
-def note_foreign(number: int, console: Console) -> None:
-    """Say at the end of an engine's work how many lines it has left out."""
+def note_left_out(number: int, unread: Mapping[Path, str], console: Console) -> None:
+    """Say at the end of an engine's work how many lines, and which files, it has left out."""
     if console.err.isatty():
         console.progress("")
+    for path, why in unread.items():
+        console.note(f"{path}: left out: {why}", YELLOW)
     if number:
         console.note(f"{count(number, 'line')} left out, not a whole event of this version of the log", YELLOW)
 

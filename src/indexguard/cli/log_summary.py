@@ -20,7 +20,7 @@ from .log_source import (
     add_files,
     add_filters,
     count,
-    note_foreign,
+    note_left_out,
     paths_for_engine,
     progress_of_engine,
     read_events,
@@ -67,7 +67,7 @@ def _ask_engine(arguments: argparse.Namespace, chosen: Filter, console: Console)
         counted = count_events(paths_for_engine(arguments), chosen.wanted, progress_of_engine(console))
     except LogError as error:
         raise BadInputError(str(error)) from None
-    note_foreign(counted.foreign, console)
+    note_left_out(counted.foreign, counted.unread, console)
     if not counted.tally.groups:
         console.note(f"no event in {count(counted.files, 'file')} matches")
     return counted.tally

@@ -27,7 +27,7 @@ from .log_source import (
     add_engine,
     add_files,
     add_filters,
-    note_foreign,
+    note_left_out,
     paths_for_engine,
     progress_of_engine,
     with_progress,
@@ -105,8 +105,9 @@ def _ask_engine(arguments: argparse.Namespace, console: Console) -> tuple[Summar
             summary = summarise(events, arguments.rows)
     except LogError as error:
         raise BadInputError(str(error)) from None
-    note_foreign(events.foreign, console)
+    note_left_out(events.foreign, events.unread, console)
     readings = [Reading(path) for path in events.files]
+    readings += [Reading(path, problem=why) for path, why in events.unread.items()]
     readings[0].foreign = events.foreign  # it does not say whose lines they were
     return summary, readings
 
