@@ -234,6 +234,29 @@ def test_reader_that_reads_nothing_does_not_hang_pip(tmp_path: Path, monkeypatch
     assert "timed out" in out.problem or "TimeoutError" in out.problem
 
 
+@pytest.mark.parametrize("is_pips_own", [True, False])
+def test_only_where_pip_itself_writes_is_written_without_the_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_pips_own: bool
+) -> None:
+    place = str(tmp_path) if is_pips_own else "/proc"  # another file system
+    monkeypatch.setattr("sys.prefix", place)
+    monkeypatch.setattr("tempfile.tempdir", place)
+    writers = []
+    write = AuditLog.write
+
+    def note(log: AuditLog, event: dict[str, object]) -> bytes:
+        writers.append(threading.current_thread() is threading.main_thread())
+        return write(log, event)
+
+    monkeypatch.setattr(AuditLog, "write", note)
+    for names in (("file",), ("file", "stderr")):
+        out = output(tmp_path / "audit.jsonl", *names)
+        for _ in range(3):
+            out.write(EVENT)
+        assert out.problem is None
+    assert writers == [False, is_pips_own, is_pips_own, False, False, False]
+
+
 def test_target_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a network file system hangs: in the kernel, whatever the flags."""
     monkeypatch.setattr(sinks, "PATIENCE", 0.05)

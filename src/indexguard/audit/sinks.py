@@ -11,11 +11,12 @@ import os
 import socket
 import struct
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Callable, Protocol
 
 from ..errors import escape
@@ -67,7 +68,9 @@ def other_sinks(settings: LogSettings) -> list[Sink]:
 class Output:
     """All that the events of a run go to, each within a limited time.
 
-    A thread of its own does the work: whatever hangs, a network file system say, pip goes on.
+    A thread of its own does the work: whatever hangs, a network file system say, pip goes on. It also finds out, with the
+    first event, whether the log lies where pip itself writes. Then the others are written without it, in half the time:
+    if that file system hangs, pip hangs without us.
 
     :param settings: those of the policy.
     :param path: the log file.
@@ -79,6 +82,7 @@ class Output:
             AuditLog(path, run, Limits(settings.max_size, settings.max_age)) if "file" in settings.sinks else None
         )
         self._sinks = other_sinks(settings)
+        self._needs_no_thread = False
         self._problem: str | None = None
         self._worker: _Worker | None = None
 
@@ -94,10 +98,18 @@ class Output:
 
     def write(self, event: Mapping[str, Any]) -> None:
         """Write one event; see ``problem``."""
+        if self._needs_no_thread:
+            self._write(event)
+            return
         if self._worker is None:
-            self._worker = _Worker(self._write)
+            self._worker = _Worker(self._write_and_learn)
         if not self._worker.run(event):
             self.fail(f"nothing was written within {PATIENCE:g} seconds; it is given up for this run")
+
+    def _write_and_learn(self, event: Mapping[str, Any]) -> None:
+        self._write(event)
+        if self._log is not None and not self._sinks:
+            self._needs_no_thread = _is_where_pip_writes(self._log.path)
 
     def _write(self, event: Mapping[str, Any]) -> None:
         line = link(encode(event), None) if self._log is None else self._log.write(event)
@@ -111,15 +123,21 @@ class Output:
             self.fail(f"{sink.name}: {error.strerror or type(error).__name__}")
 
 
+def _is_where_pip_writes(path: Path) -> bool:
+    """Tell whether a file is on the file system of the environment or of temporary files."""
+    try:
+        return os.stat(path).st_dev in {os.stat(own).st_dev for own in (sys.prefix, tempfile.gettempdir())}
+    except OSError:
+        return False
+
+
 class _Worker:
     """A thread that does one thing at a time for another one, which does not wait for ever."""
 
     def __init__(self, work: Callable[[Mapping[str, Any]], None]) -> None:
         self._work = work
-        self._tasks: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
-        self._done = threading.Semaphore(0)
+        self._tasks: SimpleQueue[tuple[Mapping[str, Any], SimpleQueue[Exception | None]]] = SimpleQueue()
         self._hangs = False
-        self._raised: Exception | None = None
         threading.Thread(target=self._serve, name="indexguard-log", daemon=True).start()
 
     def run(self, task: Mapping[str, Any]) -> bool:
@@ -129,21 +147,26 @@ class _Worker:
         """
         if self._hangs:
             return False
-        self._tasks.put(task)
-        self._hangs = not self._done.acquire(timeout=PATIENCE)
-        raised, self._raised = self._raised, None
+        answer: SimpleQueue[Exception | None] = SimpleQueue()
+        self._tasks.put((task, answer))
+        try:
+            raised = answer.get(timeout=PATIENCE)
+        except Empty:
+            self._hangs = True
+            return False
         if raised is not None:
             raise raised
-        return not self._hangs
+        return True
 
     def _serve(self) -> None:
         while True:
-            task = self._tasks.get()
+            task, answer = self._tasks.get()
             try:
                 self._work(task)
             except Exception as error:  # noqa: BLE001  # it is the other thread's
-                self._raised = error
-            self._done.release()
+                answer.put(error)
+            else:
+                answer.put(None)
 
 
 class StandardError:
