@@ -157,6 +157,13 @@ def test_compression_is_told_by_the_content(tmp_path: Path) -> None:
     assert (counted.tally.by_name()["acme-core"].events, counted.foreign, counted.unread) == (2, 0, {})
 
 
+def test_file_that_is_there_compressed_too_counts_once(tmp_path: Path) -> None:
+    put(tmp_path / "build-1" / "audit.jsonl")
+    put(tmp_path / "build-1" / "audit.jsonl.gz", gzip.compress(LINE))
+    counted = count_events([tmp_path], Wanted())
+    assert (counted.files, counted.tally.by_name()["acme-core"].events) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [

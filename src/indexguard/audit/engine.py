@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from .opening import GZIP, LogError, explain
+from .opening import ENDINGS, GZIP, LogError, explain
+from .writer import without_copies
 
 Rows = list[tuple[Any, ...]]
 
@@ -33,7 +34,6 @@ LINES_OPTIONS = f"ignore_errors = true, maximum_object_size = {_MAX_LINE}, hive_
 TABLE_OPTIONS = "union_by_name = true, hive_partitioning = false"
 
 _PAUSE = 0.5
-_LINES = (".jsonl", ".jsonl.gz")
 _WHOLE_FILE = {
     PACKED: f"SELECT count(*) FROM read_ndjson_objects(?, compression = '{PACKED}', {LINES_OPTIONS})",  # noqa: S608  # as above
     PARQUET: f"SELECT bit_xor(hash(found)) FROM read_parquet(?, {TABLE_OPTIONS}) found",  # noqa: S608  # as above
@@ -225,9 +225,8 @@ def _find(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            below = sorted(
-                file for file in path.rglob("*") if file.name.endswith((*_LINES, PARQUET)) and file.is_file()
-            )
+            named = (file for file in path.rglob("*") if file.name.endswith((*ENDINGS, PARQUET)) and file.is_file())
+            below = sorted(map(Path, without_copies(map(str, named))))
             if not below:
                 raise LogError(
                     f"there is no log in the folder {path}: no file that ends in .jsonl, .jsonl.gz or .parquet"

@@ -22,7 +22,8 @@ from .writer import without_copies
 MAX_LINE = 2 * 1024 * 1024
 """Bytes of a line, more than any event has: a log that someone else filled must not fill the memory."""
 
-_ENDINGS = (".jsonl", ".jsonl.gz")
+ENDINGS = (".jsonl", ".jsonl.gz")
+"""Of the names of logs."""
 GZIP = b"\x1f\x8b"
 _BUFFER = 256 * 1024
 _DESCRIPTORS = (Path("/dev/fd"), Path("/proc/self/fd"))
@@ -46,7 +47,7 @@ def list_logs(folder: Path) -> list[Path]:
     :raises OSError: the folder cannot be read.
     """
     names = without_copies(os.listdir(folder))
-    return [folder / name for name in sorted(names) if name.endswith(_ENDINGS) and not name.startswith(".")]
+    return [folder / name for name in sorted(names) if name.endswith(ENDINGS) and not name.startswith(".")]
 
 
 def may_wait(path: Path) -> bool:
