@@ -6,54 +6,25 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter, defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from integration import pips, route, route_table
-from integration.playing import environment_of
-from integration.scenario import FOLDER, Scenario, find_scenarios
-from integration.starts import print_matrix
+from integration.harness import pips, route, route_table
+from integration.harness.case import Case, cases, has_resolver, route_cases
+from integration.harness.playing import environment_of
+from integration.harness.results import all_results, empty_counts, print_clients, summary_lines, table_lines
+from integration.harness.scenario import FOLDER, find_scenarios
+from integration.machines.starts import print_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from integration.pips import Environment
+    from integration.harness.pips import Environment
 
 ROOT = Path(__file__).resolve().parent.parent
 _LOG = Path("/var/log/indexguard/audit.jsonl")
 _ROOTS = ("test_roots.py", "test_roots_activated.py", "test_roots_starts.py", "test_images.py")
 _LOG_WAS_THERE = pytest.StashKey[bool]()
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One column of the table, on one Python."""
-
-    pip: str
-    python: str
-    resolver: str
-
-    @property
-    def column(self) -> str:
-        """The name of the column."""
-        return self.pip if self.resolver == "new" else f"{self.pip} legacy"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One test: a scenario on a cell."""
-
-    scenario: Scenario
-    cell: Cell
-
-    @property
-    def id(self) -> str:
-        """The name of the test, after the brackets."""
-        return f"{self.scenario.name}-{self.cell.pip}-py{self.cell.python}-{self.cell.resolver}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,47 +54,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--unguarded-only", action="store_true", help="run only the unguarded half of each scenario")
     group.addoption("--guarded-wheel", metavar="PATH", type=Path, help="the built wheel (default: built from the tree)")
     group.addoption("--roots", action="store_true", help=f"run {', '.join(_ROOTS)} too: Debian's own pips")
-
-
-def _chosen(text: str) -> tuple[str, ...]:
-    chosen = tuple(filter(None, text.split(",")))
-    unknown = [version for version in chosen if version not in pips.ALL_PIPS]
-    if unknown:
-        raise pytest.UsageError(f"unknown pip {', '.join(unknown)}; known: {', '.join(pips.ALL_PIPS)}")
-    return chosen
-
-
-def chosen_pips(
-    config: pytest.Config, default: tuple[str, ...] = pips.CI_PIPS
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the pips for the new and for the legacy resolver.
-
-    :param default: those for the new one, where no option says otherwise.
-    """
-    named, legacy = config.getoption("--pips"), config.getoption("--legacy-pips")
-    if config.getoption("--all-pips"):
-        new = pips.ALL_PIPS
-    elif named is not None:
-        new = _chosen(named)
-    else:
-        return default, pips.CI_LEGACY_PIPS if legacy is None else _chosen(legacy)
-    return new, new if legacy is None else _chosen(legacy)
-
-
-def cases(config: pytest.Config, scenarios: Iterable[Scenario], default: tuple[str, ...] = pips.CI_PIPS) -> list[Case]:
-    """Return every pair of scenario and cell; without --all-pips a scenario runs on one of a pip's two Pythons."""
-    new, legacy = chosen_pips(config, default)
-    columns = [(pip, "new") for pip in new] + [(pip, "legacy") for pip in legacy]
-    found: list[Case] = []
-    for row, scenario in enumerate(scenarios):
-        for column, (pip, resolver) in enumerate(columns):
-            pythons = pips.pythons_for(pip).found
-            if not config.getoption("--all-pips"):
-                pythons = pythons[(row + column) % len(pythons) :][:1] if pythons else ()
-            elif resolver == "legacy":
-                pythons = pythons[-1:]
-            found.extend(Case(scenario, Cell(pip, python, resolver)) for python in pythons)
-    return found
 
 
 _IN_TURNS = {
@@ -164,32 +94,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     if metafunc.function.__name__ == "test_route":
         routes = route.find_routes(metafunc.config.getoption("--routes"))
-        every = [case for case in _route_cases(metafunc.config, routes) if _has_resolver(case)]
+        every = [case for case in route_cases(metafunc.config, routes) if has_resolver(case)]
     else:
         every = cases(metafunc.config, find_scenarios(metafunc.config.getoption("--scenarios")))
     metafunc.parametrize("case", every, ids=[case.id for case in every])
-
-
-def _route_cases(config: pytest.Config, routes: Iterable[route.Route]) -> list[Case]:
-    """Return the halves of every route on the pips that are asked for.
-
-    Without --pips or --all-pips: the attack on the newest pip of the table that has the route and its benign twin on
-    the oldest, or the other way round, in turns.
-    """
-    every = cases(config, [half for found in routes for half in found.halves], pips.ROUTE_PIPS)
-    if config.getoption("--all-pips") or config.getoption("--pips"):
-        return every
-    chosen = {half.name: _some(half, row) for row, found in enumerate(routes) for half in found.halves}
-    return [case for case in every if case.cell.pip in chosen[case.scenario.name]]
-
-
-def _some(half: Scenario, row: int) -> set[str]:
-    having = [pip for pip in pips.ROUTE_PIPS if pips.in_range(pip, half.pip)]
-    return set(having[-1:] if half.attack == (row % 2 == 0) else having[:1])
-
-
-def _has_resolver(case: Case) -> bool:
-    return case.cell.resolver in case.scenario.resolvers
 
 
 @pytest.fixture(scope="session")
@@ -282,119 +190,27 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         _LOG.unlink(missing_ok=True)
         if _LOG.parent.is_dir() and not any(_LOG.parent.iterdir()):
             _LOG.parent.rmdir()
-    if session.exitstatus == 0 and _empty_counts(session.config):
+    if session.exitstatus == 0 and empty_counts(session.config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def _results(config: pytest.Config) -> list[dict[str, Any]]:
-    """Return the properties that each scenario test recorded, with the test's own result."""
-    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    found = []
-    for status in ("passed", "failed", "skipped", "error") if reporter else ():
-        for report in reporter.stats.get(status, ()):
-            properties = dict(getattr(report, "user_properties", ()))
-            if "scenario" in properties:
-                found.append({**properties, "status": status})
-    return found
-
-
-def _counts(config: pytest.Config) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for result in _results(config):
-        for key in ("attack shown", "refusal", "benign", "not applicable", "missing tool"):
-            counts[key] += bool(result.get(key))
-    return counts
-
-
-def _empty_counts(config: pytest.Config) -> list[str]:
-    """Return which of the three counts is 0 although the whole suite ran: then it proves nothing."""
-    results, counts = _results(config), _counts(config)
-    selected = config.option.keyword or config.option.markexpr or any("::" in str(arg) for arg in config.args)
-    if not results or selected or config.option.collectonly:
-        return []
-    wanted = ["attack shown"] if config.getoption("--unguarded-only") else ["attack shown", "refusal", "benign"]
-    return [key for key in wanted if counts[key] == 0]
-
-
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    _print_clients(terminalreporter)
+    print_clients(terminalreporter)
     if config.stash.get(_LEFT_OUT, 0):
         terminalreporter.write_line(
             f"left out: {config.stash[_LEFT_OUT]} tests on further Pythons; --every-python runs them"
         )
     print_matrix(terminalreporter)
-    results = _results(config)
+    results = all_results(config)
     if not results:
         return
     terminalreporter.section("scenarios")
-    for line in [*_table(results), *_summary(config)]:
+    for line in [*table_lines(results), *summary_lines(config)]:
         terminalreporter.write_line(line)
     path: Path | None = config.getoption("--routes-table")
     if path is not None:
         path.write_text(route_table.markdown(route.find_routes(config.getoption("--routes")), results), "utf-8")
         terminalreporter.write_line(f"the table of routes is in {path}")
-
-
-def _print_clients(reporter: Any) -> None:
-    """Print what makes environments, who does that, and whether their pip was guarded (test_clients.py)."""
-    rows = [("made with", "by", "its pip", "")]
-    for status in ("passed", "failed", "skipped"):
-        for report in reporter.stats.get(status, ()):
-            told = dict(getattr(report, "user_properties", ()))
-            if "client" in told:
-                state = {True: "guarded", False: "not reached", None: "not run"}[told.get("guarded")]
-                rows.append((told["client"], told["made by"], state, "" if status == "passed" else status.upper()))
-    if len(rows) == 1:
-        return
-    reporter.section("clients")
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    for row in rows[:1] + sorted(rows[1:]):
-        line = "  ".join(word.ljust(width) for word, width in zip(row, widths))
-        reporter.write_line(line.rstrip())
-
-
-def _table(results: list[dict[str, Any]]) -> list[str]:
-    """Return version x scenario; narrow columns, because there may be fifty."""
-    columns = sorted({result["column"] for result in results}, key=_column_key)
-    rows: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    pythons: dict[str, set[str]] = defaultdict(set)
-    for result in results:
-        word = {"passed": "ok", "skipped": "--"}.get(result["status"], "**")
-        rows[result["scenario"]][result["column"]].add(word)
-        pythons[result["column"]].add(result["python"])
-    width = max(map(len, rows))
-    letters = {column: f"{number:>3}" for number, column in enumerate(columns, 1)}
-    lines = [
-        f"{number} = pip {column} on Python {', '.join(sorted(pythons[column], key=pips.version_key))}"
-        for column, number in letters.items()
-    ]
-    lines += [" ok = as expected, ** = failed, -- = not applicable or a tool is missing"]
-    lines.append(f"{'':<{width}} {''.join(letters.values())}")
-    for name, cells in sorted(rows.items()):
-        words = (next((word for word in ("**", "ok", "--") if word in cells[column]), "") for column in columns)
-        lines.append(f"{name:<{width}} {''.join(f'{word:>3}' for word in words)}")
-    return lines
-
-
-def _column_key(column: str) -> tuple[bool, tuple[int, ...]]:
-    version, _, legacy = column.partition(" ")
-    return bool(legacy), pips.version_key(version)
-
-
-def _summary(config: pytest.Config) -> list[str]:
-    counts = _counts(config)
-    new, legacy = chosen_pips(config)
-    missing = [reason for pip in dict.fromkeys((*new, *legacy)) for reason in pips.pythons_for(pip).missing]
-    lines = [
-        f"attacks that succeeded unguarded: {counts['attack shown']}",
-        f"guarded runs with something refused, dropped or stopped: {counts['refusal']}",
-        f"benign passes under the guard: {counts['benign']}",
-        f"not applicable: {counts['not applicable']}",
-        f"not run, a tool is missing: {counts['missing tool']}",
-        f"missing interpreters: {len(missing)}",
-        *(f"  {reason}" for reason in missing),
-    ]
-    return lines + [f"FAILED: no {key} at all, so this run proves nothing" for key in _empty_counts(config)]
 
 
 if sys.version_info < (3, 11):  # pragma: no cover - a clear word instead of "No module named tomllib"

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from integration import pips
-from integration.dists import Dist, origin_of_wheel, write_project
-from integration.laptop import INTERNAL, PUBLIC, Laptop, laptop, origin_in
-from integration.pips import Environment
-from integration.playing import Record
+from integration.harness import pips
+from integration.harness.dists import Dist, origin_of_wheel, write_project
+from integration.harness.pips import Environment
+from integration.harness.playing import Record
+from integration.machines.laptop import INTERNAL, PUBLIC, Laptop, laptop, origin_in
 
 _PYTHONS = ("3.9", "3.11", "3.13")
 _PYPROJECT = '[project]\nname = "app"\nversion = "1.0"\nrequires-python = ">=3.9"\n'

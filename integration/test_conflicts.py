@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from environments import require_python
-from integration import pips
-from integration.activated import Attacked, Machine
-from integration.state import grounds
-from integration.surroundings import NOBODYS_ID
+from integration.harness import pips
+from integration.machines.activated import Attacked, Machine
+from integration.machines.state import grounds
+from integration.machines.surroundings import NOBODYS_ID
+from support.environments import require_python
 
 PACKAGE, STDLIB = "package", "stdlib"
 _FOUR = ("packaging", "platformdirs", "tomli", "wrapt")
@@ -170,7 +170,7 @@ def test_foreign_hook_on_pythonpath(guarded: Guarded) -> None:
 @pytest.mark.parametrize(
     ("part", "damage"),
     [
-        ("decision.py", "truncated"),
+        ("decision/authority.py", "truncated"),
         ("_vendor/wrapt/__init__.py", "missing"),
         ("inpip/__init__.py", "empty"),
         ("errors.py", "missing"),
@@ -234,7 +234,7 @@ def test_guard_that_may_not_be_read(guarded: Guarded, part: str) -> None:
         here.ground.give_to(0)
 
 
-@pytest.mark.parametrize("part", ["inpip/gate.py", "decision.py"])
+@pytest.mark.parametrize("part", ["inpip/gate/gate.py", "decision/authority.py"])
 def test_damaged_copy_is_removed_without_an_installed_one(guarded: Guarded, part: str) -> None:
     if guarded.way == PACKAGE:
         pytest.skip("for the activated copy")
@@ -246,7 +246,7 @@ def test_damaged_copy_is_removed_without_an_installed_one(guarded: Guarded, part
         attacked = guarded.attack()
         assert f"`{guarded.python} {private} deactivate`" in attacked.done.stderr
         done = here.run(guarded.python, private, "deactivate")
-        if part == "decision.py":  # the command line needs it, too
+        if part == "decision/authority.py":  # the command line needs it, too
             assert done.returncode == 1
             assert f"without one remove {private}" in done.stderr
             shutil.rmtree(private)

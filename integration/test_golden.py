@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from integration import pips
-from integration.scenario import find_scenarios
-from integration.stage import Stage, staged
+from integration.harness import pips
+from integration.harness.scenario import find_scenarios
+from integration.harness.stage import Stage, staged
 
 GOLDEN = Path(__file__).parent / "golden"
 SCENARIO = "public-parent-needs-claimed-name"

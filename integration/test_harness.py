@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from integration import pips
-from integration.dists import Dist, NestedPip, origin_of_text, origin_of_wheel, write_file, write_project
-from integration.scenario import Expected, ScenarioError, find_scenarios, read_scenario
-from integration.scripted_index import Listed, ScriptedIndex
-from integration.stage import Outcome, mismatches
+from integration.harness import pips
+from integration.harness.dists import Dist, NestedPip, origin_of_text, origin_of_wheel, write_file, write_project
+from integration.harness.scenario import Expected, ScenarioError, find_scenarios, read_scenario
+from integration.harness.scripted_index import Listed, ScriptedIndex
+from integration.harness.stage import Outcome, mismatches
 
 BENIGN = """
 description = "One index."

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration import pips
-from integration.scenario import Expected, read_scenario
-from integration.stage import Outcome, mismatches, staged
+from integration.harness import pips
+from integration.harness.scenario import Expected, read_scenario
+from integration.harness.stage import Outcome, mismatches, staged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from integration.pips import Environment
-    from integration.scenario import Scenario
-    from integration.stage import Stage
+    from integration.harness.pips import Environment
+    from integration.harness.scenario import Scenario
+    from integration.harness.stage import Stage
 
 pytestmark = pytest.mark.usefixtures("no_policy_here")
 

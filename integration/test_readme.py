@@ -11,10 +11,10 @@ from pathlib import Path
 from sigma.collection import SigmaCollection
 from sigma.rule import SigmaRule
 
-from indexguard.interpreters.activation import FOLDER
-from indexguard.interpreters.seeding import CURRENT, SEED
-from integration import pips
-from readme_text import ROOT, command, marked, readme, tree_files
+from indexguard.activation.release import FOLDER
+from indexguard.activation.seeding import CURRENT, SEED
+from integration.harness import pips
+from support.readme_text import ROOT, command, marked, readme, tree_files
 
 NAMES = {
     "<policy>": "/etc/indexguard/policy.toml",

@@ -21,7 +21,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.command import Command
 from selenium.webdriver.support.select import Select
 
-from report_events import HOSTILE, event, hostile_event, shadowed
+from support.report_events import HOSTILE, event, hostile_event, shadowed
 
 CORP = "https://packages.corp.example/simple/"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")

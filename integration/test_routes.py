@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from integration import pips, route_table
-from integration.playing import play
-from integration.route import GROUPS, find_routes, read_route
-from integration.scenario import ScenarioError
-from readme_text import marked
+from integration.harness import pips, route_table
+from integration.harness.playing import play
+from integration.harness.route import GROUPS, find_routes, read_route
+from integration.harness.scenario import ScenarioError
+from support.readme_text import marked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from integration.conftest import Case
+    from integration.harness.case import Case
 
 
 @pytest.mark.usefixtures("no_policy_here")

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from integration.playing import play
+from integration.harness.playing import play
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from integration.conftest import Case
+    from integration.harness.case import Case
 
 
 @pytest.mark.usefixtures("no_policy_here")

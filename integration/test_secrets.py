@@ -22,12 +22,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from integration import pips
-from integration.dists import Dist
-from integration.scripted_index import Listed, ScriptedIndex
+from integration.harness import pips
+from integration.harness.dists import Dist
+from integration.harness.scripted_index import Listed, ScriptedIndex
 
 if TYPE_CHECKING:
-    from integration.pips import Environment
+    from integration.harness.pips import Environment
 
 PIPS = ("20.3.4", "26.3")
 USER = "builder"

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from integration import namespace, pips, servers
-from integration.dists import Dist
-from integration.scenario import read_scenario
-from integration.scripted_index import Listed, ScriptedIndex
-from integration.servers import RealIndex
-from integration.stage import Stage, mismatches
+from integration.harness import namespace, pips, servers
+from integration.harness.dists import Dist
+from integration.harness.scenario import read_scenario
+from integration.harness.scripted_index import Listed, ScriptedIndex
+from integration.harness.servers import RealIndex
+from integration.harness.stage import Stage, mismatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from integration.pips import Environment
+    from integration.harness.pips import Environment
 
 pytestmark = pytest.mark.usefixtures("no_policy_here")
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from environments import require_python
-from integration import pips
-from integration.activated import Machine, machine
-from integration.dists import Dist, NestedPip, write_project
+from integration.harness import pips
+from integration.harness.dists import Dist, NestedPip, write_project
+from integration.machines.activated import Machine, machine
+from support.environments import require_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

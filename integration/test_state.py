@@ -18,13 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from integration import pips
-from integration.pips import Environment, in_range
-from integration.scenario import Expected
-from integration.scripted_index import Request, ScriptedIndex
-from integration.stage import Outcome, mismatches
-from integration.state import LOOSE, STRICT, Ground, grounds, open_folder
-from integration.surroundings import (
+from integration.harness import pips
+from integration.harness.pips import Environment, in_range
+from integration.harness.scenario import Expected
+from integration.harness.scripted_index import Request, ScriptedIndex
+from integration.harness.stage import Outcome, mismatches
+from integration.machines.state import LOOSE, STRICT, Ground, grounds, open_folder
+from integration.machines.surroundings import (
     COMMAND_LINES,
     FULL_LOG,
     LOCALES,

@@ -159,7 +159,7 @@ def _after_import(watched: "str", module: "ModuleType") -> None:
 def _seed_from(module: "ModuleType") -> None:
     """Have a module that makes virtual environments seed them. It is not pip: whatever is wrong, it goes on."""
     try:
-        _load_guard("indexguard.interpreters.seeding").on_load(module)
+        _load_guard("indexguard.activation.seeding").on_load(module)
     except Exception as error:  # noqa: BLE001
         if sys.stderr is not None:
             sys.stderr.write(f"indexguard: new environments are not seeded: {type(error).__name__}: {error}\n")

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from integration.harness.dists import Dist
 
-from environments import BUILD_PYTHONS, Environment, Workshop, find_python, require_python
+from support.bases import Base, make_base
+from support.environments import BUILD_PYTHONS, Environment, Workshop, find_python, require_python
+from support.inpip_bench import Bench, Index
+from support.shell import LoopbackIndex, Shell
 
 LOG = Path("/var/log/indexguard/audit.jsonl")  # where the guard logs when it runs as root
 _LOG_WAS_THERE = pytest.StashKey[bool]()
@@ -111,3 +119,71 @@ def guarded_copy(guarded: Environment, tmp_path: Path) -> Environment:
 def guarded_copy_of(workshop: Workshop, wheel: Path, tmp_path: Path) -> Callable[[str], Environment]:
     """As `guarded_copy`, for a version of Python; skips if the machine has none."""
     return lambda version: _guarded(workshop, wheel, version).copy(tmp_path / f"guarded-{version}")
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Base:
+    """A base of this Python's version."""
+    return make_base(tmp_path, sys.executable)
+
+
+@pytest.fixture(params=["3.9", "3.10", "3.11", "3.12", "3.13"])
+def any_base(request: pytest.FixtureRequest, tmp_path: Path) -> Base:
+    """A base of each version that the machine has."""
+    return make_base(tmp_path, require_python(request.param))
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """The command, away from the policies, settings and logs of the machine."""
+    for name in list(os.environ):
+        if name.startswith(("PIP_", "INDEXGUARD_", "XDG_")):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.chdir(home)
+    for kind in ("machine", "interpreter"):
+        path = str(home / kind / "policy.toml")
+        for module in ("indexguard.policy.layers", "indexguard.cli.policy.init"):
+            monkeypatch.setattr(f"{module}.{kind}_policy_path", lambda *_, path=path: path)
+    return Shell(home, capsys, monkeypatch)
+
+
+@pytest.fixture
+def indexes() -> Iterator[list[LoopbackIndex]]:
+    """Two empty indexes on loopback."""
+    made = [LoopbackIndex(), LoopbackIndex()]
+    yield made
+    for index in made:
+        index.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """Two indexes: corp has acme-core 1.0, the public one has acme-core 99.0 and foo 1.0."""
+    indexes = [Index(), Index()]
+    try:
+        made = Bench(indexes[0], indexes[1], tmp_path)
+        made.corp.publish(Dist("acme-core", "1.0", "corp"))
+        made.public.publish(Dist("acme-core", "99.0", "public"))
+        made.public.publish(Dist("foo", "1.0", "public"))
+        yield made
+    finally:
+        for index in indexes:
+            index.close()
+
+
+@pytest.fixture
+def pip_module() -> Callable[[str], Any]:
+    """Returns a module of the pip that this environment has."""
+    pytest.importorskip("pip")
+
+    def module(name: str) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an old pip on a new Python
+            return importlib.import_module(f"pip.{name}")
+
+    module("_internal.exceptions")
+    return module

@@ -19,7 +19,7 @@ from integration.fuzz.long_inputs import within
 from integration.fuzz.mutation import MUTATIONS, mutate_json
 from integration.fuzz.scene import HTML_TYPES, JSON_TYPES, read_scene, write_scene
 
-from indexguard.decision import PASS
+from indexguard.decision.verdict import PASS
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -321,15 +321,15 @@ def wait_within(seconds: int) -> None:
 NOTHING_SAID: Callable[..., Any] = lambda *_: PASS  # noqa: E731  # as Authority's methods
 DEFECTS: dict[str, tuple[str, str, Any]] = {
     "faults are not escaped": ("policy", "indexguard.policy.reader.escape", str),
-    "a rule is not found": ("policy", "indexguard.policy.model.Rules.find", lambda *_: None),
+    "a rule is not found": ("policy", "indexguard.policy.rules.Rules.find", lambda *_: None),
     "deep nesting is not caught": ("policy", "indexguard.policy.reader.RecursionError", KeyError),
-    "events are not escaped": ("html", "indexguard.audit.event.escape", str),
-    "every page passes": ("html", "indexguard.decision.Authority.page", NOTHING_SAID),
-    "files may lie anywhere": ("html", "indexguard.decision.Authority.file_check", lambda *_: None),
-    "every index is asked": ("html", "indexguard.decision.Authority.ask", NOTHING_SAID),
-    "nothing is ambiguous": ("json", "indexguard.inpip.finder.sift_ambiguous", lambda _: None),
+    "events are not escaped": ("html", "indexguard.audit.redaction.escape", str),
+    "every page passes": ("html", "indexguard.decision.authority.Authority.page", NOTHING_SAID),
+    "files may lie anywhere": ("html", "indexguard.decision.authority.Authority.file_check", lambda *_: None),
+    "every index is asked": ("html", "indexguard.decision.authority.Authority.ask", NOTHING_SAID),
+    "nothing is ambiguous": ("json", "indexguard.inpip.filter.finder.sift_ambiguous", lambda _: None),
     "lines are not escaped": ("log", "indexguard.cli.console.escape", str),
-    "a line of another shape is an event": ("log", "indexguard.audit.reader._parse", json.loads),
+    "a line of another shape is an event": ("log", "indexguard.logs.reader._parse", json.loads),
 }
 
 

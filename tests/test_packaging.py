@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from environments import BUILD_PYTHONS, Environment, Workshop, build_requirements, find_python
+from support.environments import BUILD_PYTHONS, Environment, Workshop, build_requirements, find_python
 
 if TYPE_CHECKING:
     from email.message import Message

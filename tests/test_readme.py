@@ -15,16 +15,19 @@ from typing import Any, get_args
 import pytest
 
 from indexguard.audit import event as audit_event
-from indexguard.audit.writer import encode, link
+from indexguard.audit.kinds import EventKind
+from indexguard.audit.line import encode, link
+from indexguard.audit.run_context import RunContext
 from indexguard.cli import COMMANDS
-from indexguard.cli.codes import table
-from indexguard.decision import Finding
+from indexguard.cli.policy.codes import table
+from indexguard.decision.verdict import Finding
 from indexguard.errors import CODES
 from indexguard.policy import reader
 from indexguard.policy.lints import lint_policy
-from indexguard.policy.model import Layer, Policy, Rule
+from indexguard.policy.model import Layer, Policy
 from indexguard.policy.reader import read_policy
-from readme_text import ROOT, command, marked, readme, rows, tree_files
+from indexguard.policy.rules import Rule
+from support.readme_text import ROOT, command, marked, readme, rows, tree_files
 
 HELPS = ["", *(known.name for known in COMMANDS)]
 
@@ -55,7 +58,7 @@ def test_codes_named_in_the_text_exist() -> None:
     ended = re.findall(r"\| (?:guarded|refused) \((.*)\) \|", routes)
     assert set(re.findall("`([a-z-]+)`", " ".join(ended))) <= set(CODES)
     named = set(re.findall(r"`((?!acme-)[a-z]+(?:-[a-z]+)+)`", readme().replace(routes, "")))
-    kinds = set(get_args(audit_event.EventKind))
+    kinds = set(get_args(EventKind))
     keys = {cell.strip("`").rpartition(".")[2] for cell, *_ in rows("keys")} | set(later_keys())
     assert named - set(CODES) - kinds - keys == {"pip-sync", "site-packages"}
 
@@ -137,7 +140,7 @@ def built_event() -> dict[str, Any]:
 
 
 def build(layer: Layer, policy: Policy, rule: Rule) -> dict[str, Any]:
-    context = audit_event.RunContext.of_process("26.3", (layer,), argv=["python", "-m", "pip", "install", "parentlib"])
+    context = RunContext.of_process("26.3", (layer,), argv=["python", "-m", "pip", "install", "parentlib"])
     public = str(policy.index("public").urls[0])
     body = audit_event.build_event(
         context,
@@ -174,7 +177,7 @@ def test_table_of_fields_is_complete() -> None:
 
 
 def test_table_of_events_is_complete() -> None:
-    assert [cell.strip("`") for cell, *_ in rows("events")] == list(get_args(audit_event.EventKind))
+    assert [cell.strip("`") for cell, *_ in rows("events")] == list(get_args(EventKind))
 
 
 # The tree

@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from environments import Environment
+    from support.environments import Environment
 
 # Python 3.13 and later import this codec to read any .pth file at all.
 FREE = {"encodings.utf_8_sig"} if sys.version_info >= (3, 13) else set()
@@ -255,7 +255,7 @@ def test_closed_when_the_other_half_is_gone(guarded_copy: Environment) -> None:
     assert_closed(guarded_copy, "guard-broken", "FileNotFoundError: ")
 
 
-@pytest.mark.parametrize("part", ["_vendor/wrapt", "policy/reader.py", "decision.py"])
+@pytest.mark.parametrize("part", ["_vendor/wrapt", "policy/reader.py", "decision/authority.py"])
 def test_closed_when_what_the_other_half_needs_is_gone(guarded_copy: Environment, part: str) -> None:
     path = guarded_copy.site / "indexguard" / part
     path.rename(path.with_name("aside"))

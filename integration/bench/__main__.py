@@ -33,7 +33,6 @@ from typing import TYPE_CHECKING
 if __package__ in (None, ""):  # started by its path
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from integration import pips
 from integration.bench.downloads import measure_download, measure_latency
 from integration.bench.logs import measure_event, measure_fleet, measure_log
 from integration.bench.page import measure_page
@@ -41,6 +40,7 @@ from integration.bench.policies import measure_policy
 from integration.bench.report import Report
 from integration.bench.setting import FOLDER_PREFIX, make_setting, no_traces
 from integration.bench.startup import measure_activated, measure_idle_pip, measure_modules, measure_startup
+from integration.harness import pips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,13 +12,13 @@ from integration.bench.ratios import Cost, interleave, spread_of
 from integration.bench.report import Result
 from integration.bench.served import StaticIndex
 from integration.bench.startup import compare_pips, time_rows
-from integration.dists import Dist
+from integration.harness.dists import Dist
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from integration.bench.setting import Setting
-    from integration.pips import Environment
+    from integration.harness.pips import Environment
 
 COPIES = ("packaging", "wrapt", "tomli", "platformdirs")
 _ONE = "pip download of one small package"

@@ -14,7 +14,7 @@ from integration.bench.processes import run_timed
 from integration.bench.ratios import interleave, paired_ratios, spread_of
 from integration.bench.report import Result
 from integration.bench.served import StaticIndex
-from integration.dists import Dist
+from integration.harness.dists import Dist
 
 if TYPE_CHECKING:
     from integration.bench.setting import Setting
@@ -23,8 +23,8 @@ LINES = 1_000_000
 MACHINES = 10
 """How many logs of so many lines the engine reads."""
 
-_EVENT_CHILD = Path(__file__).with_name("event_child.py")
-_CHILD = Path(__file__).with_name("log_child.py")
+_EVENT_CHILD = Path(__file__).parent / "children" / "event_child.py"
+_CHILD = Path(__file__).parent / "children" / "log_child.py"
 _BARE = """\
 import json, sys
 def parse(path):

@@ -13,7 +13,7 @@ from integration.bench.ratios import Cost, interleave
 from integration.bench.report import Result
 from integration.bench.served import StaticIndex
 from integration.bench.startup import time_rows
-from integration.dists import Dist
+from integration.harness.dists import Dist
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from integration.bench.setting import Setting
-    from integration.pips import Environment
+    from integration.harness.pips import Environment
 
 _FILES = 5000
 _PROJECT = "acme-core"
-_CHILD = Path(__file__).with_name("page_child.py")
+_CHILD = Path(__file__).parent / "children" / "page_child.py"
 _PAGE = "a page of 5,000 files"
 
 _CASES = (

@@ -13,7 +13,7 @@ from integration.bench.report import Result
 if TYPE_CHECKING:
     from integration.bench.setting import Setting
 
-_CHILD = Path(__file__).with_name("policy_child.py")
+_CHILD = Path(__file__).parent / "children" / "policy_child.py"
 _WHAT = "policy of 100,000 names and 1,000 prefixes"
 
 

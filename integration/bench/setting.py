@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from integration import pips
+from integration.harness import pips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from integration.pips import Environment
+    from integration.harness.pips import Environment
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _LOG = Path("/var/log/indexguard/audit.jsonl")

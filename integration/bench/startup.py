@@ -6,17 +6,17 @@ import functools
 import subprocess
 from typing import TYPE_CHECKING
 
-from integration.bases import copy_base
 from integration.bench.processes import count_instructions, find_valgrind, import_times, run_timed
 from integration.bench.ratios import Cost, interleave, paired_ratios, spread_of
 from integration.bench.report import Result
+from integration.machines.bases import copy_base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from integration.bench.setting import Setting
-    from integration.pips import Environment
+    from integration.harness.pips import Environment
 
 _START = "python -c pass"
 _CODEC = "encodings.utf_8_sig"

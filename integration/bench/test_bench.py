@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from indexguard.audit.files import LogStream
+from indexguard.logs.files import LogStream
 from integration.bench.__main__ import ROWS, main
+from integration.bench.children.log_child import BLOCK, write_log
+from integration.bench.children.policy_child import NAMES, PREFIXES, make_policy
 from integration.bench.downloads import group_of
-from integration.bench.log_child import BLOCK, write_log
-from integration.bench.policy_child import NAMES, PREFIXES, make_policy
 from integration.bench.processes import parse_import_times, run_timed
 from integration.bench.ratios import Spread, interleave, paired_ratios, spread_of
 from integration.bench.report import Report, Result
 from integration.bench.served import StaticIndex
-from integration.dists import Dist
+from integration.harness.dists import Dist
 
 _IMPORTS = """\
 import time: self [us] | cumulative | imported package

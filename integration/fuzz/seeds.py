@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from indexguard.audit.event import RunContext, build_event
+from indexguard.audit.event import build_event
+from indexguard.audit.run_context import RunContext
 
 from .scene import write_scene
 from .stage import CORP, POLICY, PUBLIC

@@ -21,15 +21,18 @@ from pathlib import Path
 from typing import Any, Callable
 from unittest import mock
 
-from indexguard.audit.event import RunContext
+from indexguard.audit.line import encode, link
+from indexguard.audit.output import Output
 from indexguard.audit.recorder import Recorder
-from indexguard.audit.sinks import Output
-from indexguard.audit.writer import encode, link
+from indexguard.audit.run_context import RunContext
 from indexguard.errors import GuardError
-from indexguard.inpip import activation, finder, pages, seams, story, telling
+from indexguard.inpip import failing, seams
+from indexguard.inpip.filter import finder, pages
 from indexguard.inpip.run import Run
+from indexguard.inpip.speech import pip_errors, words
 from indexguard.policy.identity import parse_location
-from indexguard.policy.model import Layer, LogSettings
+from indexguard.policy.log import LogSettings
+from indexguard.policy.model import Layer
 from indexguard.policy.reader import read_policy
 
 CORP = "https://corp.example/simple/"
@@ -151,10 +154,10 @@ class Stage:
         """
         played = Played()
         run = self._new_run(policy, played.lines)
-        self._wrappers = {seam: activation._fail_closed("pip", wrapper) for seam, wrapper in _wrappers(run).items()}  # noqa: SLF001  # as activation does
+        self._wrappers = {seam: failing.fail_closed("pip", wrapper) for seam, wrapper in _wrappers(run).items()}
         with _listening(played):
             self._look_up(played, web, name, specifier, (CORP, PUBLIC), guarded=True)
-            played.explanations = run.refusals or story.find_explanations(run)
+            played.explanations = run.refusals or words.find_explanations(run)
         played.refusals, played.problem = run.refusals, run.recorder.problem
         return played
 
@@ -265,7 +268,7 @@ def _listening(played: Played) -> Iterator[None]:
     """Keep the guard's warnings and faults, and leave nothing of this look-up in the process."""
     logger = logging.getLogger("indexguard")
     listener, propagates = _Listener(played.warnings), logger.propagate
-    last_word = telling._LastWord()  # noqa: SLF001  # it keeps what it waits for as long as a pip runs
+    last_word = pip_errors._LastWord()  # noqa: SLF001  # it keeps what it waits for as long as a pip runs
     logger.addHandler(listener)
     logger.propagate = False
 
@@ -277,8 +280,8 @@ def _listening(played: Played) -> Iterator[None]:
     try:
         with (
             _quiet(),
-            mock.patch.object(telling, "_last_word", last_word),
-            mock.patch.object(activation, "record_failure", note_fault),
+            mock.patch.object(pip_errors, "_last_word", last_word),
+            mock.patch.object(failing, "record_failure", note_fault),
         ):
             yield
     finally:

@@ -12,13 +12,14 @@ from datetime import date
 from pathlib import Path
 from typing import Callable, NoReturn
 
-from indexguard.cli import log
 from indexguard.cli.console import Console
+from indexguard.cli.log import events
 from indexguard.errors import PolicyError
 from indexguard.patterns import Name, normalise_name
 from indexguard.policy.lints import lint_policy
-from indexguard.policy.model import Policy, Rule
+from indexguard.policy.model import Policy
 from indexguard.policy.reader import read_policy
+from indexguard.policy.rules import Rule
 
 from .promises import check, check_printable
 from .scene import HTML_TYPES, JSON_TYPES, check_scene, read_scene
@@ -102,7 +103,7 @@ def fuzz_log(data: bytes) -> None:
     path.write_bytes(data[1:])
     arguments = choices[data[0] % len(choices) if data else 0]
     out, err = io.StringIO(), io.StringIO()
-    check(log.run(arguments, Console(out, err)) == 0, "the log was not read")
+    check(events.run(arguments, Console(out, err)) == 0, "the log was not read")
     for stream in (out, err):
         check_printable("a line of the output", stream.getvalue().split("\n"))
     if arguments.json:
@@ -119,7 +120,7 @@ def _refuse_constant(text: str) -> NoReturn:
 def _log_stage() -> tuple[Path, list[argparse.Namespace]]:
     """Return a file to be written for each input, and the options to choose from."""
     parser = argparse.ArgumentParser()
-    log.add_options(parser.add_argument_group())
+    events.add_options(parser.add_argument_group())
     path = Path(_folder().name, "audit.jsonl")
     return path, [parser.parse_args([*options, "--file", str(path)]) for options in _OPTIONS]
 

@@ -6,8 +6,11 @@ generated from ``CODES``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 
 
 @dataclass(frozen=True)
@@ -226,3 +229,8 @@ def escape(text: str) -> str:
     if text.isprintable():  # nearly always, and much cheaper than to look at each character
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def clean(text: str) -> str:
+    """Return foreign text fit for one line of a message: no credentials, no control characters, at most 200 characters."""
+    return escape(_CREDENTIALS.sub("", " ".join(text.split())))[:200]

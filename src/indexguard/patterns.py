@@ -224,3 +224,8 @@ def find_version(filename: str, name: Name) -> str | None:
         if len(part) > len(name):
             return None
     return None
+
+
+def is_distribution(filename: str) -> bool:
+    """Tell whether a file name is that of a wheel, sdist or egg."""
+    return filename.endswith((".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg"))

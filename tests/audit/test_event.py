@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from indexguard import __version__
-from indexguard.audit.event import MAX_VERSIONS, Offer, RunContext, build_event
-from indexguard.audit.opening import MAX_LINE
-from indexguard.audit.writer import encode, link
-from indexguard.decision import Finding
+from indexguard.audit.event import MAX_VERSIONS, Offer, build_event
+from indexguard.audit.line import encode, link
+from indexguard.audit.run_context import RunContext
+from indexguard.decision.verdict import Finding
+from indexguard.logs.opening import MAX_LINE
 from indexguard.patterns import parse_pattern
-from indexguard.policy.model import Layer, Policy, Rule
+from indexguard.policy.model import Layer, Policy
+from indexguard.policy.rules import Rule
 
 LAYER = Layer("machine", "/etc/indexguard/policy.toml", "ab" * 32, Policy())
 RULE = Rule(parse_pattern("acme-*"), ("corp",), "indexes.corp.namespaces[0]")
@@ -37,9 +39,14 @@ def test_fields_are_the_schema() -> None:
         kept=["1.0"],
         finding=Finding("shadowed-name", LAYER, RULE),
         message="dropped 2 files",
-        offered=[Offer("99.0", "acme_core-99.0.tar.gz", None, "https://u:hunter2@mirror.example/f/acme_core-99.0.tar.gz")],
+        offered=[
+            Offer("99.0", "acme_core-99.0.tar.gz", None, "https://u:hunter2@mirror.example/f/acme_core-99.0.tar.gz")
+        ],
         more_offered=1,
-        chosen=(Offer("1.0", "acme_core-1.0.tar.gz", "sha256:ab", "https://corp.example/f/"), "https://u:p@corp.example/s"),
+        chosen=(
+            Offer("1.0", "acme_core-1.0.tar.gz", "sha256:ab", "https://corp.example/f/"),
+            "https://u:p@corp.example/s",
+        ),
         requested_by=["app", "acme-web"],
         seal={"events": 3, "exit": 1},
     )

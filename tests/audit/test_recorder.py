@@ -7,8 +7,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from indexguard.audit.event import RunContext
 from indexguard.audit.recorder import Recorder
+from indexguard.audit.run_context import RunContext
 
 CONTEXT = RunContext.of_process("26.3", argv=["pip", "list"])
 

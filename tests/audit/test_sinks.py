@@ -15,12 +15,16 @@ from pathlib import Path
 
 import pytest
 
+from indexguard.audit import output as output_module
 from indexguard.audit import sinks
-from indexguard.audit.chain import Verifier
-from indexguard.audit.event import Offer, RunContext, build_event
-from indexguard.audit.sinks import Journal, Output, Syslog, format_journal, format_syslog
-from indexguard.audit.writer import AuditLog, digest
-from indexguard.policy.model import LogSettings, SyslogAddress
+from indexguard.audit.event import Offer, build_event
+from indexguard.audit.line import digest
+from indexguard.audit.output import Output
+from indexguard.audit.run_context import RunContext
+from indexguard.audit.sinks import Journal, Syslog, format_journal, format_syslog
+from indexguard.audit.writer import AuditLog
+from indexguard.logs.chain import Verifier
+from indexguard.policy.log import LogSettings, SyslogAddress
 
 CONTEXT = RunContext.of_process("26.3", argv=["pip", "install", "acme-core"])
 EVENT = build_event(CONTEXT, 1, "refused", "unmatched-name", name="acme-core")
@@ -259,7 +263,7 @@ def test_only_where_pip_itself_writes_is_written_without_the_thread(
 
 def test_target_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a network file system hangs: in the kernel, whatever the flags."""
-    monkeypatch.setattr(sinks, "PATIENCE", 0.05)
+    monkeypatch.setattr(output_module, "PATIENCE", 0.05)
     released = threading.Event()
     monkeypatch.setattr(AuditLog, "write", lambda *_: released.wait())
     out = output(tmp_path / "audit.jsonl", "file")

@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 
 from indexguard.audit import writer
-from indexguard.audit.chain import Verifier
-from indexguard.audit.writer import AuditLog, Limits, log_path, rotated_files
+from indexguard.audit.place import log_path, rotated_files
+from indexguard.audit.writer import AuditLog, Limits
+from indexguard.logs.chain import Verifier
 
 SOURCE = Path(sys.modules[AuditLog.__module__].__file__ or "").parents[2]
 
@@ -167,7 +168,9 @@ def test_next_file_goes_on_from_a_full_one_that_is_being_compressed(tmp_path: Pa
 
 
 def test_writers_at_once_lose_no_line_to_rotation(tmp_path: Path) -> None:
-    script = WRITE_MANY.replace("AuditLog(Path(sys.argv[2]))", "AuditLog(Path(sys.argv[2]), limits=Limits(size=200_000))")
+    script = WRITE_MANY.replace(
+        "AuditLog(Path(sys.argv[2]))", "AuditLog(Path(sys.argv[2]), limits=Limits(size=200_000))"
+    )
     script = script.replace("import AuditLog", "import AuditLog, Limits")
     path = tmp_path / "audit.jsonl"
     writers = [subprocess.Popen([sys.executable, "-c", script, str(SOURCE), str(path), str(n)]) for n in range(4)]
@@ -425,9 +428,9 @@ def test_log_of_a_user_is_in_the_state_folder(monkeypatch: pytest.MonkeyPatch) -
 def test_user_without_entry_and_home(tmp_path: Path) -> None:
     script = (
         "import os, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from indexguard.audit.event import RunContext\n"
+        "from indexguard.audit.run_context import RunContext\n"
         "from indexguard.audit.recorder import Recorder\n"
-        "from indexguard.audit.writer import log_path\n"
+        "from indexguard.audit.place import log_path\n"
         "os.setgid(54321); os.setuid(54321)\n"
         "recorder = Recorder(RunContext.of_process('26.3', argv=[]), log_path())\n"
         "recorder.record('selected', None, name='a')\n"

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from shell import Shell
+    from support.shell import Shell
 
 
 @pytest.mark.parametrize("code", [0, 1, 2])

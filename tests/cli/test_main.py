@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 import indexguard.cli
-from environments import clean_environ
 from indexguard.cli import COMMANDS
 from indexguard.cli.console import RED, Console
 from indexguard.cli.parsing import join_words, make_parser
-from shell import Shell
+from support.environments import clean_environ
+from support.shell import Shell
 
 SOURCE = Path(indexguard.cli.__file__).parents[2]
 
@@ -75,7 +75,7 @@ def test_interrupt_is_quiet(shell: Shell) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    shell.monkeypatch.setattr("indexguard.cli.check.survey_layers", interrupt)
+    shell.monkeypatch.setattr("indexguard.cli.policy.check.survey_layers", interrupt)
     answer = shell("check")
     assert (answer.code, answer.out, answer.err) == (130, "", "")
 
@@ -134,8 +134,8 @@ def _run(line: str, home: Path, **streams: Any) -> subprocess.CompletedProcess[s
 # Neither the machine's policy nor the log of root, whoever runs the tests.
 _AS_NOBODY = (
     "from indexguard.policy import layers; layers.machine_policy_path = lambda *_: os.path.abspath('machine.toml')\n"
-    "from indexguard.cli import init, log_source; init.machine_policy_path = layers.machine_policy_path\n"
-    "from pathlib import Path; log_source.log_path = lambda: Path('audit.jsonl').absolute()"
+    "from indexguard.cli.policy import init; from indexguard.cli.log import source; init.machine_policy_path = layers.machine_policy_path\n"
+    "from pathlib import Path; source.log_path = lambda: Path('audit.jsonl').absolute()"
 )
 
 

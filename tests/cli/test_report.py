@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from indexguard.report.page import MARK
-from report_events import event, shadowed
-from shell import Shell
+from support.report_events import event, shadowed
+from support.shell import Shell
 
 
 @pytest.fixture

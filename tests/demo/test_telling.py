@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from environments import clean_environ
 from indexguard.cli import main
 from indexguard.demo import run
+from support.environments import clean_environ
 
 if TYPE_CHECKING:
-    from environments import Environment
+    from support.environments import Environment
 
 _DEMO = "import sys; from indexguard.demo import run; sys.exit(run(sys.stdout))"
 

@@ -8,7 +8,7 @@ from typing import Any, Callable
 import pytest
 
 import indexguard
-from inpip_bench import Bench, Done, altered
+from support.inpip_bench import Bench, Done, altered
 
 PACKAGE = Path(indexguard.__file__).parent
 # Without `site`, so that no guard but the altered one starts.
@@ -43,16 +43,20 @@ def run_altered(bench: Bench, tmp_path: Path, pip_module: Callable[[str], Any]) 
 INSTALL = ("install", "--target", "target", "foo")
 FAULTS = {
     "while the policy is read": ("policy/layers.py", "def find_layers(", "def find_layers(*a, **k): 1 / 0\ndef _x("),
-    "while it is imported": ("decision.py", "from __future__ import annotations\n", "raise ZeroDivisionError('now')\n"),
-    "in what wraps a page": ("inpip/pages.py", "    page.take_links(links)\n", "    page.take_links(1 / 0)\n"),
-    "in what wraps a request": ("inpip/pages.py", "page.exchanges.append(response)", "page.exchanges.append(1 / 0)"),
-    "in what wraps a list": ("inpip/finder.py", "kept = _sift(", "kept = 1 / 0 or _sift("),
+    "while it is imported": ("decision/authority.py", "from __future__ import annotations\n", "raise ZeroDivisionError('now')\n"),
+    "in what wraps a page": ("inpip/filter/pages.py", "    page.take_links(links)\n", "    page.take_links(1 / 0)\n"),
+    "in what wraps a request": (
+        "inpip/filter/pages.py",
+        "page.exchanges.append(response)",
+        "page.exchanges.append(1 / 0)",
+    ),
+    "in what wraps a list": ("inpip/filter/finder.py", "kept = _sift(", "kept = 1 / 0 or _sift("),
     "in the gate": (
-        "inpip/gate.py",
+        "inpip/gate/gate.py",
         "if requirement.link is None",
         "1 / 0\n        if requirement.link is None",
     ),
-    "in what is told": ("inpip/story.py", "        shadowed = any(", "        shadowed = 1 / 0 or any("),
+    "in what is told": ("inpip/speech/events.py", "        shadowed = any(", "        shadowed = 1 / 0 or any("),
 }
 
 
@@ -74,14 +78,14 @@ def test_what_fetches_nothing_goes_on(run_altered: Callable[..., Done], looking:
 
 
 def test_a_part_that_is_missing(run_altered: Callable[..., Done]) -> None:
-    done = run_altered("inpip/finder.py", "from . import story", "from . import no_such_part", *INSTALL)
+    done = run_altered("inpip/filter/finder.py", "from .pages import", "from .no_such_part import", *INSTALL)
     assert (done.code, done.origins) == (1, {})
     assert "guard-broken" in done.output
     assert "Traceback" not in done.output
 
 
 def test_without_a_fault_the_altered_guard_is_a_guard(run_altered: Callable[..., Done]) -> None:
-    done = run_altered("inpip/story.py", "_MANY = 12\n", "_MANY = 13\n", *INSTALL)
+    done = run_altered("inpip/speech/words.py", "_MANY = 12\n", "_MANY = 13\n", *INSTALL)
     assert (done.code, done.origins) == (0, {"foo": "public"})
 
 

@@ -14,8 +14,9 @@ from typing import Any, Callable
 import pytest
 
 from indexguard.errors import GuardError
-from indexguard.inpip import children
-from indexguard.inpip.children import BOOTSTRAP, MARK, Reports, parent_run, report_to_parent
+from indexguard.inpip import children, mark
+from indexguard.inpip.children import BOOTSTRAP
+from indexguard.inpip.mark import MARK, Reports, parent_run, report_to_parent
 
 REFUSAL = GuardError("redirected", "refused `acme`", [("rule", "indexes.corp\n/etc/policy.toml")], "publish it")
 
@@ -71,18 +72,18 @@ def test_without_a_parent_nothing_is_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("requested", "word"), [(True, "requested"), (False, "brought")])
 def test_the_mark_says_whose_the_requirements_are(requested: bool, word: str) -> None:
-    assert children.takes_requests()
+    assert mark.takes_requests()
     with Reports("run-1", requested=requested):
         assert os.environ[MARK].split(":")[1] == word
-        assert children.takes_requests() is requested
+        assert mark.takes_requests() is requested
 
 
 @pytest.mark.parametrize(
-    "mark", ["", ":", "run", "run:", "run:other:", "run::requested", "requested", "run: requested:"]
+    "told", ["", ":", "run", "run:", "run:other:", "run::requested", "requested", "run: requested:"]
 )
-def test_a_mark_that_says_nothing_clear_narrows(monkeypatch: pytest.MonkeyPatch, mark: str) -> None:
-    monkeypatch.setenv(MARK, mark)
-    assert not children.takes_requests()
+def test_a_mark_that_says_nothing_clear_narrows(monkeypatch: pytest.MonkeyPatch, told: str) -> None:
+    monkeypatch.setenv(MARK, told)
+    assert not mark.takes_requests()
 
 
 @pytest.mark.parametrize("mark", ["", "run-1", "run-1:"])

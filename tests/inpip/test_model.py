@@ -21,14 +21,14 @@ from typing import Any, Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from integration.pips import in_range, plain_environment, pythons_for
+from integration.harness.pips import in_range, plain_environment, pythons_for
 
-from environments import PROJECT, clean_environ
 from indexguard.inpip.children import BOOTSTRAP
-from model_errands import Sent, sent_errands, write_errand
-from model_worlds import Played, worlds, write_world
-from policy_model import PYPI_URL, Expected, Passing, judge, normal, place_of
-from reference_model import PYPI_FILES, Outcome, judge_errand
+from model.errands import Sent, sent_errands, write_errand
+from model.policy import PYPI_URL, Expected, Passing, judge, normal, place_of
+from model.reference import PYPI_FILES, Outcome, judge_errand
+from model.worlds import Played, worlds, write_world
+from support.environments import PROJECT, clean_environ
 
 PATIENCE = 60
 """Seconds after which a world has hung."""
@@ -42,7 +42,7 @@ class Stage:
     """The process in which worlds are played."""
 
     def __init__(self, python: str, home: Path) -> None:
-        script = Path(__file__).with_name("model_stage.py")
+        script = Path(__file__).parents[1] / "model" / "stage.py"
         self._process = subprocess.Popen(
             [python, "-W", "ignore", str(script), PYPI_URL.removesuffix("simple/"), PYPI_FILES],
             stdin=subprocess.PIPE,
@@ -213,7 +213,9 @@ def test_what_pip_finds(stage: Stage, record_property: Record, model_worlds: int
     with recording(counts, record_property):
         check()
     # That a find-links or a local file alone decides a run is rarer than one in two thousand.
-    wanted = {f"runs refused: {code}" for code in REFUSED - {"find-links", "local-path"}} | {f"files kept from pip: {code}" for code in DROPPED}
+    wanted = {f"runs refused: {code}" for code in REFUSED - {"find-links", "local-path"}} | {
+        f"files kept from pip: {code}" for code in DROPPED
+    }
     check_reached(counts, wanted, MANY)
 
 

@@ -10,16 +10,16 @@ from typing import Any, Callable
 
 import pytest
 
-from indexguard.audit.event import RunContext
 from indexguard.audit.recorder import Recorder
-from indexguard.decision import Finding, Verdict
+from indexguard.audit.run_context import RunContext
+from indexguard.decision.verdict import Finding, Verdict
 from indexguard.errors import GuardError
 from indexguard.inpip.run import Run
-from indexguard.inpip.search import Page
+from indexguard.inpip.search.page import Page
 from indexguard.patterns import Name
 from indexguard.policy.identity import PYPI, parse_location
 from indexguard.policy.model import Policy
-from strategies import layer
+from support.strategies import layer
 
 PUBLIC = "https://index.example/simple/"
 ACME = Name("acme")

@@ -9,7 +9,7 @@ import pytest
 
 from indexguard.inpip import seams
 from indexguard.inpip.children import BOOTSTRAP
-from inpip_bench import Bench, altered
+from support.inpip_bench import Bench, altered
 
 CHECK = """
 import sys

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from indexguard.errors import PolicyError
 from indexguard.patterns import Name, Pattern, normalise_name, parse_pattern
 from indexguard.policy.identity import PYPI, Location, parse_location
-from indexguard.policy.model import FilesFrom, Index, Layer, LogSettings, Policy, Rule, Rules, SyslogAddress
+from indexguard.policy.log import LogSettings, SyslogAddress
+from indexguard.policy.model import FilesFrom, Index, Layer, Policy
+from indexguard.policy.rules import Rule, Rules
 
 
 def make_rules(*texts: str) -> Rules:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from indexguard.errors import PolicyError
 from indexguard.patterns import normalise_name
 from indexguard.policy.lints import lint_policy
-from indexguard.policy.model import FilesFrom, Policy, Rule
+from indexguard.policy.model import FilesFrom, Policy
 from indexguard.policy.reader import MAX_BYTES, read_policy
+from indexguard.policy.rules import Rule
 
 DATA = Path(__file__).parent.parent / "data" / "policies"
 VALID = sorted((DATA / "valid").glob("*.toml"))

@@ -18,7 +18,7 @@ from indexguard.report.entry import (
     read_entry,
     read_time,
 )
-from report_events import PUBLIC, event, shadowed
+from support.report_events import PUBLIC, event, shadowed
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -12,13 +12,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from indexguard.audit.files import LogStream
-from indexguard.audit.fleet import Wanted, open_events
-from indexguard.cli.log_source import Filter
+from indexguard.logs.files import LogStream
+from indexguard.logs.fleet import open_events
+from indexguard.logs.query import Filter, Wanted
 from indexguard.report.fleet import summarise
 from indexguard.report.page import render_page
 from indexguard.report.summary import Summary
-from report_events import HOSTILE, PUBLIC, event, hostile_event, shadowed
+from support.report_events import HOSTILE, PUBLIC, event, hostile_event, shadowed
 
 ALL = dict.fromkeys(("code", "name", "index", "rule", "event", "run_id", "since", "until"))
 MADE = datetime(2026, 11, 26, tzinfo=timezone.utc)

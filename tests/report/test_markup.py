@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from indexguard.errors import escape
 from indexguard.report.markup import Html, as_html, element, join
-from report_events import HOSTILE
+from support.report_events import HOSTILE
 
 
 def test_element() -> None:

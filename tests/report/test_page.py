@@ -18,7 +18,7 @@ from indexguard.report.lists import MAX_LISTED, MAX_SHADOWS
 from indexguard.report.page import MARK, render_page
 from indexguard.report.summary import MAX_SHADOWS as MAX_TOLD
 from indexguard.report.summary import Summary
-from report_events import HOSTILE, event, hostile_event, shadowed
+from support.report_events import HOSTILE, event, hostile_event, shadowed
 
 MADE = datetime(2026, 11, 26, 4, 12, tzinfo=timezone.utc)
 _VOID = {"meta", "input"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from indexguard.report.summary import MAX_EXAMPLES, MAX_SHADOW_HOSTS, MAX_SHADOWS, Summary, Tally
-from report_events import PUBLIC, event, shadowed
+from support.report_events import PUBLIC, event, shadowed
 
 
 def at(minute: int, **fields: Any) -> dict[str, Any]:

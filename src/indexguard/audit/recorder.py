@@ -8,9 +8,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from ..policy.model import LogSettings
-from .event import EventKind, RunContext, build_event
-from .sinks import Output
+from ..policy.log import LogSettings
+from .event import build_event
+from .kinds import EventKind
+from .output import Output
+from .run_context import RunContext
 
 
 class Recorder:

@@ -8,6 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ..errors import escape
+
+MAX_NAME = 200
+"""Characters of a name or a version."""
+
+
 MASK = "****"
 
 MAX_ARGUMENTS = 200
@@ -90,3 +96,11 @@ def _redact_url(found: re.Match[str]) -> str:
         authority, path = MASK, f"@{rest.rpartition('@')[2]}" if "@" in path else ""
     path = re.sub(r"([?#])\S+", rf"\1{MASK}", path)
     return f"{found['scheme']}{authority}{path}"
+
+
+def bounded(text: str | None, limit: int) -> str | None:
+    """Return text escaped and cut to ``limit`` characters; where it was cut, that is said. None stays None."""
+    if text is None:
+        return None
+    safe = escape(text[:limit])
+    return safe if len(text) <= limit else f"{safe}... ({len(text)} characters)"

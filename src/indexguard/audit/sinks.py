@@ -11,23 +11,16 @@ import os
 import socket
 import struct
 import sys
-import tempfile
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, Callable, Protocol
 
-from ..errors import escape
-from ..policy.model import LogSettings, SyslogAddress
-from .writer import AuditLog, Limits, digest, encode, link
+from ..policy.log import SyslogAddress
+from .line import digest, encode
 
 if sys.platform == "linux":
     import fcntl
 
-PATIENCE = 5.0
-"""Seconds that one event may take in all; after that the log is given up for this run."""
 SEND_WAIT = 1.0
 """Seconds that a socket may take for one event."""
 JOURNAL = "/run/systemd/journal/socket"
@@ -56,117 +49,6 @@ class Sink(Protocol):
 
     def find_obstacle(self) -> str | None:
         """Return what would keep it from taking events, as far as one can tell without sending one; None if nothing."""
-
-
-def other_sinks(settings: LogSettings) -> list[Sink]:
-    """Return what takes events beside the file."""
-    sinks: list[Sink] = [StandardError()] if "stderr" in settings.sinks else []
-    sinks += [Syslog(address) for address in settings.syslog]
-    return sinks + ([Journal(JOURNAL)] if "journald" in settings.sinks else [])
-
-
-class Output:
-    """All that the events of a run go to, each within a limited time.
-
-    A thread of its own does the work: whatever hangs, a network file system say, pip goes on. It also finds out, with the
-    first event, whether the log lies where pip itself writes. Then the others are written without it, in half the time:
-    if that file system hangs, pip hangs without us.
-
-    :param settings: those of the policy.
-    :param path: the log file.
-    :param run: the id of the run.
-    """
-
-    def __init__(self, settings: LogSettings, path: Path, run: str) -> None:
-        self._log = (
-            AuditLog(path, run, Limits(settings.max_size, settings.max_age)) if "file" in settings.sinks else None
-        )
-        self._sinks = other_sinks(settings)
-        self._needs_no_thread = False
-        self._problem: str | None = None
-        self._worker: _Worker | None = None
-
-    @property
-    def problem(self) -> str | None:
-        """One line on the first failure, fit to be printed."""
-        return self._problem or (None if self._log is None else self._log.problem)
-
-    def fail(self, reason: str) -> None:
-        """Keep the first reason for which an event is missing somewhere."""
-        if self._problem is None:
-            self._problem = f"an event cannot be written to the audit log: {escape(reason)}"
-
-    def write(self, event: Mapping[str, Any]) -> None:
-        """Write one event; see ``problem``."""
-        if self._needs_no_thread:
-            self._write(event)
-            return
-        if self._worker is None:
-            self._worker = _Worker(self._write_and_learn)
-        if not self._worker.run(event):
-            self.fail(f"nothing was written within {PATIENCE:g} seconds; it is given up for this run")
-
-    def _write_and_learn(self, event: Mapping[str, Any]) -> None:
-        self._write(event)
-        if self._log is not None and not self._sinks:
-            self._needs_no_thread = _is_where_pip_writes(self._log.path)
-
-    def _write(self, event: Mapping[str, Any]) -> None:
-        line = link(encode(event), None) if self._log is None else self._log.write(event)
-        for sink in self._sinks:
-            self._send(sink, line, event)
-
-    def _send(self, sink: Sink, line: bytes, event: Mapping[str, Any]) -> None:
-        try:
-            sink.send(line, event)
-        except OSError as error:
-            self.fail(f"{sink.name}: {error.strerror or type(error).__name__}")
-
-
-def _is_where_pip_writes(path: Path) -> bool:
-    """Tell whether a file is on the file system of the environment or of temporary files."""
-    try:
-        return os.stat(path).st_dev in {os.stat(own).st_dev for own in (sys.prefix, tempfile.gettempdir())}
-    except OSError:
-        return False
-
-
-class _Worker:
-    """A thread that does one thing at a time for another one, which does not wait for ever."""
-
-    def __init__(self, work: Callable[[Mapping[str, Any]], None]) -> None:
-        self._work = work
-        self._tasks: SimpleQueue[tuple[Mapping[str, Any], SimpleQueue[Exception | None]]] = SimpleQueue()
-        self._hangs = False
-        threading.Thread(target=self._serve, name="indexguard-log", daemon=True).start()
-
-    def run(self, task: Mapping[str, Any]) -> bool:
-        """Have a task done; False if it hangs, or an earlier one does.
-
-        :raises Exception: what the work has raised.
-        """
-        if self._hangs:
-            return False
-        answer: SimpleQueue[Exception | None] = SimpleQueue()
-        self._tasks.put((task, answer))
-        try:
-            raised = answer.get(timeout=PATIENCE)
-        except Empty:
-            self._hangs = True
-            return False
-        if raised is not None:
-            raise raised
-        return True
-
-    def _serve(self) -> None:
-        while True:
-            task, answer = self._tasks.get()
-            try:
-                self._work(task)
-            except Exception as error:  # noqa: BLE001  # it is the other thread's
-                answer.put(error)
-            else:
-                answer.put(None)
 
 
 class StandardError:

@@ -7,28 +7,25 @@ get the lock in time, or writes where there are no locks, turns to a file of its
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import stat
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from .._vendor.platformdirs import user_log_path
 from ..errors import escape
+from .line import digest, encode, link
+from .place import FILE_NAME, NO_HOME, rotated_files
 
 if sys.platform != "win32":
     import fcntl
 
-FILE_NAME = "audit.jsonl"
-SYSTEM_FOLDER = Path("/var/log/indexguard")
 LOCK_WAIT = 1.0
 """Seconds that a writer waits for the others before it turns to a file of its own."""
 LONGEST_LINE = 8 * 1024 * 1024
@@ -37,8 +34,6 @@ LONGEST_LINE = 8 * 1024 * 1024
 _CHUNK = 16 * 1024
 _TRIES = 20
 _LINK = 76  # bytes of `prev` and of the ends of lines
-_NO_HOME = "this user has no home folder (HOME is not set)"
-_ROTATED = re.compile(r"audit-([0-9]{8}T[0-9]{6}\.[0-9]{6})Z\.jsonl(?:\.gz)?")
 _TIME = re.compile(rb'"time":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15})Z"')
 
 # O_NOFOLLOW: nobody leads root's log elsewhere by a link. O_NONBLOCK: a FIFO without a reader fails instead of waiting.
@@ -46,17 +41,6 @@ _FLAGS = (
     os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 )
 _READ_FLAGS = os.O_RDONLY | (_FLAGS & ~(os.O_APPEND | os.O_CREAT))
-
-
-def log_path() -> Path:
-    """Return where this user's audit log is: ``/var/log/indexguard`` for root, the user's log folder otherwise.
-
-    No variable of ours moves it. Never raises; where the user has no home the path is not absolute, and ``AuditLog``
-    reports that at the first write.
-    """
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        return SYSTEM_FOLDER / FILE_NAME
-    return user_log_path("indexguard", appauthor=False) / FILE_NAME
 
 
 @dataclass(frozen=True)
@@ -115,7 +99,7 @@ class AuditLog:
 
     def _append(self, body: bytes) -> bytes:
         if not self.path.is_absolute():
-            self.fail(_NO_HOME)
+            self.fail(NO_HOME)
             return link(body, None)
         for _ in range(_TRIES):
             with _opened(self.path) as descriptor:
@@ -154,65 +138,6 @@ class AuditLog:
         if end is not None and (end.device, end.inode, end.size) == (status.st_dev, status.st_ino, status.st_size):
             return end.head, False
         return _read_head(descriptor, status.st_size) if status.st_size else (_head_of_rotated(self.path), False)
-
-
-def encode(event: Mapping[str, Any]) -> bytes:
-    """Return an event as JSON in one line, pure ASCII."""
-    return json.dumps(event, ensure_ascii=True, separators=(",", ":")).encode("ascii")
-
-
-def link(body: bytes, head: str | None) -> bytes:
-    """Return the line of an event, with the digest of the line that it stands behind as its last key.
-
-    :param body: the event as JSON.
-    :param head: None where there is no such line, or where it is not known.
-    """
-    told = b"null" if head is None else b'"' + head.encode("ascii") + b'"'
-    return body[:-1] + (b"," if len(body) > len("{}") else b"") + b'"prev":' + told + b"}"
-
-
-def digest(line: bytes) -> str:
-    """Return what the next line says of this one: the SHA-256 of its bytes without the newline, hexadecimal."""
-    return hashlib.sha256(line).hexdigest()
-
-
-def is_rotated(path: Path) -> bool:
-    """Tell whether a file was full, by its name."""
-    return _ROTATED.fullmatch(path.name) is not None
-
-
-def rotated_files(folder: Path) -> list[Path]:
-    """Return the files of a folder that were full, the oldest first; none where the folder cannot be read."""
-    try:
-        names = without_copies(os.listdir(folder))
-    except OSError:
-        return []
-    return [folder / name for name in sorted(names) if _ROTATED.fullmatch(name)]
-
-
-def without_copies(names: Iterable[str]) -> set[str]:
-    """Return the names without those of compressed files that are there uncompressed too, as while ``gzip`` works."""
-    found = set(names)
-    return {name for name in found if not (name.endswith(".gz") and name[: -len(".gz")] in found)}
-
-
-def find_obstacle(path: Path) -> str | None:
-    """Return what would keep ``AuditLog`` from writing there, as far as one can tell without writing; None if nothing."""
-    if not path.is_absolute():
-        return _NO_HOME
-    try:
-        if path.is_symlink():
-            return "it is a link"
-        if path.exists():
-            if not path.is_file():
-                return "it is not a regular file"
-            return None if os.access(path, os.W_OK) else "it is not yours to write"
-        folder = next(parent for parent in path.parents if parent.exists())
-    except OSError as error:
-        return error.strerror or type(error).__name__
-    if not folder.is_dir():
-        return f"{folder} is not a folder"
-    return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} is not yours to write"
 
 
 # The file

@@ -11,27 +11,13 @@ from contextlib import suppress
 
 from .. import __version__
 from ..errors import GuardError
-from . import (
-    check,
-    demo,
-    explain,
-    init,
-    log,
-    log_export,
-    log_record,
-    log_replay,
-    log_runs,
-    log_schema,
-    log_summary,
-    log_verify,
-    log_who_from,
-    report,
-    seed,
-    status,
-)
-from .activate import ACTIVATE, DEACTIVATE
+from . import demo, report
 from .console import RED, Console
+from .log import events, export, record, replay, runs, schema, summary, verify, who_from
+from .machine import seed, status
+from .machine.activate import ACTIVATE, DEACTIVATE
 from .parsing import BadInputError, join_words, make_parser
+from .policy import check, explain, init
 
 COMMANDS = (
     demo.COMMAND,
@@ -42,15 +28,15 @@ COMMANDS = (
     DEACTIVATE,
     seed.COMMAND,
     status.COMMAND,
-    log.COMMAND,
-    log_summary.COMMAND,
-    log_runs.COMMAND,
-    log_who_from.COMMAND,
-    log_replay.COMMAND,
-    log_record.COMMAND,
-    log_verify.COMMAND,
-    log_export.COMMAND,
-    log_schema.COMMAND,
+    events.COMMAND,
+    summary.COMMAND,
+    runs.COMMAND,
+    who_from.COMMAND,
+    replay.COMMAND,
+    record.COMMAND,
+    verify.COMMAND,
+    export.COMMAND,
+    schema.COMMAND,
     report.COMMAND,
 )
 

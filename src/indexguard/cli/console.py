@@ -96,3 +96,8 @@ def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> list[str]:
     """Return rows as lines, each column as wide as its longest cell; the last one is not filled up."""
     widths = [max(len(escape(row[place])) for row in rows) for place in range(len(rows[0]))] if rows else []
     return [indent + "  ".join(f"{escape(cell):<{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-from ..audit.opening import may_wait
+from ..errors import escape
+from ..logs.opening import may_wait
 from .parsing import BadInputError
 
 
@@ -34,3 +37,32 @@ def open_named(path: Path, what: str = "") -> BinaryIO:
 def explain_os(error: OSError | ValueError) -> str:
     """Return why the system refused, without the path, which the caller has said."""
     return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
+
+
+def write_file(path: Path, content: bytes, *, force: bool) -> None:
+    """Write the file whole, with modes that the guard trusts whatever the umask is.
+
+    :raises BadInputError: the system refuses.
+    """
+    try:
+        made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in made:
+            folder.chmod(0o755)
+        descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(descriptor)
+            Path(scratch).chmod(0o644)
+            if force:
+                Path(scratch).replace(path)
+            else:
+                os.link(scratch, path)  # unlike a rename it never replaces a file that has come meanwhile
+        finally:
+            Path(scratch).unlink(missing_ok=True)
+    except OSError as error:
+        if isinstance(error, FileExistsError) and path.exists():
+            raise BadInputError(f"{path} is there already; with --force it is overwritten") from None
+        raise BadInputError(f"cannot write {escape(str(path))}: {error.strerror}") from None

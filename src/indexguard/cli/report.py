@@ -10,20 +10,20 @@ import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ..audit.files import LogStream, Reading
-from ..audit.fleet import open_events
-from ..audit.opening import LogError
-from ..audit.writer import log_path
+from ..audit.place import log_path
+from ..logs.files import LogStream, Reading
+from ..logs.fleet import open_events
+from ..logs.opening import LogError
+from ..logs.query import Filter
 from ..report.fleet import summarise
 from ..report.page import MARK, render_page
 from ..report.summary import DEFAULT_ROWS, Summary
 from ..report.words import count
 from .console import GREEN, YELLOW, Console
 from .files import explain_os, open_named
-from .log_source import (
+from .log.source import (
     FILES,
     FILTERS,
-    Filter,
     add_engine,
     add_files,
     add_filters,
@@ -40,7 +40,9 @@ _MODE = 0o640
 
 def add_options(group: argparse._ArgumentGroup) -> None:
     """Add the options of this command."""
-    group.add_argument("-o", metavar="PAGE", dest="output", required=True, help="the page to write; - is standard output")
+    group.add_argument(
+        "-o", metavar="PAGE", dest="output", required=True, help="the page to write; - is standard output"
+    )
     group.add_argument(
         "--rows", metavar="N", type=_rows, default=DEFAULT_ROWS,
         help=f"how many findings the table holds at most, the newest (default: {DEFAULT_ROWS})",

@@ -27,7 +27,7 @@ import json, sys, sysconfig
 hooked = any(getattr(entry, "indexguard_hook", False) for entry in sys.meta_path)
 print(json.dumps({"site": sysconfig.get_path("purelib"), "hooked": hooked}))
 """
-_ASK_LOG = "import json; from indexguard.audit.writer import log_path; print(json.dumps(str(log_path())))"
+_ASK_LOG = "import json; from indexguard.audit.place import log_path; print(json.dumps(str(log_path())))"
 
 
 class UnavailableError(Exception):

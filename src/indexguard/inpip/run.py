@@ -9,16 +9,20 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
-from ..audit.event import EventKind
+from ..audit.kinds import EventKind
 from ..audit.recorder import Recorder
-from ..decision import Authority, Finding, Settings, Verdict
+from ..decision.authority import Authority
+from ..decision.outcome import Settings
+from ..decision.verdict import Finding, Verdict
 from ..errors import GuardError
 from ..patterns import Name
 from ..policy.identity import PYPI, Location, find_location
 from ..policy.model import Layer
-from . import children, telling
-from .references import Reference
-from .search import Page, Search
+from . import mark
+from .gate.references import Reference
+from .search.page import Page
+from .search.search import Search
+from .speech import pip_errors
 
 logger = logging.getLogger("indexguard")
 
@@ -191,8 +195,8 @@ class Run:
                 self.refusals.append(error)
         if not known:
             self._record("refused", error.code, {"message": error.refused, **fields})
-            children.report_to_parent(error)
-        return telling.as_pip_error(self.root, error)
+            mark.report_to_parent(error)
+        return pip_errors.as_pip_error(self.root, error)
 
 
 def _explain_log(problem: str, layer: Layer) -> GuardError:

@@ -13,25 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from .._vendor import tomli
 from ..errors import Fault, PolicyError, escape
-from ..patterns import (
-    Pattern,
-    normalise_names,
-    parse_pattern,
-    parse_range,
-    split_entry,
-)
+from ..patterns import Pattern, normalise_names, parse_pattern, parse_range, split_entry
 from .identity import PYPI, Location, UnknownLocation, parse_location, parse_reference, redact
-from .model import (
-    DirectUrls,
-    FilesFrom,
-    Index,
-    LogSettings,
-    Policy,
-    Rule,
-    Rules,
-    SyslogAddress,
-    join_key,
-)
+from .log import LogSettings, SyslogAddress
+from .model import DirectUrls, FilesFrom, Index, Policy, join_key
+from .rules import Rule, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

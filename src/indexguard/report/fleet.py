@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..audit.fleet import Events
+from ..logs.fleet import Events
 from .entry import MAX_LINE, MAX_NAME, TIME, bounded, find_group, read_time
 from .summary import MAX_SHADOW_HOSTS, PLACES, Summary, Tally
 

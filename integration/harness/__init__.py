@@ -1,0 +1,3 @@
+"""What plays a scenario: real pips, real indexes, real files."""
+
+from __future__ import annotations

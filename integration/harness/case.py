@@ -1,0 +1,101 @@
+"""Which scenarios and routes are played on which pip, on which Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pytest
+
+from integration.harness import pips, route
+from integration.harness.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One column of the table, on one Python."""
+
+    pip: str
+    python: str
+    resolver: str
+
+    @property
+    def column(self) -> str:
+        """The name of the column."""
+        return self.pip if self.resolver == "new" else f"{self.pip} legacy"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test: a scenario on a cell."""
+
+    scenario: Scenario
+    cell: Cell
+
+    @property
+    def id(self) -> str:
+        """The name of the test, after the brackets."""
+        return f"{self.scenario.name}-{self.cell.pip}-py{self.cell.python}-{self.cell.resolver}"
+
+
+def _chosen(text: str) -> tuple[str, ...]:
+    chosen = tuple(filter(None, text.split(",")))
+    unknown = [version for version in chosen if version not in pips.ALL_PIPS]
+    if unknown:
+        raise pytest.UsageError(f"unknown pip {', '.join(unknown)}; known: {', '.join(pips.ALL_PIPS)}")
+    return chosen
+
+
+def chosen_pips(
+    config: pytest.Config, default: tuple[str, ...] = pips.CI_PIPS
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the pips for the new and for the legacy resolver.
+
+    :param default: those for the new one, where no option says otherwise.
+    """
+    named, legacy = config.getoption("--pips"), config.getoption("--legacy-pips")
+    if config.getoption("--all-pips"):
+        new = pips.ALL_PIPS
+    elif named is not None:
+        new = _chosen(named)
+    else:
+        return default, pips.CI_LEGACY_PIPS if legacy is None else _chosen(legacy)
+    return new, new if legacy is None else _chosen(legacy)
+
+
+def cases(config: pytest.Config, scenarios: Iterable[Scenario], default: tuple[str, ...] = pips.CI_PIPS) -> list[Case]:
+    """Return every pair of scenario and cell; without --all-pips a scenario runs on one of a pip's two Pythons."""
+    new, legacy = chosen_pips(config, default)
+    columns = [(pip, "new") for pip in new] + [(pip, "legacy") for pip in legacy]
+    found: list[Case] = []
+    for row, scenario in enumerate(scenarios):
+        for column, (pip, resolver) in enumerate(columns):
+            pythons = pips.pythons_for(pip).found
+            if not config.getoption("--all-pips"):
+                pythons = pythons[(row + column) % len(pythons) :][:1] if pythons else ()
+            elif resolver == "legacy":
+                pythons = pythons[-1:]
+            found.extend(Case(scenario, Cell(pip, python, resolver)) for python in pythons)
+    return found
+
+
+def route_cases(config: pytest.Config, routes: Iterable[route.Route]) -> list[Case]:
+    """Return the halves of every route on the pips that are asked for.
+
+    Without --pips or --all-pips: the attack on the newest pip of the table that has the route and its benign twin on
+    the oldest, or the other way round, in turns.
+    """
+    every = cases(config, [half for found in routes for half in found.halves], pips.ROUTE_PIPS)
+    if config.getoption("--all-pips") or config.getoption("--pips"):
+        return every
+    chosen = {half.name: _some(half, row) for row, found in enumerate(routes) for half in found.halves}
+    return [case for case in every if case.cell.pip in chosen[case.scenario.name]]
+
+
+def _some(half: Scenario, row: int) -> set[str]:
+    having = [pip for pip in pips.ROUTE_PIPS if pips.in_range(pip, half.pip)]
+    return set(having[-1:] if half.attack == (row % 2 == 0) else having[:1])
+
+
+def has_resolver(case: Case) -> bool:
+    return case.cell.resolver in case.scenario.resolvers

@@ -1,0 +1,3 @@
+"""Log daemons, and many writers on one log."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The commands that read the audit log."""
+
+from __future__ import annotations

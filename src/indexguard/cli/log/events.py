@@ -1,0 +1,117 @@
+"""``indexguard log``: the last events of the audit log."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import deque
+from typing import Any
+
+from ...logs.query import Filter
+from ...logs.record import table, text, texts
+from ..console import GREEN, RED, YELLOW, Console, count
+from ..parsing import Command
+from .source import FILES, FILTERS, add_files, add_filters, read_events
+
+_STYLES = {"selected": GREEN, "not-asked": None, "sealed": None, "would-refuse": YELLOW, "dropped": YELLOW}
+_MOST_VERSIONS = 5
+
+
+def add_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options of this command."""
+    add_last(group, "events")
+    add_filters(group)
+    group.add_argument("--json", action="store_true", help="print the events as they are, one JSON object a line")
+    add_files(group)
+
+
+def add_last(group: argparse._ArgumentGroup, what: str) -> None:
+    """Add the option that says how many lines are printed."""
+    group.add_argument("--last", metavar="N", type=_count, default=20, help=f"how many {what} at most (default: 20)")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Print the last events.
+
+    :raises BadInputError: a log cannot be read.
+    """
+    matches = Filter(arguments).matches
+    met = 0
+    found: deque[dict[str, Any]] = deque(maxlen=arguments.last)
+    for event in read_events(arguments, console):
+        met += 1
+        if matches(event):
+            found.append(event)
+    for event in found:
+        if arguments.json:
+            console.json(event, indent=None)
+        else:
+            console.line(describe(event), _STYLES.get(event["event"], RED))
+    if met and not found:
+        console.note(f"none of {count(met, 'event')} matches")
+    return 0
+
+
+def describe(event: dict[str, Any]) -> str:
+    """Return an event as one line. Fields that are missing or of another type are left out."""
+    parts = [event["time"], event["event"], text(event, "code"), text(event, "name"), _versions(event)]
+    files = event.get("files")
+    if isinstance(files, int) and files > 0:
+        parts.append(f"({count(files, 'file')})")
+    asked, answered = text(event, "index_asked"), text(event, "index_answered")
+    if asked or answered:
+        parts.append(
+            f"from {asked or answered}"
+            + (f" answered by {answered}" if answered and not answered.startswith(asked) else "")
+        )
+    parents = texts(event, "requested_by")
+    if parents:
+        parts.append(f"for {' > '.join(parents)}")
+    rule = event.get("rule")
+    if isinstance(rule, dict):
+        parts.append(f"by {text(rule, 'file')} {text(rule, 'key')}".rstrip())
+    if event["event"] == "sealed":
+        parts.append(_seal(event))
+    if text(event, "message"):
+        parts.append(f"- {event['message']}")
+    return "  ".join(part for part in parts if part)
+
+
+def _seal(event: dict[str, Any]) -> str:
+    seal = table(event, "seal")
+    events, code = seal.get("events"), seal.get("exit")
+    counted = count(events, "event") if isinstance(events, int) else ""
+    ended = f"exit {code}" if isinstance(code, int) else "exit not known"
+    return ", ".join(part for part in (f"run {text(event, 'run')}", counted, ended) if part)
+
+
+def _versions(event: dict[str, Any]) -> str:
+    versions = event.get("versions")
+    if not isinstance(versions, list) or not versions:
+        return ""
+    more = event.get("more_versions")
+    left_out = len(versions) - _MOST_VERSIONS + (more if isinstance(more, int) else 0)
+    return ", ".join(map(str, versions[:_MOST_VERSIONS])) + (f" and {left_out} more" if left_out > 0 else "")
+
+
+def _count(text: str) -> int:
+    number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to 999999999")
+    return number
+
+
+COMMAND = Command(
+    name="log",
+    summary="show the last events of the audit log",
+    description=(
+        "Prints the last events of this user's audit log, with its rotated and side files, or of the logs given;\n"
+        "the oldest first. An option that is given twice takes either. Times are UTC, as in the log; a day of the\n"
+        "week is the last one, today included. Lines that are no whole event are counted and left out."
+    ),
+    example='indexguard log --since "yesterday 08:00" --code shadowed-name --name "acme-*"',
+    usage=f"[-h] [--last N] {FILTERS} [--json] {FILES}",
+    add_options=add_options,
+    run=run,
+    exit_codes="Exit codes: 0 fine, 2 a log that cannot be read.",
+)

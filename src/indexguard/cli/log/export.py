@@ -1,0 +1,128 @@
+"""``indexguard log export``: the audit log in the format that another system reads."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ...audit.place import log_path
+from ...logs.export.formats import FORMATS, Export
+from ...logs.query import Filter
+from ..console import Console, count
+from ..files import explain_os
+from ..parsing import BadInputError, Command
+from .source import FILES, FILTERS, add_files, add_filters, read_events
+
+_MODE = 0o640  # that of the log
+_ENDINGS = (".jsonl", ".jsonl.gz")
+
+
+def add_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options of this command."""
+    group.add_argument(
+        "--format", metavar="FORMAT", choices=tuple(FORMATS), required=True, help="ecs, ocsf, cef, sarif, csv or github"
+    )
+    group.add_argument("-o", dest="output", metavar="OUT", help="a file to write (default: standard output)")
+    add_filters(group)
+    add_files(group)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Export the events of the logs.
+
+    :raises BadInputError: a log cannot be read, or the output not be written.
+    """
+    events: Iterable[dict[str, Any]] = filter(Filter(arguments).matches, read_events(arguments, console))
+    export = Export(FORMATS[arguments.format], events)
+    is_file = arguments.output not in (None, "-")
+    if is_file:
+        _write(export, Path(arguments.output), [*arguments.file, *arguments.files])
+    else:
+        _print(export, console)
+    for note in _notes(export):
+        console.note(note)
+    if is_file:
+        console.note(f"wrote {arguments.output}: {count(export.written, 'event')}")
+    return 0
+
+
+def _notes(export: Export) -> Iterator[str]:
+    if export.timeless:
+        yield f"{count(export.timeless, 'event')} left out, whose time is none"
+    if export.routine:
+        yield f"{count(export.routine, 'event')} of routine left out: this format is for findings"
+
+
+def _print(pieces: Iterable[str], console: Console) -> None:
+    reconfigure = getattr(console.out, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(
+            encoding="utf-8", newline=""
+        )  # each format says how its lines end, and none allows another encoding
+    for piece in pieces:
+        print(piece, end="", file=console.out)
+
+
+def _write(pieces: Iterable[str], path: Path, logs: Iterable[Path]) -> None:
+    """Write a file, which appears when it is whole; what is no regular file (a pipe, a terminal) is written to.
+
+    :raises BadInputError: a log cannot be read, the system refuses, or the file would be one of the logs.
+    """
+    if any(_is_among(path, log) for log in (log_path().parent, log_path(), *logs)):
+        raise BadInputError(f"cannot write {path}: audit logs are read there; choose another place or name")
+    try:
+        if path.exists() and not path.is_file():
+            with path.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(pieces)
+        else:
+            _replace(pieces, Path(os.path.realpath(path)))
+    except OSError as error:
+        raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
+
+
+def _replace(pieces: Iterable[str], path: Path) -> None:
+    descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
+        Path(scratch).chmod(_MODE)
+        Path(scratch).replace(path)
+    finally:
+        Path(scratch).unlink(missing_ok=True)
+
+
+def _is_among(path: Path, log: Path) -> bool:
+    """Tell whether a file is a log, or would be taken for one of those in a folder of logs."""
+    try:
+        real = Path(os.path.realpath(path))
+        if log.is_dir():
+            return real.name.endswith(_ENDINGS) and log.samefile(real.parent)
+        return log.samefile(real)
+    except OSError:  # it is not there
+        return False
+
+
+COMMAND = Command(
+    name="log export",
+    summary="turn the audit log into the format that another system reads",
+    description=(
+        "Prints the events that match for another system, the oldest first:\n\n"
+        "  ecs     Elastic Common Schema 9.4.0, one JSON document a line\n"
+        "  ocsf    Open Cybersecurity Schema Framework 1.8.0, one JSON event a line\n"
+        "  cef     Common Event Format, one line an event\n"
+        "  sarif   SARIF 2.1.0, one document; findings only\n"
+        "  csv     RFC 4180, with a header; texts that look like a formula are put behind an apostrophe\n"
+        "  github  annotations of a GitHub Actions job; findings only\n\n"
+        "Findings are all events but `selected`, `not-asked` and `sealed`. Lines that are no whole event are counted\n"
+        "and left out."
+    ),
+    example="indexguard log export --format ecs --since 1d -o audit.ecs.json",
+    usage=f"[-h] --format FORMAT [-o OUT]\n    {FILTERS}\n    {FILES}",
+    add_options=add_options,
+    run=run,
+    exit_codes="Exit codes: 0 fine, 2 a log that cannot be read, or an output that cannot be written.",
+)

@@ -1,0 +1,31 @@
+"""``indexguard log schema``: what the fields of the audit log mean."""
+
+from __future__ import annotations
+
+import argparse
+
+from ...logs.schema import schema_text
+from ..console import Console
+from ..parsing import Command
+
+
+def add_options(_group: argparse._ArgumentGroup) -> None:
+    """Add no option: there is one schema."""
+
+
+def run(_arguments: argparse.Namespace, console: Console) -> int:
+    """Print the schema."""
+    console.lines(schema_text().rstrip("\n"))
+    return 0
+
+
+COMMAND = Command(
+    name="log schema",
+    summary="print the JSON Schema of the audit log",
+    description="Prints the JSON Schema (2020-12) of an event: every field with its type, unit and first version.",
+    example="indexguard log schema",
+    usage="[-h]",
+    add_options=add_options,
+    run=run,
+    exit_codes="Exit codes: 0 fine.",
+)

@@ -1,0 +1,143 @@
+"""What the ``log`` commands share: which files they read, which events of them count, and what is said of the others."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import get_args
+
+from ...audit.kinds import EventKind
+from ...audit.place import log_path
+from ...errors import CODES
+from ...logs.engine import Progress
+from ...logs.files import Event, LogStream
+from ...logs.opening import LogError
+from ..console import YELLOW, Console, count
+from ..parsing import BadInputError
+from . import moments
+
+FILTERS = """\
+[--code CODE] [--name NAME] [--index TEXT] [--rule TEXT]
+    [--event KIND] [--run ID] [--since WHEN] [--until WHEN]"""
+"""The options of ``add_filters``, for a usage line."""
+FILES = "[--file FILE] [FILE ...]"
+"""Those of ``add_files``."""
+
+_KINDS: tuple[str, ...] = get_args(EventKind)
+_LONG_WORK = 50_000_000
+_PAUSE = 0.5
+
+
+def add_filters(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say which events count. One that is given twice takes either."""
+    group.add_argument(
+        "--code", metavar="CODE", action="append", choices=tuple(CODES), help="only this code, such as shadowed-name"
+    )
+    group.add_argument("--name", metavar="NAME", action="append", help="only this project; acme-* takes all of them")
+    group.add_argument("--index", metavar="TEXT", action="append", help="only indexes with this text in their URL")
+    group.add_argument("--rule", metavar="TEXT", action="append", help="only by rules with this text in file and key")
+    group.add_argument(
+        "--event", metavar="KIND", action="append", choices=_KINDS, help="only this kind, such as refused"
+    )
+    group.add_argument(
+        "--run", dest="run_id", metavar="ID", action="append", help="only this pip run and those that it started"
+    )
+    add_times(group)
+
+
+def add_times(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say which time counts."""
+    group.add_argument("--since", metavar="WHEN", type=moments.since, help=f"{moments.WORDS} (UTC)")
+    group.add_argument("--until", metavar="WHEN", type=moments.until, help="the same; a day counts whole")
+
+
+def add_engine(group: argparse._ArgumentGroup) -> None:
+    """Add the option that says who counts."""
+    group.add_argument(
+        "--engine",
+        metavar="NAME",
+        choices=("python", "duckdb"),
+        default="python",
+        help="duckdb, for many large logs and for Parquet: of indexguard[fleet]",
+    )
+
+
+def add_file_option(
+    group: argparse._ArgumentGroup, words: str = "a log or a folder of logs, gzip too (default: this user's own log)"
+) -> None:
+    """Add the option that says which logs are read, for a command that has other arguments."""
+    group.add_argument("--file", metavar="FILE", action="append", type=Path, default=[], help=words)
+
+
+def add_files(group: argparse._ArgumentGroup) -> None:
+    """Add the arguments that say which logs are read."""
+    add_file_option(group, "the same as FILE")
+    group.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="*",
+        type=Path,
+        help="logs and folders of logs, gzip too (default: this user's own log)",
+    )
+
+
+def read_events(arguments: argparse.Namespace, console: Console, *, in_order: bool = True) -> Iterator[Event]:
+    """Yield the events of the logs that the arguments name, and say at the end what was left out.
+
+    :raises BadInputError: a log cannot be read.
+    """
+    paths: list[Path] = [*arguments.file, *vars(arguments).get("files", [])]
+    own = log_path()
+    if not paths and not own.is_absolute():
+        console.note("nothing was recorded: this user has no home folder, and so no audit log")
+        return
+    stream = LogStream(paths, in_order=in_order, own=own)
+    try:
+        yield from with_progress(stream, console)
+    except LogError as error:
+        raise BadInputError(str(error)) from None
+    for note in stream.notes:
+        console.note(note, YELLOW)
+    if not stream.readings:
+        console.note(f"nothing was recorded: there is no audit log {own}")
+    elif not any(reading.events for reading in stream.readings):
+        names = ", ".join(str(reading.path) for reading in stream.readings[:3])
+        more = len(stream.readings) - 3
+        console.note(f"there is no event in {names}" + (f" and {more} more files" if more > 0 else ""))
+
+
+def paths_for_engine(arguments: argparse.Namespace) -> list[Path]:
+    """Return the logs that the arguments name, for an engine."""
+    return [*arguments.file, *arguments.files] or [log_path().parent]
+
+
+def progress_of_engine(console: Console) -> Progress:
+    """Return what an engine tells how far it is: on a terminal only."""
+    return (lambda percent: console.progress(f"read {percent:.0f} %")) if console.err.isatty() else None
+
+
+def note_left_out(number: int, unread: Mapping[Path, str], console: Console) -> None:
+    """Say at the end of an engine's work how many lines, and which files, it has left out."""
+    if console.err.isatty():
+        console.progress("")
+    for path, why in unread.items():
+        console.note(f"{path}: left out: {why}", YELLOW)
+    if number:
+        console.note(f"{count(number, 'line')} left out, not a whole event of this version of the log", YELLOW)
+
+
+def with_progress(stream: LogStream, console: Console) -> Iterator[Event]:
+    """Pass the events on; on a terminal, long work shows how far it is."""
+    size = stream.size() if console.err.isatty() else 0
+    if size <= _LONG_WORK:
+        yield from stream
+        return
+    shown = time.monotonic()
+    for number, event in enumerate(stream):
+        if number % 4096 == 0 and time.monotonic() - shown > _PAUSE:
+            shown = time.monotonic()
+            console.progress(f"read {stream.position / 1e6:.0f} of {size / 1e6:.0f} MB, {number} events")
+        yield event
+    console.progress("")

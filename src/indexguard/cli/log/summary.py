@@ -1,0 +1,165 @@
+"""``indexguard log summary``: what the log holds, counted."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from ...logs.fleet import count_events
+from ...logs.opening import LogError
+from ...logs.query import Filter
+from ...logs.tally import Count, NameCount, Tally
+from ..console import BOLD, RED, Console, columns, count
+from ..parsing import BadInputError, Command
+from .source import (
+    FILES,
+    FILTERS,
+    add_engine,
+    add_files,
+    add_filters,
+    note_left_out,
+    paths_for_engine,
+    progress_of_engine,
+    read_events,
+)
+
+
+def add_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options of this command."""
+    group.add_argument("--top", metavar="N", type=_number, default=20, help="how many names and indexes (default: 20)")
+    add_filters(group)
+    add_engine(group)
+    group.add_argument("--json", action="store_true", help="print one JSON object, with every name and index")
+    add_files(group)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Count.
+
+    :raises BadInputError: a log cannot be read.
+    """
+    chosen = Filter(arguments)
+    tally = (
+        _ask_engine(arguments, chosen, console) if arguments.engine == "duckdb" else _read(arguments, chosen, console)
+    )
+    if arguments.json:
+        console.json(_as_json(tally))
+    else:
+        _print(tally, arguments.top, console)
+    return 0
+
+
+def _read(arguments: argparse.Namespace, chosen: Filter, console: Console) -> Tally:
+    events: Iterable[dict[str, Any]] = read_events(arguments, console, in_order=False)
+    return Tally.of(events if chosen.takes_all else filter(chosen.matches, events))
+
+
+def _ask_engine(arguments: argparse.Namespace, chosen: Filter, console: Console) -> Tally:
+    """Have DuckDB count.
+
+    :raises BadInputError: it is not there, or cannot read a log.
+    """
+    try:
+        counted = count_events(paths_for_engine(arguments), chosen.wanted, progress_of_engine(console))
+    except LogError as error:
+        raise BadInputError(str(error)) from None
+    note_left_out(counted.foreign, counted.unread, console)
+    if not counted.tally.groups:
+        console.note(f"no event in {count(counted.files, 'file')} matches")
+    return counted.tally
+
+
+def _as_json(tally: Tally) -> dict[str, Any]:
+    total = tally.total()
+    return {
+        **_fields(total or Count(0, "", "")),
+        "by_event": _rows("event", tally.by_event()),
+        "by_code": _rows("code", tally.by_code()),
+        "by_index": _rows("index", tally.by_index()),
+        "by_name": [
+            {
+                "name": name,
+                **_fields(own),
+                "shadowed": own.shadowed,
+                "refused": own.refused,
+                "selected": own.selected,
+                "indexes": sorted(own.indexes),
+            }
+            for name, own in tally.by_name().items()
+        ],
+    }
+
+
+def _rows(label: str, counts: Mapping[str, Count]) -> list[dict[str, Any]]:
+    return [{label: key, **_fields(own)} for key, own in counts.items()]
+
+
+def _fields(own: Count) -> dict[str, Any]:
+    return {"events": own.events, "first": own.first or None, "last": own.last or None}
+
+
+def _print(tally: Tally, top: int, console: Console) -> None:
+    total = tally.total()
+    if total is None:
+        return
+    console.line(f"{count(total.events, 'event')} from {total.first} to {total.last}")
+    names = tally.by_name()
+    shadowed = {name: own for name, own in names.items() if own.shadowed}
+    others = {name: own for name, own in names.items() if not own.shadowed}
+    if shadowed:
+        _section(f"shadowed names: {len(shadowed)}", "name", _name_rows(shadowed, top), console, RED)
+    for label, counts in (("event", tally.by_event()), ("code", tally.by_code())):
+        _section(f"by {label}", label, _count_rows(counts, len(counts)), console)
+    indexes = tally.by_index()
+    _section(_top_of("by index asked", indexes, top), "index", _count_rows(indexes, top), console)
+    heading = "other names" if shadowed else "by name"
+    _section(_top_of(heading, others, top), "name", _name_rows(others, top), console)
+
+
+def _top_of(heading: str, counts: Mapping[str, Count], top: int) -> str:
+    return heading if len(counts) <= top else f"{heading}: the first {top} of {len(counts)}"
+
+
+def _section(heading: str, label: str, rows: list[tuple[str, ...]], console: Console, style: str | None = None) -> None:
+    if not rows:
+        return
+    heads = ("refused", "selected") if len(rows[0]) > 4 else ()  # noqa: PLR2004
+    console.line()
+    console.line(heading, style or BOLD)
+    for line in columns([("events", *heads, "first seen", "last seen", label), *rows]):
+        console.line(line)
+
+
+def _count_rows(counts: Mapping[str, Count], top: int) -> list[tuple[str, ...]]:
+    return [(str(own.events), own.first, own.last, key) for key, own in islice(counts.items(), top)]
+
+
+def _name_rows(counts: Mapping[str, NameCount], top: int) -> list[tuple[str, ...]]:
+    return [
+        (str(own.events), str(own.refused), str(own.selected), own.first, own.last, name)
+        for name, own in islice(counts.items(), top)
+    ]
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to 999999999")
+    return int(text)
+
+
+COMMAND = Command(
+    name="log summary",
+    summary="count the events of the audit log by name, index and code",
+    description=(
+        "Counts the events of this user's audit log, or of the logs given: shadowed names first, then by kind, code,\n"
+        "index asked and name, each with the time when it was seen first and last (UTC)."
+    ),
+    example="indexguard log summary --since 7d",
+    usage=f"[-h] [--top N] {FILTERS} [--engine NAME] [--json]\n    {FILES}",
+    add_options=add_options,
+    run=run,
+    exit_codes="Exit codes: 0 fine, 2 a log that cannot be read.",
+)

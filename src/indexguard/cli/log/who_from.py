@@ -1,0 +1,206 @@
+"""``indexguard log who-from``: which index did what is installed come from?"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...logs.query import Filter, name_pattern
+from ...logs.record import table, text, texts
+from ...patterns import normalise_name, parse_pattern
+from ..console import GREEN, YELLOW, Console, columns, count
+from ..parsing import BadInputError, Command
+from .source import add_file_option, add_times, read_events
+
+_SUBCOMMANDS = ("install", "download", "wheel", "lock")
+
+
+def add_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options of this command."""
+    group.add_argument("--prefix", metavar="PATH", help="only the environment with this sys.prefix")
+    group.add_argument("--host", metavar="HOST", help="only this machine")
+    add_times(group)
+    add_file_option(group)
+    group.add_argument("--json", action="store_true", help="print one JSON object")
+    group.add_argument("names", metavar="NAME", nargs="+", help="a project, in any spelling; acme-* takes all of them")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the files of one name in one environment came from."""
+
+    name: str
+    use: str
+    """``installed``, ``downloaded``, or ``for a build``: a build requirement, in an environment of its own."""
+    prefix: str
+    """sys.prefix of pip's Python; of an older log the interpreter."""
+    host: str
+
+
+@dataclass
+class Choices:
+    """The last choice of each origin.
+
+    A choice counts when its run has ended well; that of a run that failed installed nothing.
+    """
+
+    last: dict[Origin, dict[str, Any]] = field(default_factory=dict)
+    failed: int = 0
+    """Choices of runs that failed."""
+    _open: dict[tuple[str, str], dict[Origin, dict[str, Any]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, events: Iterable[dict[str, Any]]) -> Choices:
+        """Read ``selected`` and ``sealed`` events."""
+        found = cls()
+        for event in events:
+            run = (text(event, "host"), text(event, "run"))
+            if event["event"] == "selected":
+                found._open.setdefault(run, {})[find_origin(event)] = event
+            elif event["event"] == "sealed" and run in found._open:
+                found._end(found._open.pop(run), table(event, "seal").get("exit"))
+        for choices in found._open.values():
+            found._end(choices, None)
+        found._open.clear()
+        return found
+
+    def _end(self, choices: dict[Origin, dict[str, Any]], code: object) -> None:
+        if isinstance(code, int) and code != 0:
+            self.failed += len(choices)
+            return
+        for origin, event in choices.items():
+            known = self.last.get(origin)
+            if known is None or event["time"] >= known["time"]:
+                self.last[origin] = event
+
+
+def find_origin(event: dict[str, Any]) -> Origin:
+    """Return what a ``selected`` event is the origin of."""
+    arguments = texts(event, "command")[1:]
+    subcommand = next((word for word in arguments if word in _SUBCOMMANDS), "install")
+    use = "for a build" if text(event, "parent_run") else "installed" if subcommand == "install" else "downloaded"
+    prefix = text(event, "prefix") or text(event, "executable")
+    return Origin(text(event, "name"), use, prefix, text(event, "host"))
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Say where names came from; 1 if one of them was never chosen.
+
+    :raises BadInputError: a NAME that is none, a log that cannot be read.
+    """
+    names = [_read_name(name) for name in arguments.names]
+    wanted = name_pattern(names)
+    chosen = Filter(arguments)
+    events = (
+        event
+        for event in read_events(arguments, console)
+        if event["event"] == "sealed"
+        or (
+            event["event"] == "selected"
+            and wanted.fullmatch(text(event, "name"))
+            and chosen.matches(event)
+            and arguments.host in (None, text(event, "host"))
+            and arguments.prefix in (None, text(event, "prefix"))
+        )
+    )
+    choices = Choices.of(events)
+    rows = sorted(choices.last.items(), key=lambda item: (item[0].name, item[0].host, item[0].prefix, item[0].use))
+    missing = [name for name in names if not any(name_pattern([name]).fullmatch(origin.name) for origin, _ in rows)]
+    if arguments.json:
+        found = [_as_json(origin, event) for origin, event in rows]
+        console.json({"found": found, "missing": missing, "failed": choices.failed})
+    else:
+        for origin, event in rows:
+            _print(origin, event, console)
+    for name in missing:
+        console.note(f"{name}: the log has no run that chose a file of it and ended well", YELLOW)
+    if choices.failed:
+        console.note(f"{count(choices.failed, 'choice')} of runs that failed left out")
+    return 1 if missing else 0
+
+
+def _read_name(name: str) -> str:
+    """Return a name or pattern as the log has it.
+
+    :raises BadInputError: it is neither.
+    """
+    try:
+        parse_pattern(name)
+    except ValueError as error:
+        raise BadInputError(str(error)) from None
+    return str(normalise_name(name))
+
+
+def _file(event: dict[str, Any]) -> dict[str, Any]:
+    """Return version, file, hash and index; an older log has them elsewhere."""
+    chosen = table(event, "chosen")
+    versions = texts(event, "versions")
+    name, _, digest = text(event, "message").partition(" ")
+    algorithm, _, value = digest.partition("=")
+    return {
+        "version": text(chosen, "version") or (versions[0] if versions else None),
+        "file": text(chosen, "file") or name or None,
+        "hash": text(chosen, "hash") or (f"{algorithm}:{value}" if value else None),
+        "index": text(chosen, "index") or text(event, "index_asked") or None,
+        "url": text(chosen, "url") or None,
+    }
+
+
+def _as_json(origin: Origin, event: dict[str, Any]) -> dict[str, Any]:
+    rule = table(event, "rule")
+    return {
+        "name": origin.name,
+        "use": origin.use,
+        "prefix": origin.prefix,
+        "host": origin.host,
+        **_file(event),
+        "index_answered": event.get("index_answered"),
+        "time": event["time"],
+        "run": text(event, "run"),
+        "requested_by": texts(event, "requested_by"),
+        "rule": rule or None,
+        "policy": event.get("policy"),
+    }
+
+
+def _print(origin: Origin, event: dict[str, Any], console: Console) -> None:
+    chosen = _file(event)
+    rule = table(event, "rule")
+    policies = event.get("policy")
+    files = (
+        [text(policy, "file") for policy in policies if isinstance(policy, dict)] if isinstance(policies, list) else []
+    )
+    decided = f"{text(rule, 'file')} {text(rule, 'key')}".strip() or ", ".join(files) or "no policy"
+    facts = [
+        ("file", chosen["file"]),
+        ("hash", chosen["hash"]),
+        (origin.use, f"{event['time']} by run {text(event, 'run')}"),
+        ("in", f"{origin.prefix} on {origin.host}".strip()),
+        ("required by", " > ".join(texts(event, "requested_by"))),
+        ("under", decided),
+    ]
+    console.line(
+        f"{origin.name} {chosen['version'] or ''} from {chosen['index'] or 'a place that is not known'}", GREEN
+    )
+    for line in columns([(label, value) for label, value in facts if value]):
+        console.line(line)
+
+
+COMMAND = Command(
+    name="log who-from",
+    summary="say which index an installed project came from",
+    description=(
+        "Says for each project and environment which file pip chose last, from which index, in which run and under\n"
+        "which policy. What a run that failed had chosen does not count. The log tells what pip installed, not what\n"
+        "was uninstalled or installed by other means since."
+    ),
+    example="indexguard log who-from acme-core",
+    usage=(
+        "[-h] [--prefix PATH] [--host HOST] [--since WHEN] [--until WHEN]\n    [--file FILE] [--json] NAME [NAME ...]"
+    ),
+    add_options=add_options,
+    run=run,
+    exit_codes="Exit codes: 0 found, 1 a project was never chosen, 2 bad input or a log that cannot be read.",
+)

@@ -1,0 +1,233 @@
+"""``indexguard activate`` and ``deactivate``: the guard in every environment of an interpreter, and away again."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import Callable, TypeVar
+
+from ...activation.account import activate_user, deactivate_user
+from ...activation.library import activate, deactivate, private_folder
+from ...activation.payload import read_payload
+from ...activation.release import Report
+from ...activation.seeding import user_folder
+from ...interpreters.discovery import find_interpreters
+from ...interpreters.python import Interpreter, InterpretersError, ask_interpreter, base_of, check_supported
+from ..console import GREEN, RED, YELLOW, Console
+from ..parsing import BadInputError, Command
+
+_T = TypeVar("_T")
+
+_CHECK_SECONDS = 60
+_CHECK = "import sys; sys.exit(not any(hasattr(entry, 'indexguard_hook') for entry in sys.meta_path))"
+
+
+def add_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that both commands have."""
+    group.add_argument(
+        "--python", metavar="PATH", action="append", default=[], help="this interpreter; may be given several times"
+    )
+    group.add_argument("--all", action="store_true", help="every interpreter found (PATH, /usr, pyenv, conda, ...)")
+    group.add_argument("--user", action="store_true", help="without root: for your own account only")
+    group.add_argument("--dry-run", action="store_true", help="print each file, and change nothing")
+
+
+def add_activate_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options of ``activate``."""
+    add_options(group)
+    policy = group.add_mutually_exclusive_group()
+    policy.add_argument(
+        "--require-policy",
+        action="store_true",
+        default=None,
+        help="have pip refuse to install where no policy is found",
+    )
+    policy.add_argument(
+        "--no-require-policy", dest="require_policy", action="store_false", help="take --require-policy back"
+    )
+
+
+def run_activate(arguments: argparse.Namespace, console: Console) -> int:
+    """Activate; 1 if one of several interpreters could not be done, or a guard is not live afterwards."""
+    payload = _explained(read_payload)
+    required, dry = arguments.require_policy, arguments.dry_run
+    chosen = _choose(arguments, console)
+    if arguments.user:
+        report = _explained(lambda: activate_user(chosen.pythons, payload, require_policy=required, dry_run=dry))
+        _tell(f"your account: {user_folder()}", report, console, dry_run=dry)
+        live = [dry or _tell_live(python, console, isolated=False) for python in chosen.pythons]
+        return 0 if all(live) else 1
+
+    def one(python: Interpreter) -> bool:
+        report = activate(python, payload, require_policy=required, dry_run=dry)
+        _tell(_name(python), report, console, dry_run=dry)
+        return dry or _tell_live(python, console, isolated=True)
+
+    return _for_each(one, chosen, console)
+
+
+def run_deactivate(arguments: argparse.Namespace, console: Console) -> int:
+    """Deactivate; 1 if something was kept."""
+    dry = arguments.dry_run
+    if arguments.user:
+        report = _explained(lambda: deactivate_user(dry_run=dry))
+        _tell(f"your account: {user_folder()}", report, console, dry_run=dry)
+        return 1 if report.kept else 0
+
+    def one(python: Interpreter) -> bool:
+        report = deactivate(python, dry_run=dry)
+        _tell(_name(python), report, console, dry_run=dry)
+        return not report.kept
+
+    return _for_each(one, _choose(arguments, console), console)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What the options name."""
+
+    pythons: list[Interpreter]
+    is_search: bool
+    """Whether they were looked for: then what cannot be done with one is no reason to leave the others."""
+
+
+def _choose(arguments: argparse.Namespace, console: Console) -> _Chosen:
+    if arguments.all and arguments.python:
+        raise BadInputError("--all and --python exclude each other")
+    if not arguments.all:
+        paths = arguments.python or [sys.executable]
+        return _Chosen([_explained(partial(_base, path)) for path in paths], is_search=False)
+    found: dict[str, Interpreter] = {}
+    for path in find_interpreters():
+        python = _try(path, console)
+        if python is not None:
+            found.setdefault(os.path.realpath(python.stdlib), python)
+    if not found:
+        raise BadInputError("no Python was found that the guard supports; name one with --python")
+    return _Chosen(list(found.values()), is_search=True)
+
+
+def _try(path: str, console: Console) -> Interpreter | None:
+    try:
+        return _base(path)
+    except InterpretersError as error:
+        console.note(f"left out: {error}", YELLOW)
+        return None
+
+
+def _base(path: str) -> Interpreter:
+    python = base_of(ask_interpreter(path))
+    check_supported(python)
+    return python
+
+
+def _for_each(one: Callable[[Interpreter], bool], chosen: _Chosen, console: Console) -> int:
+    if len(chosen.pythons) == 1 and not chosen.is_search:
+        return 0 if _explained(partial(one, chosen.pythons[0])) else 1
+
+    def attempt(python: Interpreter) -> bool:
+        try:
+            return one(python)
+        except InterpretersError as error:
+            console.note(f"{_name(python)}: {error}", RED)
+            return False
+
+    return 0 if all(list(map(attempt, chosen.pythons))) else 1  # each is tried
+
+
+def _explained(call: Callable[[], _T]) -> _T:
+    try:
+        return call()
+    except InterpretersError as error:
+        raise BadInputError(str(error)) from None
+
+
+def _name(python: Interpreter) -> str:
+    return f"{python.executable} (Python {python.dotted}): {private_folder(python)}"
+
+
+def _tell(name: str, report: Report, console: Console, *, dry_run: bool) -> None:
+    console.line(name)
+    if dry_run:
+        for change in report.changes:
+            console.line(f"  would {change.verb} {change.path}")
+    else:
+        for verb, count in _counts(report).items():
+            console.line(f"  {verb}: {count}")
+    if not report.changes:
+        console.line("  nothing to change")
+    for note in report.notes:
+        console.line(f"  note: {note}")
+    for path in report.kept:
+        console.line(f"  kept, because it was changed since it was written: {path}", YELLOW)
+
+
+def _counts(report: Report) -> dict[str, str]:
+    words = {"write": "written", "edit": "edited", "link": "linked", "compile": "compiled", "remove": "removed"}
+    counts = {}
+    for verb, word in words.items():
+        paths = [change.path for change in report.changes if change.verb == verb]
+        if paths:
+            counts[word] = paths[0] if len(paths) == 1 else f"{len(paths)} files"
+    return counts
+
+
+def _tell_live(python: Interpreter, console: Console, *, isolated: bool) -> bool:
+    """Start the interpreter and see. What PYTHONPATH may shadow is for ``status`` to say, hence isolated."""
+    live = is_live(python.executable, *(["-I"] if isolated else []))
+    if live:
+        console.line("  live: every Python that starts there starts the guard", GREEN)
+    else:
+        console.line(f"  not live: {python.executable} does not start the guard; `indexguard status` says more", RED)
+    return live
+
+
+def is_live(python: str, *options: str) -> bool:
+    """Start an interpreter and tell whether it has the start-up hook."""
+    command = [python, *options, "-c", _CHECK]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_CHECK_SECONDS, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
+
+
+ACTIVATE = Command(
+    name="activate",
+    summary="guard every virtual environment of a Python",
+    description=(
+        "Puts the guard into the standard library of the Python that runs this command (of its base, if that is a\n"
+        "virtual environment), so that it starts in all environments of that Python, those that are there and those\n"
+        "to come. It needs no installation from then on, and outlives `pip uninstall indexguard`. A sitecustomize.py\n"
+        "that is there already gets a marked block. With --user it goes into your own account instead: the Python\n"
+        "itself is guarded, and environments that it makes get a path line."
+    ),
+    example="indexguard activate --python /usr/bin/python3 --require-policy",
+    usage=(
+        "[-h] [--python PATH] [--all] [--user] [--dry-run]\n"
+        "                           [--require-policy | --no-require-policy]"
+    ),
+    add_options=add_activate_options,
+    run=run_activate,
+    exit_codes="Exit codes: 0 live, 1 not live or not everywhere, 2 bad input, nothing changed.",
+)
+DEACTIVATE = Command(
+    name="deactivate",
+    summary="take away what activate has put there",
+    description=(
+        "Removes exactly the files that `activate` wrote. A file that was changed since is kept and named.\n"
+        "Policies and audit logs are yours and stay. Where the package is not installed any more, the same command\n"
+        "is `python -m _indexguard deactivate`."
+    ),
+    example="indexguard deactivate --python /usr/bin/python3",
+    usage="[-h] [--python PATH] [--all] [--user] [--dry-run]",
+    add_options=add_options,
+    run=run_deactivate,
+    exit_codes="Exit codes: 0 removed, 1 something was kept, 2 bad input, nothing changed.",
+)

@@ -1,0 +1,3 @@
+"""The commands about the policy file."""
+
+from __future__ import annotations

@@ -1,0 +1,335 @@
+"""``indexguard explain``: which rule decides a name, in every layer, and what comes of it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timezone
+from typing import Any
+
+from ...decision.authority import Authority
+from ...decision.verdict import Finding, Verdict
+from ...errors import CODES
+from ...patterns import Name, is_in_range, normalise_name, parse_pattern
+from ...policy.identity import Location, redact
+from ...policy.layers import find_layers
+from ...policy.model import Layer, Policy
+from ...policy.rules import Rule
+from ...survey.pip_facts import PipFacts, ask_pip
+from ..console import BOLD, GREEN, RED, YELLOW, Console, columns
+from ..parsing import BadInputError, Command
+from .codes import table
+
+_BUILT_IN = "a name that more than one remote index offers is refused (ambiguous-name)"
+
+
+def add_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options and arguments of this command."""
+    group.add_argument("--version", metavar="V", help="also say whether this version is allowed")
+    group.add_argument(
+        "--index", metavar="URL", action="append", help="an index, instead of those that pip is configured with"
+    )
+    group.add_argument("--json", action="store_true", help="print one JSON object")
+    group.add_argument("--code", metavar="CODE", choices=tuple(CODES), help="explain a code instead of a name")
+    group.add_argument("--codes", action="store_true", help="print the table of all codes")
+    group.add_argument("name", metavar="NAME", nargs="?", help="a project name, in any spelling")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Explain one name; 1 if no index is asked for it, or the version is not allowed; 2 if nobody knows the indexes.
+
+    :raises BadInputError: NAME is no project name, or missing; an index that is no URL.
+    :raises PolicyError: a layer cannot be read.
+    """
+    if arguments.codes:
+        console.lines(table())
+        return 0
+    if arguments.code:
+        return _explain_code(arguments.code, console)
+    name = _read_name(arguments.name)
+    facts = ask_pip()
+    found = find_layers()
+    layers = found.layers
+    if facts.pypi is not None:
+        layers = tuple(replace(layer, policy=layer.policy.resolve_pypi(facts.pypi)) for layer in layers)
+    urls = facts.indexes if arguments.index is None else tuple(map(_read_url, arguments.index))
+    is_known = arguments.index is not None or facts.problem is None
+    explanation = Explanation.of(name, layers, facts, urls, arguments.version, built_in=found.builtin_rule_applies)
+    if facts.problem is not None:
+        console.note(f"what pip is configured with is not known: {facts.problem}", YELLOW)
+    if arguments.json:
+        console.json(explanation.as_json(is_known=is_known))
+    else:
+        _print(explanation, console, is_known=is_known)
+    if not explanation.is_allowed:
+        return 1
+    return 0 if is_known else 2
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What becomes of one index."""
+
+    shown: str
+    verdict: Verdict
+    is_local: bool = False
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the index is asked for files that may be installed."""
+        return self.verdict.refusal is None
+
+    def __str__(self) -> str:
+        refusal = self.verdict.refusal
+        if self.is_local:
+            return "local: its files are judged one by one"
+        if refusal is not None:
+            probed = "; asked once, for squatters only" if self.verdict.probes else ""
+            return f"not asked: {refusal.code}{probed}"
+        observed = ", ".join(finding.code for finding in self.verdict.observed)
+        return f"asked (a layer in audit mode would log: {observed})" if observed else "asked"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that is said of one name."""
+
+    name: Name
+    layers: tuple[Layer, ...]
+    built_in: bool
+    asked: tuple[Asked, ...]
+    missing: tuple[Finding, ...]
+    """Layers of whose index none is configured."""
+    version: str | None
+    today: date
+
+    @classmethod
+    def of(
+        cls,
+        name: Name,
+        layers: Sequence[Layer],
+        facts: PipFacts,
+        urls: Sequence[str],
+        version: str | None,
+        *,
+        built_in: bool,
+    ) -> Explanation:
+        """Ask the heart."""
+        today = datetime.now(timezone.utc).date()
+        authority = Authority(layers, name, today)
+        places = [(url, facts.locate(url)) for url in urls]
+        asked = tuple(_ask(authority, facts, url, place) for url, place in places)
+        configured = authority.configured([place for _, place in places if place is not None])
+        missing = configured.findings if urls else ()
+        return cls(name, tuple(layers), built_in, asked, missing, version, today)
+
+    @property
+    def refused_versions(self) -> list[tuple[Layer, Rule]]:
+        """The layers whose rule does not allow the version asked about."""
+        if self.version is None:
+            return []
+        ruled = [(layer, rule) for layer in self.layers if (rule := layer.policy.rules.find(self.name)) is not None]
+        return [
+            (layer, rule)
+            for layer, rule in ruled
+            if rule.versions is not None and not is_in_range(rule.versions, self.version)
+        ]
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether some index is asked for the name, and the version allowed."""
+        refused = any(layer.enforces for layer, _ in self.refused_versions)
+        return not refused and (not self.asked or any(place.is_asked for place in self.asked))
+
+    def as_json(self, *, is_known: bool = True) -> dict[str, Any]:
+        """Return the explanation for a machine.
+
+        :param is_known: whether the indexes are; without them nothing is allowed for certain.
+        """
+        refused = [layer for layer, _ in self.refused_versions]
+        return {
+            "name": self.name,
+            "version": self.version,
+            "allowed": self.is_allowed if is_known or not self.is_allowed else None,
+            "built_in_rule": self.built_in,
+            "layers": [
+                {
+                    "layer": layer.kind,
+                    "file": layer.path,
+                    "mode": layer.policy.mode,
+                    "rules": [_rule_as_json(rule, self.today) for rule in matching_rules(layer.policy, self.name)],
+                    "version_allowed": None if self.version is None else layer not in refused,
+                }
+                for layer in self.layers
+            ],
+            "indexes": [
+                {
+                    "url": place.shown,
+                    "asked": place.is_asked,
+                    "probed": place.verdict.probes,
+                    "findings": [
+                        {
+                            "code": finding.code,
+                            "enforced": finding.enforced,
+                            "file": finding.layer and finding.layer.path,
+                        }
+                        for finding in place.verdict.findings
+                    ],
+                }
+                for place in self.asked
+            ],
+            "not_configured": [
+                {"file": finding.layer and finding.layer.path, "indexes": finding.rule and list(finding.rule.indexes)}
+                for finding in self.missing
+            ],
+        }
+
+
+def matching_rules(policy: Policy, name: Name) -> list[Rule]:
+    """Return every rule that matches, the one that decides first."""
+    matching = [rule for rule in policy.rules if rule.pattern.matches(name)]
+    return sorted(matching, key=lambda rule: rule.pattern.rank, reverse=True)
+
+
+def _ask(authority: Authority, facts: PipFacts, url: str, place: Location | None) -> Asked:
+    if place is not None and place.is_local:
+        return Asked(str(place), authority.local_file(), is_local=True)
+    verdict = authority.ask(place)
+    if verdict.refusal is None and place is not None and place.scheme == "https" and _is_trusted(place, facts):
+        unverified = tuple(Finding("unverified-index", layer, rule) for layer, rule in authority.rules)
+        verdict = Verdict((*unverified, *verdict.findings))
+    return Asked(facts.show(url), verdict)
+
+
+def _is_trusted(place: Location, facts: PipFacts) -> bool:
+    """Tell whether pip was told to trust the host without TLS (``HOST`` or ``HOST:PORT``)."""
+    return any(trusted.lower() in (place.host, f"{place.host}:{place.port}") for trusted in facts.trusted_hosts)
+
+
+def _read_url(text: str) -> str:
+    if text != "pypi" and "://" not in text and not text.startswith("file:"):
+        raise BadInputError(f"--index {redact(text)!r} is not a URL")
+    return text
+
+
+def _read_name(text: str | None) -> Name:
+    if text is None:
+        raise BadInputError("give a project name, or --code or --codes")
+    try:
+        pattern = parse_pattern(text)
+    except ValueError:
+        pattern = None
+    if pattern is None or not pattern.exact:
+        raise BadInputError(f"{text!r} is not a project name; a version goes into --version")
+    return normalise_name(text)
+
+
+def _explain_code(name: str, console: Console) -> int:
+    code = CODES[name]
+    console.line(code.name, BOLD)
+    console.line(f"  meaning  {code.meaning}")
+    console.line(f"  remedy   {code.remedy}")
+    return 0
+
+
+def _print(explanation: Explanation, console: Console, *, is_known: bool) -> None:
+    console.line(explanation.name, BOLD)
+    if explanation.built_in:
+        console.line(f"no policy decides names here, so the built-in rule holds: {_BUILT_IN}")
+    for layer in explanation.layers:
+        _print_layer(explanation, layer, console)
+    if explanation.asked:
+        console.line("indexes:")
+        for line in columns([(place.shown, str(place)) for place in explanation.asked]):
+            console.line(line)
+    for finding in explanation.missing:
+        if finding.rule is not None and finding.layer is not None:
+            console.line(f"index-not-configured: pip has no index {_urls(finding.layer.policy, finding.rule)}", YELLOW)
+    version = "" if explanation.version is None else f" {explanation.version}"
+    shown = [place.shown for place in explanation.asked if place.is_asked]
+    if explanation.is_allowed and not is_known:
+        console.line(
+            f"whether {explanation.name}{version} may be installed depends on the indexes: give them with --index",
+            YELLOW,
+        )
+    elif explanation.is_allowed and not explanation.asked:
+        console.line(
+            f"pip is configured with no index, so {explanation.name}{version} can only come from local files or a URL",
+            YELLOW,
+        )
+    elif explanation.is_allowed:
+        source = " or ".join(shown)
+        remote = [place for place in explanation.asked if place.is_asked and not place.is_local]
+        only_one = ", if only one of them offers it" if explanation.built_in and len(remote) > 1 else ""
+        console.line(f"{explanation.name}{version} may come from {source}{only_one}", GREEN)
+    else:
+        console.line(f"{explanation.name}{version} is refused", RED)
+
+
+def _print_layer(explanation: Explanation, layer: Layer, console: Console) -> None:
+    console.line(f"{layer.kind} policy {layer.path} ({layer.policy.mode})")
+    if not layer.policy.indexes:
+        console.line("  it has no [indexes], so it has no opinion on names")
+        return
+    rules = matching_rules(layer.policy, explanation.name)
+    if not rules:
+        console.line("  no rule matches the name: no index is asked (unmatched-name)")
+        return
+    first, *others = rules
+    console.line(f"  decided by  {first.key}: `{first.pattern}` belongs to {_urls(layer.policy, first)}")
+    for label, text in _details(explanation, first):
+        console.line(f"  {label:<10}  {text}")
+    for rule in others:
+        console.line(f"  not by      {rule.key}: `{rule.pattern}` of {', '.join(rule.indexes)} is less specific")
+
+
+def _details(explanation: Explanation, rule: Rule) -> list[tuple[str, str]]:
+    kind = (
+        "not claimed: only `*` matches" if rule.pattern.is_catch_all else "claimed: no other index may serve the name"
+    )
+    details = [("", kind)]
+    if rule.versions is not None:
+        answer = ""
+        if explanation.version is not None:
+            allowed = is_in_range(rule.versions, explanation.version)
+            answer = f": {explanation.version} is {'allowed' if allowed else 'refused (version-not-allowed)'}"
+        details.append(("versions", f"{rule.versions}{answer}"))
+    if rule.reason is not None:
+        details.append(("reason", rule.reason))
+    if rule.expires is not None:
+        ended = " (expired: still claimed, nothing allowed)" if rule.is_expired(explanation.today) else ""
+        details.append(("expires", f"{rule.expires.isoformat()}{ended}"))
+    return details
+
+
+def _urls(policy: Policy, rule: Rule) -> str:
+    urls = {name: ", ".join(map(str, policy.index(name).urls)) for name in rule.indexes}
+    return " or ".join(name if name == url else f"{name} ({url})" for name, url in urls.items())
+
+
+def _rule_as_json(rule: Rule, today: date) -> dict[str, Any]:
+    return {
+        "key": rule.key,
+        "pattern": str(rule.pattern),
+        "indexes": list(rule.indexes),
+        "versions": None if rule.versions is None else str(rule.versions),
+        "reason": rule.reason,
+        "expires": None if rule.expires is None else rule.expires.isoformat(),
+        "expired": rule.is_expired(today),
+    }
+
+
+COMMAND = Command(
+    name="explain",
+    summary="say which rule decides a name, and why",
+    description=(
+        "Says for one project name which rule of each policy layer decides, which of the indexes that pip is\n"
+        "configured with are asked, and which are not. Nothing is fetched."
+    ),
+    example="indexguard explain acme-core --version 1.4",
+    usage="[-h] [--version V] [--index URL] [--json] [--code CODE] [--codes] [NAME]",
+    add_options=add_options,
+    run=run,
+    exit_codes="Exit codes: 0 the name may be installed, 1 it is refused, 2 bad input or policy.",
+)

@@ -1,0 +1,461 @@
+"""``indexguard init``: a policy for the indexes that pip is configured with.
+
+Which names are internal only their owner knows. ``--claim`` says it; else it is asked on a terminal; else it is read from
+the root pages of the indexes (PEP 503), in pip's own session; and where that tells nothing, nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ...errors import escape
+from ...patterns import Name, Pattern, normalise_name, parse_pattern
+from ...policy.identity import PYPI, Location
+from ...policy.layers import interpreter_policy_path, machine_policy_path, survey_layers, user_policy_path
+from ...policy.lints import lint_policy
+from ...policy.reader import read_policy
+from ...policy.trust import VARIABLE
+from ...survey.pip_facts import Listing, PipFacts, ask_pip
+from ..console import GREEN, YELLOW, Console
+from ..files import write_file
+from ..parsing import BadInputError, Command
+from .policy_text import IndexTable, is_insecure, name_index, render
+
+MAX_LISTED = 1000
+"""An index that lists more names is taken for a mirror: it does not tell which of them are internal."""
+
+
+def add_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options of this command."""
+    group.add_argument("--yes", action="store_true", help="ask nothing")
+    group.add_argument(
+        "--claim",
+        metavar="[INDEX=]NAME",
+        action="append",
+        default=[],
+        help="NAME and NAME-* belong to the internal index; with a `*` at its end, that prefix does",
+    )
+    group.add_argument("--rest", metavar="INDEX", help="the index of all other names (default: the public one)")
+    group.add_argument("--output", metavar="PATH", help="where to write; - is standard output (default: see below)")
+    group.add_argument("--force", action="store_true", help="overwrite a file that is there")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Write a policy.
+
+    :raises BadInputError: nothing can be written: the file is there, no index is configured, no name is claimed.
+    """
+    path = _output(arguments)
+    if not arguments.yes and not (sys.stdin is not None and sys.stdin.isatty()):
+        raise BadInputError("there is no terminal to ask on; with --yes nothing is asked")
+    facts = ask_pip()
+    if facts.problem is not None:
+        raise BadInputError(f"what pip is configured with is not known: {facts.problem}")
+    indexes = _name_indexes(facts, console)
+    if len(indexes) == 1 and (arguments.claim or arguments.rest is None):
+        raise BadInputError(_explain_single(indexes[0], arguments))
+    rest = _choose_rest(indexes, arguments, console)
+    internal = [index for index in indexes if index != rest]
+    claims = _read_claims(arguments.claim, internal)
+    listings = _list_names(internal)
+    if not arguments.yes:
+        _ask_claims(internal, claims, listings, console)
+    _claim_listed(internal, claims, listings, arguments)
+    _note_unclaimed(internal, claims, listings, console)
+    tables = [_table(index, claims[index.name]) for index in internal]
+    tables.append(_rest_table(rest))
+    header = [
+        f"Written by `indexguard init` from the indexes that pip {facts.pip} is configured with.",
+        "The most specific entry decides which index a name belongs to; no other index may serve it.",
+    ]
+    _finish(render(header, tables), path, arguments, console)
+    return 0
+
+
+@dataclass(frozen=True)
+class Configured:
+    """One remote index that pip is configured with."""
+
+    name: str
+    """Its name in the policy."""
+    place: Location
+    number: int
+    """Its number in pip's configuration."""
+
+
+@dataclass
+class Claims:
+    """What is claimed for one internal index."""
+
+    namespaces: list[str]
+    packages: list[str]
+    listed: bool = False
+    """Whether the packages were read from the index."""
+
+    @property
+    def patterns(self) -> list[Pattern]:
+        """All patterns that the claims stand for."""
+        own = [parse_pattern(text) for text in (*self.namespaces, *self.packages)]
+        return own + [parse_pattern(f"{text}-*") for text in self.namespaces]
+
+    def add(self, text: str) -> None:
+        """Add a name, which claims its namespace, or a prefix with ``*``.
+
+        :raises BadInputError: it is neither.
+        """
+        try:
+            pattern = parse_pattern(text)
+        except ValueError as error:
+            raise BadInputError(f"cannot claim {error}") from None
+        if pattern.is_catch_all:
+            raise BadInputError("cannot claim `*`: --rest names the index of all names that are not claimed")
+        if pattern.exact or pattern.stem.endswith("-"):
+            namespace = pattern.stem.rstrip("-")
+            if namespace not in self.namespaces:
+                self.namespaces.append(namespace)
+        elif str(pattern) not in self.packages:
+            self.packages.append(str(pattern))
+
+
+# The indexes
+
+
+def _name_indexes(facts: PipFacts, console: Console) -> list[Configured]:
+    """Give a name to each remote index; the same place counts once."""
+    places: dict[Location, int] = {}
+    for number, url in enumerate(facts.indexes):
+        place = facts.locate(url)
+        if place is None:
+            raise BadInputError(f"pip is configured with an index whose URL has no single meaning: {facts.show(url)}")
+        if place.is_local:
+            console.note(f"left out, because local files need no entry: {facts.show(url)}")
+        else:
+            places.setdefault(place, number)
+    for url in facts.find_links:
+        place = facts.locate(url)
+        if place is not None and not place.is_local and "://" in url:
+            console.note(
+                f"left out: the --find-links page {facts.show(url)}; its files are refused until it is an index of the policy",
+                YELLOW,
+            )
+    if not places:
+        raise BadInputError("pip is configured with no remote index: there is nothing to decide")
+    names: dict[str, Location] = {}
+    found = []
+    for place, number in places.items():
+        name = name_index(place, names)
+        names[name] = place
+        found.append(Configured(name, place, number))
+    return found
+
+
+def _choose_rest(indexes: Sequence[Configured], arguments: argparse.Namespace, console: Console) -> Configured:
+    """Return the index of the names that nobody claims."""
+    if arguments.rest is not None:
+        return _find(indexes, arguments.rest)
+    for index in indexes:
+        if index.place == PYPI:
+            return index
+    names = ", ".join(index.name for index in indexes)
+    if arguments.yes:
+        raise BadInputError(
+            f"pip is configured with several indexes, and the public one is not among them: {names}\n"
+            f"    say which of them has all names that are not claimed: --rest {indexes[0].name}"
+        )
+    for index in indexes:
+        console.note(f"  {index.name}  {index.place}")
+    while True:
+        answer = _ask("Which index has all names that you do not claim?", console)
+        try:
+            return _find(indexes, answer)
+        except BadInputError as error:
+            console.note(str(error))
+
+
+def _explain_single(index: Configured, arguments: argparse.Namespace) -> str:
+    """Say why one index makes no policy: it would refuse every other one, and nobody asked for that."""
+    what = "nothing to claim names for" if arguments.claim else "nothing to decide"
+    return "\n".join(
+        [
+            f"pip is configured with one index, {index.place}, so there is {what}; nothing was written",
+            "    if you have an internal index: configure pip with both (index-url and extra-index-url), then run this again",
+            f"    to refuse every other index from now on: {_command(arguments, '--rest', index.name)}",
+        ]
+    )
+
+
+def _command(arguments: argparse.Namespace, *more: str) -> str:
+    """Return the same command with something added, without its claims."""
+    command = ["indexguard", "init", *(["--yes"] if arguments.yes else [])]
+    for option, value in (("--rest", arguments.rest), ("--output", arguments.output)):
+        command += [option, value] if value is not None and option not in more else []
+    command += ["--force"] if arguments.force else []
+    return " ".join(map(shlex.quote, [*command, *more]))
+
+
+def _find(indexes: Sequence[Configured], name: str) -> Configured:
+    for index in indexes:
+        if index.name == name:
+            return index
+    raise BadInputError(f"there is no index {name!r}; pip is configured with {', '.join(i.name for i in indexes)}")
+
+
+# The claims
+
+
+def _read_claims(texts: Sequence[str], internal: Sequence[Configured]) -> dict[str, Claims]:
+    claims: dict[str, Claims] = {}
+    for text in texts:
+        prefix, mark, name = text.rpartition("=")
+        if not mark and len(internal) > 1:
+            names = ", ".join(index.name for index in internal)
+            raise BadInputError(f"say for which index {text!r} is claimed, as INDEX={text}; INDEX is one of {names}")
+        index = _find(internal, prefix) if mark else internal[0]
+        claims.setdefault(index.name, Claims([], [])).add(name)
+    return claims
+
+
+def _list_names(internal: Sequence[Configured]) -> Mapping[int, Listing]:
+    """Read the root pages of the internal indexes, in a second child: the first told which they are."""
+    if not internal:
+        return {}
+    facts = ask_pip([index.number for index in internal])
+    nothing = Listing((), facts.problem or "it was not asked")
+    return {index.number: facts.listings.get(index.number, nothing) for index in internal}
+
+
+def _usable(listing: Listing) -> bool:
+    return 0 < len(listing.names) <= MAX_LISTED
+
+
+def _ask_claims(
+    internal: Sequence[Configured],
+    claims: dict[str, Claims],
+    listings: Mapping[int, Listing],
+    console: Console,
+) -> None:
+    for index in internal:
+        while index.name not in claims:
+            listing = listings[index.number]
+            offer = f"; empty: the {len(listing.names)} that it lists now" if _usable(listing) else ""
+            answer = _ask(
+                f"Names or prefixes (acme, billing-models) of {index.place}, separated by spaces{offer}:", console
+            )
+            if not answer and offer:
+                break
+            try:
+                wanted = Claims([], [])
+                for text in answer.replace(",", " ").split():
+                    wanted.add(text)
+            except BadInputError as error:
+                console.note(str(error))
+                continue
+            if wanted.patterns:
+                claims[index.name] = wanted
+
+
+def _claim_listed(
+    internal: Sequence[Configured],
+    claims: dict[str, Claims],
+    listings: Mapping[int, Listing],
+    arguments: argparse.Namespace,
+) -> None:
+    """Claim the listed names of each index for which nothing else was claimed.
+
+    :raises BadInputError: an index tells no names, or two list the same one.
+    """
+    claimed = [pattern for own in claims.values() for pattern in own.patterns]
+    owners: dict[Name, str] = {}
+    silent = []
+    for index in internal:
+        listing = listings[index.number]
+        if index.name in claims:
+            continue
+        names = [normalise_name(name) for name in listing.names] if _usable(listing) else []
+        names = sorted({name for name in names if not any(pattern.matches(name) for pattern in claimed)})
+        for name in names:
+            if name in owners:
+                raise BadInputError(
+                    f"both {owners[name]} and {index.name} list {name}: "
+                    f"say whose it is with --claim {owners[name]}={name} or --claim {index.name}={name}"
+                )
+            owners[name] = index.name
+        if names:
+            claims[index.name] = Claims([], [str(name) for name in names], listed=True)
+        else:
+            silent.append((index, _reason(listing)))
+    if silent:
+        raise BadInputError(_explain_silence(silent, arguments, several=len(internal) > 1))
+
+
+def _reason(listing: Listing) -> str:
+    if listing.problem is not None:
+        return listing.problem
+    if len(listing.names) > MAX_LISTED:
+        return f"it lists {len(listing.names)} names, too many to be internal ones"
+    return "every name that it lists is claimed for another index" if listing.names else "it lists no names"
+
+
+def _explain_silence(silent: Sequence[tuple[Configured, str]], arguments: argparse.Namespace, *, several: bool) -> str:
+    """Say why nothing is written, and the command that would write it: the same one with what is missing."""
+    claims = [*arguments.claim, *(f"{index.name}=YOUR-PREFIX" if several else "YOUR-PREFIX" for index, _ in silent)]
+    options = [text for claim in claims for text in ("--claim", claim)]
+    lines = [f"    {index.place}: {reason}" for index, reason in silent]
+    return "\n".join(
+        [
+            "which names are internal cannot be told from the indexes, and a policy that guesses would be wrong:",
+            *lines,
+            "    say it, once for each name or prefix (acme stands for acme and acme-*):",
+            f"        {_command(arguments, *options)}",
+        ]
+    )
+
+
+def _note_unclaimed(
+    internal: Sequence[Configured], claims: Mapping[str, Claims], listings: Mapping[int, Listing], console: Console
+) -> None:
+    patterns = [pattern for own in claims.values() for pattern in own.patterns]
+    for index in internal:
+        names = listings[index.number].names
+        left = [name for name in names if not any(pattern.matches(normalise_name(name)) for pattern in patterns)]
+        if left and len(names) <= MAX_LISTED:
+            shown = ", ".join(left[:10]) + (f" and {len(left) - 10} more" if len(left) > 10 else "")  # noqa: PLR2004
+            console.note(
+                f"{index.place} also lists names that you did not claim; it will not be asked for {shown}", YELLOW
+            )
+
+
+# The tables
+
+
+def _table(index: Configured, claims: Claims) -> IndexTable:
+    comments = []
+    if claims.namespaces:
+        comments.append(f"`{claims.namespaces[0]}` stands for {claims.namespaces[0]} and {claims.namespaces[0]}-*.")
+    if claims.listed:
+        today = datetime.now(timezone.utc).date().isoformat()
+        comments.append(
+            f"The names that this index listed on {today}. A name that is published there later is not claimed until it"
+            " is added here: until then it is taken from the index with `*`. A common prefix under `namespaces` is safer."
+        )
+    else:
+        comments.append("Names of this index that are not claimed here are taken from the index with `*`.")
+    return IndexTable(
+        index.name,
+        str(index.place),
+        tuple(claims.namespaces),
+        tuple(claims.packages),
+        insecure=is_insecure(index.place),
+        comments=tuple(comments) + _insecure_comment(index),
+    )
+
+
+def _rest_table(index: Configured) -> IndexTable:
+    comments = ("Every name that nothing above claims.", *_insecure_comment(index))
+    return IndexTable(index.name, str(index.place), (), ("*",), insecure=is_insecure(index.place), comments=comments)
+
+
+def _insecure_comment(index: Configured) -> tuple[str, ...]:
+    if not is_insecure(index.place):
+        return ()
+    return ("pip is configured with http here: anyone on the way can change what it brings.",)
+
+
+# The file
+
+
+def _output(arguments: argparse.Namespace) -> Path | None:
+    """Return where to write; None is standard output.
+
+    :raises BadInputError: the file is there, or there is no place.
+    """
+    if arguments.output == "-":
+        return None
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    text = arguments.output or (machine_policy_path() if is_root else user_policy_path())
+    if not text:
+        raise BadInputError("this user has no home folder: say where to write with --output")
+    path = Path(text)
+    if os.path.lexists(path) and not arguments.force:
+        raise BadInputError(f"{path} is there already; with --force it is overwritten")
+    return path
+
+
+def _finish(text: str, path: Path | None, arguments: argparse.Namespace, console: Console) -> None:
+    content = text.encode("utf-8")
+    policy = read_policy(content, "<init>" if path is None else str(path))  # a fault would be a mistake of ours
+    if path is None:
+        console.lines(text.rstrip("\n"))
+        return
+    if not arguments.yes:
+        console.note(text)
+        if _ask(f"Write {path}? {_reach(path)} [Y/n]", console).lower() not in ("", "y", "yes"):
+            raise BadInputError("nothing was written")
+    write_file(path, content, force=arguments.force)
+    console.line(f"wrote {path}", GREEN)
+    console.note(f"  {_reach(path)}")
+    for lint in lint_policy(policy):
+        console.note(f"  lint   {lint}")
+    _note_distrust(path, console)
+
+
+def _reach(path: Path) -> str:
+    """Say for which pips the file counts."""
+    places = {
+        machine_policy_path(): "every guarded pip of this machine",
+        interpreter_policy_path(): f"every guarded pip of {sys.base_prefix} and its virtual environments",
+        user_policy_path(): "every guarded pip of this user",
+    }
+    if str(path.absolute()) in places:
+        return f"It counts for {places[str(path.absolute())]}."
+    return f"It counts where INDEXGUARD_POLICY={shlex.quote(str(path.absolute()))} is set."
+
+
+def _note_distrust(path: Path, console: Console) -> None:
+    """Warn of a place in which pip would refuse the file: others may write there."""
+    faults = survey_layers({VARIABLE: str(path.absolute())}).faults
+    for error in faults:
+        if error.path == str(path.absolute()):
+            for fault in error.faults:
+                console.note(f"  pip will stop at it: {fault}", YELLOW)
+            return
+
+
+def _ask(question: str, console: Console) -> str:
+    """Ask on the terminal.
+
+    :raises BadInputError: the terminal is closed.
+    """
+    console.err.write(f"{escape(question)} ")
+    console.err.flush()
+    answer = sys.stdin.readline()
+    if not answer:
+        raise BadInputError("no answer; with --yes nothing is asked")
+    return answer.strip()
+
+
+COMMAND = Command(
+    name="init",
+    summary="write a policy for the indexes that pip is configured with",
+    description=(
+        "Writes a policy from pip's configuration: the internal index gets the names that you claim for it, the\n"
+        "public one all others. Without --claim the names are asked for on a terminal; with --yes they are those\n"
+        "that the internal index lists. If that gives no answer, or pip is configured with one index only,\n"
+        "nothing is written, and the message says what to add.\n"
+        "\n"
+        "Without --output root writes the machine's policy (on Linux /etc/indexguard/policy.toml), which counts\n"
+        "for every guarded pip of the machine; everybody else their own."
+    ),
+    example="indexguard init --yes --claim acme --claim billing-models",
+    usage="[-h] [--yes] [--claim [INDEX=]NAME] [--rest INDEX] [--output PATH] [--force]",
+    add_options=add_options,
+    run=run,
+    exit_codes="Exit codes: 0 written, 2 nothing written.",
+)

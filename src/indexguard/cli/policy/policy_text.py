@@ -1,0 +1,102 @@
+"""The text of the policies that ``init`` and ``log record`` write: a small TOML emitter, for these keys only."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+
+from ...errors import escape
+from ...policy.identity import PYPI, Location
+
+_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class IndexTable:
+    """One ``[indexes.N]``."""
+
+    name: str
+    """Letters, digits and dashes only."""
+    url: str
+    """As a policy writes it: a URL, or ``pypi``."""
+    namespaces: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    insecure: bool = False
+    public: bool = False
+    """Whether anyone can register a name there, where that does not go without saying."""
+    comments: tuple[str, ...] = ()
+    """Sentences that stand above the entries."""
+
+
+def render(header: Sequence[str], tables: Sequence[IndexTable], mode: str = "enforce") -> str:
+    """Return the text of a policy file.
+
+    :param header: sentences that stand at its top.
+    :param mode: as the key of this name; its default is left out.
+    """
+    lines = [*_comment(header), "version = 1"]
+    if mode != "enforce":
+        lines.append(f"mode = {_quote(mode)}")
+    for table in tables:
+        lines += ["", f"[indexes.{table.name}]", f"url = {_quote(table.url)}"]
+        if table.insecure:
+            lines.append("insecure = true")
+        if table.public:
+            lines.append("public = true")
+        lines += _comment(table.comments)
+        for key, entries in (("namespaces", table.namespaces), ("packages", table.packages)):
+            if entries:
+                lines += _list(key, entries)
+    return "\n".join(lines) + "\n"
+
+
+def _list(key: str, entries: Sequence[str]) -> list[str]:
+    line = f"{key} = [{', '.join(map(_quote, entries))}]"
+    return [line] if len(line) <= _WIDTH else [f"{key} = [", *(f"    {_quote(entry)}," for entry in entries), "]"]
+
+
+def _comment(sentences: Sequence[str]) -> list[str]:
+    return [
+        line
+        for sentence in sentences
+        for line in textwrap.wrap(
+            escape(sentence),
+            _WIDTH,
+            initial_indent="# ",
+            subsequent_indent="# ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
+
+
+def _quote(text: str) -> str:
+    # A basic string of TOML is one of JSON, but for DEL and for the pairs of surrogates that ASCII would need.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def name_index(place: Location, taken: Container[str]) -> str:
+    """Return a name for the index at a place that no other index has."""
+    if place == PYPI:
+        return "pypi"
+    parts = [place.host, *([str(place.port)] if place.port not in (80, 443) else [])]
+    name = _slug(parts)
+    if name in taken:
+        name = _slug([*parts, *place.segments])
+    number = 2
+    base = name
+    while name in taken:
+        name, number = f"{base}-{number}", number + 1
+    return name
+
+
+def _slug(parts: Sequence[str]) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(parts)).strip("-").lower() or "index"
+
+
+def is_insecure(place: Location) -> bool:
+    """Tell whether a policy must say that this place may be reached by http."""
+    return place.scheme == "http" and not place.is_loopback

@@ -1,0 +1,64 @@
+"""What layers say of one thing: findings, and the verdict that they make together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..policy.model import Layer
+from ..policy.rules import Rule
+
+
+class Finding(NamedTuple):
+    """One objection of one layer."""
+
+    code: str
+    """A key of ``errors.CODES``."""
+    layer: Layer | None
+    """None for the built-in rule, which applies where there is no policy."""
+    rule: Rule | None = None
+    """The rule that decides the name in that layer; None where no rule matches."""
+    probe: bool = False
+    """Whether the index is still to be asked, for squatters only."""
+    key: str = ""
+    """The key that decides, where it is not the rule's own."""
+
+    @property
+    def enforced(self) -> bool:
+        """Whether the layer refuses; otherwise the finding is only logged."""
+        return self.layer is None or self.layer.enforces
+
+
+class Verdict(NamedTuple):
+    """What all layers say together; without an enforced finding it is a pass."""
+
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def refusal(self) -> Finding | None:
+        """The first finding that is enforced."""
+        for finding in self.findings:
+            if finding.enforced:
+                return finding
+        return None
+
+    @property
+    def observed(self) -> tuple[Finding, ...]:
+        """The findings of layers in audit mode."""
+        return tuple(finding for finding in self.findings if not finding.enforced)
+
+    def without(self, other: Verdict) -> Verdict:
+        """Return this verdict without the findings of layers that have objected in ``other``."""
+        objected = [finding.layer for finding in other.findings]
+        if not objected or not self.findings:
+            return self
+        return Verdict(tuple(finding for finding in self.findings if finding.layer not in objected))
+
+    @property
+    def probes(self) -> bool:
+        """Whether a refused index is to be asked for squatters: never-ask is stricter, and wins."""
+        enforced = [finding for finding in self.findings if finding.enforced]
+        return bool(enforced) and all(finding.probe for finding in enforced)
+
+
+PASS = Verdict()
+"""No layer objects."""

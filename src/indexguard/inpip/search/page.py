@@ -1,0 +1,147 @@
+"""One page: an index, or a page of links, asked for one name; and what was dropped of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...decision.verdict import PASS, Finding, Verdict
+from ...errors import clean
+from ...patterns import Name, find_version, is_distribution, newest_first, normalise_name
+from ...policy.identity import Location, redact
+from .simple_page import find_foreign
+
+_FIRST_ERROR = 400
+
+_NOT_OFFERED = (404, 410)
+
+_NOT_OFFERED_TO_US = (*_NOT_OFFERED, 401, 403)
+
+
+@dataclass
+class Drop:
+    """Files of one index that the guard kept from pip, for one reason."""
+
+    finding: Finding
+    page: Page | None
+    """None for files that no page lists."""
+    versions: set[str] = field(default_factory=set)
+    offered: list[tuple[str, Any]] = field(default_factory=list)
+    """Version and link of each file."""
+    _sorted: list[str] = field(default_factory=list)
+
+    @property
+    def files(self) -> int:
+        """How many there are."""
+        return len(self.offered)
+
+    @property
+    def newest(self) -> list[str]:
+        """The versions, the newest first."""
+        if len(self._sorted) != len(self.versions):
+            self._sorted = newest_first(self.versions)
+        return self._sorted
+
+
+@dataclass
+class Page:
+    """One index (or page of links), asked for one name."""
+
+    url: str
+    """As pip is configured with it, credentials included: never shown."""
+    page_url: str
+    """The page itself: for an index, its URL joined with the name as pip joins them."""
+    asked: Location | None
+    """None where the URL is unknown."""
+    is_index: bool
+    """Otherwise a --find-links page."""
+    verdict: Verdict = PASS
+    probing: bool = False
+    """Asked for squatters only: nothing of it is used, and its failure changes nothing."""
+    exchanges: list[Any] = field(default_factory=list)
+    """Responses and exceptions of this page's requests, in order."""
+    links: list[Any] | None = None
+    """pip's links, of every project that the page lists; None where pip found no page to read."""
+    answered_url: str | None = None
+    answered: Location | None = None
+    failure: str | None = None
+    """Why the index is not to be relied on in this run."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a ``file:`` index or page."""
+        return self.asked is not None and self.asked.is_local
+
+    @property
+    def shown(self) -> str:
+        """The URL asked, fit to be shown."""
+        return redact(self.url)
+
+    @property
+    def shown_answer(self) -> str | None:
+        """The final URL of the page, fit to be shown; None where there was no page."""
+        return None if self.answered_url is None else redact(self.answered_url)
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether a request was sent, or a local page read."""
+        return bool(self.exchanges) or self.links is not None
+
+    def offered(self, name: Name) -> list[tuple[str, Any]]:
+        """Return version and link of every file of this name on the page, fit for this platform or not."""
+        found = []
+        for link in self.links or ():
+            # pip believes an egg fragment before the file name (20.3 to 26.3); to read it costs, so only where there is one.
+            egg = link.egg_fragment if "egg=" in link.url else None
+            version = find_version(f"{egg}.zip" if egg else link.filename, name)
+            if version is not None:
+                found.append((version, link))
+        return found
+
+    def take_links(self, links: list[Any]) -> None:
+        """Note the links of the page that came back, and its final URL (``Link.comes_from``, pip 20.3 to 26.3)."""
+        self.links = links
+        for link in links:
+            self.answer(link.comes_from)
+            return
+        if self.exchanges:
+            self.answer(getattr(self.exchanges[-1], "url", None))
+
+    def answer(self, url: object) -> None:
+        """Note the final URL of the page."""
+        # The annotation in old pips says a page object; it has always been text.
+        self.answered_url = url if isinstance(url, str) else getattr(url, "url", None)
+
+    def find_failure(self, name: Name, *, alone: bool) -> str | None:
+        """Return why the index did not answer with a page; None for a page, and for "not here" (404, 410).
+
+        :param name: the name that was asked for.
+        :param alone: whether no policy names the index: then 401 and 403 count as "not here" too.
+        """
+        last = self.exchanges[-1] if self.exchanges else None
+        if self.links is not None:
+            if self.is_local or any(normalise_name(link.filename).startswith(f"{name}-") for link in self.links):
+                return None
+            lists_files = any(is_distribution(link.filename) for link in self.links)
+            return find_foreign(last, lists_files=lists_files, is_index=self.is_index)
+        if last is None:
+            return None if self.is_local else "pip did not ask it (not https, and not a trusted host?)"
+        if isinstance(last, BaseException):
+            return clean(f"{type(last).__name__}: {last}")
+        if last.status_code in (_NOT_OFFERED_TO_US if alone else _NOT_OFFERED):
+            return None
+        if last.status_code < _FIRST_ERROR:
+            return clean(f"not a simple index page: content type {last.headers.get('Content-Type', 'missing')}")
+        return f"status {last.status_code}"
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, in words."""
+        if self.failure:
+            return f"failed: {self.failure}"
+        if not self.was_asked:
+            return "not asked"
+        if self.links is None:
+            status = getattr(self.exchanges[-1], "status_code", None) if self.exchanges else None
+            return f"has no such name (status {status})" if status else "has no such name"
+        return "answered"

@@ -1,0 +1,70 @@
+"""What one package finder met while it looked for one name: the pages it asked, what they offered, what was dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...decision.authority import Authority
+from ...decision.verdict import PASS, Finding, Verdict
+from ...patterns import Name
+from .page import Drop, Page
+
+
+@dataclass
+class Search:
+    """One name, looked for by one finder."""
+
+    name: Name
+    authority: Authority
+    pages: list[Page] = field(default_factory=list)
+    by_answer: dict[str, Page] = field(default_factory=dict)
+    """The pages by final URL: how a candidate (``Link.comes_from``) finds its page."""
+    drops: list[Drop] = field(default_factory=list)
+    kept: list[Any] = field(default_factory=list)
+    """pip's candidates that remain."""
+    not_configured: Verdict = PASS
+    failures_count: bool = False
+    """Whether an index that failed refuses the name: a layer enforces, or the built-in rule has several indexes."""
+    told: int | None = None
+    """How many drops have been told, in events and warnings; None before the first time: pip asks the finder often."""
+
+    def use(self, page: Page) -> None:
+        """Have the candidates of a page found by its final URL; a page that was only probed has none."""
+        if page.answered_url is not None:
+            self.by_answer[page.answered_url] = page
+
+    def drop(self, finding: Finding, page: Page | None, offered: Sequence[tuple[str, Any]]) -> None:
+        """Note that files were kept from pip.
+
+        :param offered: version and link of each.
+        """
+        for drop in self.drops:
+            same_page = drop.page is page or (drop.page is not None and page is not None and drop.page.url == page.url)
+            if same_page and drop.finding.code == finding.code and drop.finding.layer is finding.layer:
+                break
+        else:
+            drop = Drop(finding, page)
+            self.drops.append(drop)
+        drop.offered += offered
+        drop.versions.update(version for version, _ in offered)
+
+    @property
+    def left(self) -> list[tuple[str, Any]]:
+        """Version and link of each of pip's candidates that remain."""
+        return [(str(candidate.version), candidate.link) for candidate in self.kept]
+
+    @property
+    def failed(self) -> list[Page]:
+        """The pages that failed, where failures count."""
+        if not self.failures_count:
+            return []
+        return [page for page in self.pages if page.failure is not None and not page.probing]
+
+    def page_of(self, link: Any) -> Page | None:
+        """Return the page that lists a link; None for a link that no page lists."""
+        source = link.comes_from
+        if source is not None and not isinstance(source, str):
+            source = getattr(source, "url", None)
+        return self.by_answer.get(source) if source is not None else None

@@ -1,0 +1,225 @@
+"""What another policy would have said of the events of a log.
+
+The log holds what was offered and what came of it; the policy is asked anew, by the same pure functions that pip's own
+offers go through. What the log does not tell is not guessed: such an event is not judged, and the reason is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any, Callable, NamedTuple, Optional
+
+from ..decision.authority import Authority
+from ..decision.verdict import Finding, Verdict
+from ..patterns import Name, normalise_name, parse_pattern
+from ..policy.identity import PYPI, Location, find_reference
+from ..policy.model import Layer
+from .files import Event
+
+Locate = Callable[[str], Optional[Location]]
+"""Returns the identity of a URL, that of the token ``pypi`` for the public index; None where it is unknown."""
+
+_OF_INDEXES = frozenset(
+    {
+        "unknown-index",
+        "unmatched-name",
+        "claimed-elsewhere",
+        "entry-expired",
+        "shadowed-name",
+        "redirected",
+        "version-not-allowed",
+        "file-elsewhere",
+        "ambiguous-name",
+        "unclaimed-internal",
+    }
+)
+"""The codes of what an index offered, or might have."""
+_OF_REFERENCES = frozenset({"direct-url", "find-links", "locked-link", "local-path"})
+_NO_MATTER_OF_POLICY = {
+    "index-not-configured": "the log does not tell which indexes pip was configured with",
+    "index-failed": "an index did not answer, which no policy changes",
+    "unverified-index": "pip was told to trust a host without TLS, which no policy changes",
+    "name-mismatch": "a distribution named another project, which no policy changes",
+}
+_CACHED = 10_000
+
+
+class Judgement(NamedTuple):
+    """What the other policy says of one event."""
+
+    was: str
+    """``selected``, ``observed`` (a layer in audit mode would have refused it), or the code of the refusal."""
+    finding: Finding | None = None
+    """Why it would be refused; None if it would pass."""
+    unknown: str | None = None
+    """Why it cannot be judged; then ``finding`` means nothing."""
+
+    @property
+    def becomes_refused(self) -> bool:
+        """Whether pip chose this file, and the policy would not let it."""
+        return self.unknown is None and self.was == "selected" and self.finding is not None
+
+    @property
+    def becomes_allowed(self) -> bool:
+        """Whether this was refused, and would pass."""
+        return self.unknown is None and self.was not in ("selected", "observed") and self.finding is None
+
+
+class Replay:
+    """Judges events by one policy, as if it were the only one and enforced.
+
+    :param layer: the policy, whatever its mode.
+    :param today: the date in UTC, for entries that expire.
+    """
+
+    def __init__(self, layer: Layer, today: date, locate: Locate) -> None:
+        self._layer = replace(layer, policy=replace(layer.policy, mode="enforce"))
+        self._today = today
+        self._locate = locate
+        self._authorities: dict[str, Authority | None] = {}
+
+    def judge(self, event: Event) -> Judgement | None:
+        """Judge one event; None for one that decides nothing, such as the seal of a run."""
+        kind, code = event["event"], str(event.get("code"))
+        if kind == "sealed":
+            return None
+        if kind == "selected":
+            return self._judge("selected", event, self._selected)
+        was = "observed" if kind == "would-refuse" else code
+        if kind == "guard-failed":
+            return Judgement(was, unknown="the guard itself failed, which no policy changes")
+        if code in _OF_INDEXES:
+            return self._judge(was, event, self._offered)
+        if code in _OF_REFERENCES:
+            return self._judge(was, event, self._referred)
+        return Judgement(was, unknown=_NO_MATTER_OF_POLICY.get(code, "its code is not one that can be judged"))
+
+    def _judge(self, was: str, event: Event, check: Callable[[Authority, Event], Verdict]) -> Judgement:
+        authority = self._authority(event.get("name"))
+        if authority is None:
+            return Judgement(was, unknown="it names no project")
+        try:
+            return Judgement(was, check(authority, event).refusal)
+        except _NotToldError as error:
+            return Judgement(was, unknown=str(error))
+
+    def _authority(self, name: object) -> Authority | None:
+        if not isinstance(name, str):
+            return None
+        if name not in self._authorities:
+            if len(self._authorities) >= _CACHED:
+                self._authorities.clear()
+            known = _read_name(name)
+            self._authorities[name] = None if known is None else Authority((self._layer,), known, self._today)
+        return self._authorities[name]
+
+    def _selected(self, authority: Authority, event: Event) -> Verdict:
+        """Judge the file that pip chose."""
+        answered = event.get("index_answered")
+        if answered is None:
+            return self._referred(authority, event)
+        place, verdict = self._page(authority, event)
+        if verdict.refusal is not None or place is None:
+            return verdict
+        chosen = event.get("chosen")
+        file = chosen if isinstance(chosen, dict) else {"version": (_list(event, "versions") or [None])[0]}
+        return self._file(authority, place, file)
+
+    def _offered(self, authority: Authority, event: Event) -> Verdict:
+        """Judge what an index offered: it passes if one of the files does."""
+        if event.get("code") == "ambiguous-name" and not self._layer.policy.indexes:
+            raise _NotToldError("the policy names no index, so the built-in rule holds, which asks all of them")
+        place, verdict = self._page(authority, event)
+        if verdict.refusal is not None or place is None:
+            return verdict
+        files = [file for file in _list(event, "offered") if isinstance(file, dict)]
+        files = files or [{"version": version} for version in _list(event, "versions")]
+        verdicts = [self._file(authority, place, file) for file in files]
+        return next((verdict for verdict in verdicts if verdict.refusal is None), verdicts[0] if verdicts else verdict)
+
+    def _page(self, authority: Authority, event: Event) -> tuple[Location | None, Verdict]:
+        """Judge index and page; the place of the page, None for local ones and where no page came."""
+        asked = self._place(event.get("index_asked"), "which index was asked")
+        if asked.is_local:
+            return None, authority.local_file()
+        verdict = authority.ask(asked)
+        if verdict.refusal is not None or event.get("index_answered") is None:
+            return None, verdict
+        answered = self._place(event["index_answered"], "which index answered")
+        return answered, authority.page(answered)
+
+    def _file(self, authority: Authority, page: Location, file: dict[str, Any]) -> Verdict:
+        check = authority.file_check(page)
+        if check is None:
+            return Verdict()
+        url, version = file.get("url"), file.get("version")
+        if not isinstance(version, str):
+            raise _NotToldError("the log does not tell the version of the file")
+        if url is None and authority.looks_at_files(page):
+            raise _NotToldError("the log does not tell the URL of the file, which `files-from` is about")
+        return check(version, self._locate(url) if isinstance(url, str) else None)
+
+    def _referred(self, authority: Authority, event: Event) -> Verdict:
+        """Judge a reference that went round every index. Who gave it is not always told: all readings must agree."""
+        url = event.get("index_asked")
+        place = find_reference(url) if isinstance(url, str) else None
+        if place is None:
+            raise _NotToldError("the log does not tell where the reference leads")
+        readings = self._readings(authority, event, place)
+        refused = [verdict for verdict in readings if verdict.refusal is not None]
+        is_of_lock = len(readings) > 1 or event.get("code") == "locked-link"
+        if refused and (len(refused) < len(readings) or (is_of_lock and _is_of_pypi(authority))):
+            # Which host has the public index's files only the running pip knows: a lock file may have named one there.
+            raise _NotToldError("the log does not tell who gave the URL: the user, a lock file or a distribution")
+        return refused[0] if refused else readings[0]
+
+    def _readings(self, authority: Authority, event: Event, place: Location) -> list[Verdict]:
+        """Return the verdicts on a reference by each way in which it may have come."""
+        code, rule = event.get("code"), event.get("rule")
+        key = rule.get("key") if isinstance(rule, dict) else None
+        if code == "find-links" or key == "direct-urls.requested":
+            return [authority.direct(place, requested=True)]
+        # A local reference that the user gave is refused as `local-path`, if at all.
+        if key == "direct-urls.transitive" or (code == "direct-url" and place.is_local):
+            return [authority.direct(place, requested=False)]
+        if place.is_local:
+            return [authority.local_file()]
+        version = (_list(event, "versions") or [""])[0]
+        locked = authority.locked(self._locate(str(event.get("index_asked"))), str(version), place)
+        if code == "locked-link":
+            return [locked]
+        return [authority.direct(place, requested=True), authority.direct(place, requested=False), locked]
+
+    def _place(self, url: object, what: str) -> Location:
+        place = self._locate(url) if isinstance(url, str) else None
+        if place is None:
+            raise _NotToldError(f"the log does not tell {what}")
+        return place
+
+
+def _is_of_pypi(authority: Authority) -> bool:
+    return any(
+        PYPI in layer.policy.index(index).urls
+        for layer, rule in authority.rules
+        if rule is not None
+        for index in rule.indexes
+    )
+
+
+class _NotToldError(Exception):
+    """The log does not tell what the decision depends on."""
+
+
+def _read_name(name: str) -> Name | None:
+    try:
+        pattern = parse_pattern(name)
+    except ValueError:
+        return None
+    return normalise_name(name) if pattern.exact else None
+
+
+def _list(event: Event, key: str) -> Sequence[Any]:
+    value = event.get(key)
+    return value if isinstance(value, list) else ()

@@ -1,0 +1,50 @@
+"""The table ``[log]``: where the audit log goes, and when a file of it is full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import NamedTuple
+
+
+class SyslogAddress(NamedTuple):
+    """Where a syslog daemon listens."""
+
+    transport: str
+    """``unix`` (a datagram socket), ``udp`` or ``tcp``."""
+    place: str
+    """The path of the socket, or the host."""
+    port: int = 0
+
+    def __str__(self) -> str:
+        if self.transport == "unix":
+            return f"unix:{self.place}"
+        host = f"[{self.place}]" if ":" in self.place else self.place
+        return f"{self.transport}://{host}:{self.port}"
+
+
+class LogSettings(NamedTuple):
+    """Where ``[log]`` sends events, and when a log file is full."""
+
+    sinks: tuple[str, ...] = ("file",)
+    """``file``, ``stderr``, ``syslog``, ``journald``."""
+    syslog: tuple[SyslogAddress, ...] = ()
+    """Where syslog listens, if it is among the sinks."""
+    max_size: int | None = None
+    """Bytes of a log file; None for no limit."""
+    max_age: timedelta | None = None
+    """Of its first line; None for no limit."""
+
+    @classmethod
+    def combine(cls, settings: Iterable[LogSettings]) -> LogSettings:
+        """Combine those of several layers, whatever their mode: no layer takes a sink away; the smallest limits count."""
+        found = list(settings) or [cls()]
+        return cls(
+            sinks=tuple(dict.fromkeys(sink for each in found for sink in each.sinks)),
+            syslog=tuple(dict.fromkeys(address for each in found for address in each.syslog)),
+            max_size=min((each.max_size for each in found if each.max_size is not None), default=None),
+            max_age=min((each.max_age for each in found if each.max_age is not None), default=None),
+        )
+
+
+USUAL_LOG = LogSettings()

@@ -1,0 +1,3 @@
+"""Scripts that run in another interpreter; they import nothing of ours."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""What is live in the interpreters of this machine."""
+
+from __future__ import annotations

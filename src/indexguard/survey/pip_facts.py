@@ -1,0 +1,108 @@
+"""What the command line knows of pip: it asks a child process, which starts as pip does and prints JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..audit.redaction import redact_text
+from ..policy.identity import PYPI, Location, find_location, redact
+
+_PROBE = Path(__file__).resolve().parent.parent / "standalone" / "pip_probe.py"
+_TIMEOUT = 120
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What the root page of an index lists."""
+
+    names: tuple[str, ...]
+    problem: str | None = None
+    """Why there are no names."""
+
+
+@dataclass(frozen=True)
+class PipFacts:
+    """The pip of this interpreter."""
+
+    problem: str | None = None
+    """Why nothing else is known; None if all is."""
+    pip: str = ""
+    """The version."""
+    python: str = ""
+    executable: str = ""
+    indexes: tuple[str, ...] = ()
+    """URLs that pip is configured with, by command line defaults, environment and files; credentials masked."""
+    find_links: tuple[str, ...] = ()
+    trusted_hosts: tuple[str, ...] = ()
+    pypi: Location | None = None
+    """The public index as this pip knows it."""
+    live: str | None = None
+    """The folder of the guard that took charge of pip's package finder; None if none did."""
+    filters: bool = False
+    """Whether the finder's methods are the guard's."""
+    stopped: Mapping[str, str | None] | None = None
+    """Code and text of the error that the finder raises when it is made."""
+    listings: Mapping[int, Listing] = field(default_factory=dict)
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether this pip installs nothing without the guard's consent."""
+        return self.live is not None and (self.filters or self.stopped is not None)
+
+    def locate(self, url: str) -> Location | None:
+        """Return the identity of a URL; at or under this pip's own public index, that of the token ``pypi``."""
+        location = find_location(url)
+        if location is not None and self.pypi is not None and location.is_at_or_under(self.pypi):
+            return Location(PYPI.scheme, PYPI.host, PYPI.port, location.segments[len(self.pypi.segments) :])
+        return location
+
+    def show(self, url: str) -> str:
+        """Return a URL fit to be shown, as a policy would write it."""
+        location = self.locate(url)
+        return redact(url) if location is None else str(location)
+
+
+def ask_pip(listings: Sequence[int] = (), python: str = sys.executable) -> PipFacts:
+    """Start a child and ask it. Never raises: what went wrong stands in ``problem``.
+
+    :param listings: numbers of configured indexes whose root pages are to be read.
+    :param python: the interpreter whose pip is meant.
+    """
+    arguments = [python, str(_PROBE), *map(str, listings)]
+    try:
+        done = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=False)
+        # The last line: what a start-up file of the environment prints comes before it.
+        told = json.loads(done.stdout.strip().rpartition(b"\n")[2])
+    except subprocess.TimeoutExpired:
+        return PipFacts(f"pip did not answer within {_TIMEOUT} seconds")
+    except OSError as error:
+        return PipFacts(f"{python} cannot be started: {error.strerror}")
+    except ValueError:
+        last = redact_text(done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2])
+        return PipFacts(f"pip does not start: {last or f'exit code {done.returncode}'}")
+    return _read(told) if isinstance(told, dict) else PipFacts("pip does not start: its start-up files print")
+
+
+def _read(told: Mapping[str, Any]) -> PipFacts:
+    own = {key: told[key] for key in ("problem", "pip", "python", "executable") if key in told}
+    if told["problem"] is not None:
+        own["problem"] = " ".join(redact_text(told["problem"]).split())
+        return PipFacts(**own)
+    return PipFacts(
+        **own,
+        indexes=tuple(told["indexes"]),
+        find_links=tuple(told["find_links"]),
+        trusted_hosts=tuple(told["trusted_hosts"]),
+        pypi=find_location(told["pypi"]),
+        listings={
+            int(number): Listing(tuple(listing["names"] or ()), listing["problem"])
+            for number, listing in told["listings"].items()
+        },
+        **told["guard"],
+    )

@@ -1,0 +1,79 @@
+"""Whether a log is as it was written, as the one sees it who asks."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+
+from indexguard.audit.recorder import Recorder
+from indexguard.audit.run_context import RunContext
+from support.shell import Shell
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A log of one run."""
+    path = tmp_path / "log" / "audit.jsonl"
+    recorder = Recorder(RunContext.of_process("26.3", argv=["pip"]), path)
+    recorder.record("selected", None, name="acme")
+    recorder.seal(0)
+    return path
+
+
+def test_whole_log(shell: Shell, log: Path) -> None:
+    for named in (log, log.parent):
+        answer = shell("log", "verify", str(named))
+        assert (answer.code, answer.out, answer.err) == (0, "whole: 2 events of 1 run in 1 file\n", "")
+
+
+def test_changed_log(shell: Shell, log: Path) -> None:
+    log.write_bytes(log.read_bytes().replace(b"acme", b"acne"))
+    answer = shell("log", "verify", str(log))
+    assert answer.code == 1
+    assert answer.out.startswith(f"BROKEN   {log}, line 2: it does not go on from line 1")
+    assert answer.out.endswith("NOT as it was written: 2 events of 1 run in 1 file\n")
+    found = shell("log", "verify", "--json", str(log)).json
+    assert (found["whole"], [fault["line"] for fault in found["breaks"]]) == (False, [2])
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_copy(shell: Shell, log: Path, pack: type[bytes]) -> None:
+    copy = log.parent.parent / "copy"
+    copy.write_bytes(pack(b"Nov 26 host indexguard: ".join(log.read_bytes().splitlines(keepends=True))))
+    assert shell("log", "verify", "--copy", str(copy), str(log)).code == 0
+    log.write_bytes(log.read_bytes().splitlines(keepends=True)[0])
+    answer = shell("log", "verify", "--copy", str(copy), str(log))
+    assert answer.code == 1
+    assert answer.out.startswith("MISSING  a copy has it, the log has not: ")
+
+
+@pytest.mark.parametrize("words", [[], ["--copy"]])
+def test_what_cannot_be_read_is_named(shell: Shell, log: Path, words: list[str]) -> None:
+    pipe = log.with_name("pipe")
+    os.mkfifo(pipe)
+    nowhere = log.with_name("nowhere")
+    for path, why in (
+        (pipe, "it is a named pipe"),
+        (Path("/dev/zero"), "it is a device"),
+        (nowhere, "there is no such file"),
+    ):
+        answer = shell("log", "verify", str(log), *words, str(path))
+        assert (answer.code, answer.out) == (2, "")
+        assert f"cannot read the audit log {path}: {why}" in answer.err
+
+
+def test_what_is_not_proven_is_said(shell: Shell, log: Path) -> None:
+    whole = log.read_bytes()
+    log.with_name("audit-20261126T040000.000000Z.jsonl.gz").write_bytes(gzip.compress(whole))
+    log.unlink()
+    recorder = Recorder(RunContext.of_process("26.3", argv=["pip"]), log)
+    recorder.record("selected", None, name="acme")
+    recorder.seal(0)
+    answer = shell("log", "verify", str(log.parent))
+    assert (answer.code, answer.out) == (0, "whole: 4 events of 2 runs in 2 files\n")
+    assert answer.err.startswith(f"{log}, line 1: it goes on from no line: ")
+    found = shell("log", "verify", "--json", str(log.parent)).json
+    assert (found["whole"], found["breaks"], [each["line"] for each in found["unproven"]]) == (True, [], [1])

@@ -1,0 +1,159 @@
+"""Faults, lints and layers."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.shell import Shell
+
+FINE = """
+version = 1
+[indexes.corp]
+url = "https://packages.corp.example/simple/"
+namespaces = ["acme"]
+files-from = ["packages.corp.example"]
+[indexes.pypi]
+url = "pypi"
+packages = ["*"]
+"""
+LINTED = FINE.replace('namespaces = ["acme"]', 'packages = ["acme*"]')
+FAULTY = """
+version = 2
+mode = "audti"
+[indexes.corp]
+url = "http://corp.example/"
+packages = []
+"""
+
+
+def test_file_without_faults(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(FINE)
+    answer = shell("check", str(tmp_path / "policy.toml"))
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out == f"{tmp_path}/policy.toml: no faults; mode enforce, 2 indexes, 3 patterns\n"
+
+
+def test_lint(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(LINTED)
+    answer = shell("check", str(tmp_path / "policy.toml"))
+    assert answer.code == 1
+    assert "  lint   indexes.corp.packages[0]: `acme*` also matches" in answer.out
+
+
+def test_all_faults_at_once(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(FAULTY)
+    answer = shell("check", str(tmp_path / "policy.toml"))
+    assert answer.code == 2
+    for key in ("version:", "mode:", "indexes.corp.url:", "indexes.corp.packages:"):
+        assert f"  fault  {key}" in answer.out
+    assert "did you mean `audit`?" in answer.out
+
+
+def test_json(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(FAULTY)
+    (report,) = shell("check", "--json", str(path)).json["policies"]
+    assert (report["file"], report["code"], len(report["faults"])) == (str(path), "policy-invalid", 4)
+    path.write_text(LINTED)
+    (report,) = shell("check", "--json", str(path)).json["policies"]
+    assert (report["code"], report["faults"], len(report["lints"])) == (None, [], 1)
+
+
+def test_standard_input(shell: Shell) -> None:
+    shell.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FINE.encode())))
+    answer = shell("check", "-")
+    assert (answer.code, answer.out.partition(":")[0]) == (0, "standard input")
+
+
+@pytest.mark.parametrize("file", ["missing.toml", ".", "nul\0byte"])
+def test_file_that_cannot_be_read(shell: Shell, file: str) -> None:
+    answer = shell("check", file)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("indexguard: cannot read")
+    assert answer.err.count("\n") == 1
+
+
+def test_file_of_noise(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "noise").write_bytes(bytes(range(256)))
+    assert shell("check", str(tmp_path / "noise")).code == 2
+
+
+def test_all_layers(shell: Shell) -> None:
+    machine = shell.policy(FINE, "machine")
+    own = shell.policy(LINTED)
+    answer = shell("check")
+    assert answer.code == 1
+    assert [line.partition(":")[0] for line in answer.out.splitlines()] == [
+        str(machine),
+        str(own),
+        "  lint   indexes.corp.packages[0]",
+    ]
+
+
+def test_faults_of_every_layer(shell: Shell) -> None:
+    machine = shell.policy("version = 7", "machine")
+    interpreter = shell.home / "interpreter"
+    (interpreter / "policy.toml").mkdir(parents=True)
+    own = shell.policy(LINTED)
+    answer = shell("check")
+    assert answer.code == 2
+    assert [line for line in answer.out.splitlines() if not line.startswith("  ")] == [
+        f"{machine}: policy-invalid",
+        f"{interpreter}/policy.toml: policy-unreadable",
+        f"{own}: no faults; mode enforce, 2 indexes, 2 patterns",
+    ]
+    reports = shell("check", "--json").json["policies"]
+    assert [report["code"] for report in reports] == ["policy-invalid", "policy-unreadable", None]
+
+
+def test_named_pipe_does_not_make_it_wait(shell: Shell) -> None:
+    os.mkfifo(shell.home / "pipe")
+    assert shell("check", "pipe").err == "indexguard: cannot read pipe: it is a named pipe\n"
+    reader, writer = os.pipe()
+    os.write(writer, FINE.encode())
+    os.close(writer)
+    assert shell("check", f"/dev/fd/{reader}").code == 0
+    os.close(reader)
+
+
+def test_credentials_are_not_shown(shell: Shell, tmp_path: Path) -> None:
+    urls = ("http://user:hunter2@corp.example/", "https://a:hunter2@b@corp.example/", "user:hunter2@corp.example")
+    for url in urls:
+        (tmp_path / "policy.toml").write_text(FINE.replace("https://packages.corp.example/simple/", url))
+        answer = shell("check", str(tmp_path / "policy.toml"))
+        assert answer.code == 2
+        assert "hunter2" not in answer.out + answer.err
+
+
+def test_closed_standard_input(shell: Shell) -> None:
+    shell.monkeypatch.setattr(sys, "stdin", None)
+    assert (shell("check", "-").code, shell("check", "-").err) == (
+        2,
+        "indexguard: cannot read standard input: it is closed\n",
+    )
+
+
+def test_layer_that_others_may_write(shell: Shell) -> None:
+    shell.policy(FINE).chmod(0o666)
+    answer = shell("check")
+    assert answer.code == 2
+    assert "policy-unreadable" in answer.out
+    assert "chmod o-w" in answer.out
+
+
+def test_variable_that_names_nothing(shell: Shell) -> None:
+    shell.monkeypatch.setenv("INDEXGUARD_POLICY", "/nowhere/policy.toml")
+    answer = shell("check")
+    assert answer.code == 2
+    assert "policy-missing" in answer.out
+
+
+def test_no_layer(shell: Shell) -> None:
+    answer = shell("check")
+    assert answer.code == 0
+    assert "no policy file found" in answer.out

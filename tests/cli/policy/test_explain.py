@@ -1,0 +1,195 @@
+"""Which rule decides, in every layer, and what comes of it; the indexes are those of this interpreter's real pip."""
+
+from __future__ import annotations
+
+import pytest
+
+from indexguard.errors import CODES
+from support.shell import Shell
+
+CORP = "https://packages.corp.example/simple/"
+OTHER = "https://other.example/simple/"
+POLICY = """
+version = 1
+[indexes.corp]
+url = "https://packages.corp.example/simple/"
+namespaces = ["acme"]
+packages = [
+    { name = "billing-models", version = ">=2,<3", reason = "SEC-211" },
+    { name = "old-thing", expires = 2020-01-01 },
+]
+[indexes.pypi]
+url = "pypi"
+packages = ["*"]
+"""
+
+
+def test_claimed_name(shell: Shell) -> None:
+    path = shell.policy(POLICY)
+    shell.configure(f"https://user:hunter2@{CORP[8:]}", "https://pypi.example/simple/")
+    answer = shell("explain", "ACME.core")
+    assert answer.code == 0
+    assert answer.out.splitlines() == [
+        "acme-core",
+        f"environment policy {path} (enforce)",
+        f"  decided by  indexes.corp.namespaces[0]: `acme-*` belongs to corp ({CORP})",
+        "              claimed: no other index may serve the name",
+        "  not by      indexes.pypi.packages[0]: `*` of pypi is less specific",
+        "indexes:",
+        f"  {CORP}  asked",
+        "  https://pypi.example/simple/           not asked: unknown-index",
+        f"acme-core may come from {CORP}",
+    ]
+
+
+def test_public_index_is_probed_and_recognised_by_its_real_address(shell: Shell) -> None:
+    shell.policy(POLICY)
+    shell.configure(PIP_EXTRA_INDEX_URL=CORP)  # the default index stays pip's own
+    answer = shell("explain", "acme")
+    assert (
+        "  pypi                                   not asked: claimed-elsewhere; asked once, for squatters only"
+        in answer.out
+    )
+    report = shell("explain", "acme", "--json").json
+    assert [(index["url"], index["asked"], index["probed"]) for index in report["indexes"]] == [
+        ("pypi", False, True),
+        (CORP, True, False),
+    ]
+
+
+def test_unclaimed_name(shell: Shell) -> None:
+    shell.policy(POLICY)
+    answer = shell("explain", "requests", "--index", "pypi", "--index", CORP)
+    assert answer.code == 0
+    assert "not claimed: only `*` matches" in answer.out
+    assert answer.out.endswith("requests may come from pypi\n")
+
+
+def test_version(shell: Shell) -> None:
+    shell.policy(POLICY)
+    answer = shell("explain", "billing-models", "--version", "2.5", "--index", CORP)
+    assert answer.code == 0
+    assert "2.5 is allowed" in answer.out
+    assert "  reason      SEC-211" in answer.out
+    answer = shell("explain", "billing-models", "--version", "3.0", "--index", CORP)
+    assert answer.code == 1
+    assert "3.0 is refused (version-not-allowed)" in answer.out
+    assert answer.out.endswith("billing-models 3.0 is refused\n")
+    (layer,) = shell("explain", "billing-models", "--version", "nonsense", "--index", CORP, "--json").json["layers"]
+    assert layer["version_allowed"] is False
+
+
+def test_expired_entry(shell: Shell) -> None:
+    shell.policy(POLICY)
+    answer = shell("explain", "old-thing", "--index", CORP)
+    assert answer.code == 1
+    assert "not asked: entry-expired" in answer.out
+    assert "2020-01-01 (expired: still claimed, nothing allowed)" in answer.out
+
+
+def test_index_that_is_not_configured(shell: Shell) -> None:
+    shell.policy(POLICY)
+    answer = shell("explain", "acme-core", "--index", "pypi")
+    assert answer.code == 1
+    assert f"index-not-configured: pip has no index corp ({CORP})" in answer.out
+
+
+def test_every_layer_is_told(shell: Shell) -> None:
+    shell.policy(POLICY, "machine")
+    shell.policy('version = 1\nmode = "audit"\n[indexes.o]\nurl = "https://other.example/simple/"\npackages = ["x"]\n')
+    answer = shell("explain", "acme-core", "--index", CORP, "--index", OTHER)
+    assert answer.code == 0
+    assert "machine policy" in answer.out
+    assert "no rule matches the name: no index is asked (unmatched-name)" in answer.out
+    assert f"{CORP}  asked (a layer in audit mode would log: unknown-index)" in answer.out
+    assert f"{OTHER}          not asked: unknown-index" in answer.out
+
+
+def test_layer_without_indexes(shell: Shell) -> None:
+    shell.policy('version = 1\nlocal = "block"\n')
+    answer = shell("explain", "acme-core", "--index", CORP, "--index", OTHER)
+    assert answer.code == 0
+    assert "it has no [indexes], so it has no opinion on names" in answer.out
+    assert "the built-in rule holds" in answer.out
+    assert answer.out.endswith(f"acme-core may come from {CORP} or {OTHER}, if only one of them offers it\n")
+
+
+def test_trusted_host_is_not_the_policys_index(shell: Shell) -> None:
+    shell.policy(POLICY)
+    shell.configure(CORP, PIP_TRUSTED_HOST="packages.corp.example")
+    answer = shell("explain", "acme-core")
+    assert answer.code == 1
+    assert "not asked: unverified-index" in answer.out
+
+
+def test_url_without_a_single_meaning(shell: Shell) -> None:
+    shell.policy(POLICY)
+    shell.configure("https://u:hunter2@packages.corp.example@evil.example/simple/")
+    answer = shell("explain", "acme-core")
+    assert answer.code == 1
+    assert "not asked: unknown-index" in answer.out
+    assert "hunter2" not in answer.out + answer.err
+
+
+def test_bad_policy(shell: Shell) -> None:
+    shell.policy("version = 7")
+    answer = shell("explain", "acme-core")
+    assert (answer.code, answer.out) == (2, "")
+    assert "policy-invalid" in answer.err
+
+
+def test_bad_name(shell: Shell) -> None:
+    for argv in (["acme==1.0"], ["acme*"], [""], []):
+        answer = shell("explain", *argv)
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err.count("\n") == 1
+
+
+def test_code(shell: Shell) -> None:
+    for code in CODES.values():
+        answer = shell("explain", "--code", code.name)
+        assert answer.code == 0
+        assert code.meaning in answer.out
+        assert code.remedy in answer.out
+
+
+def test_table_of_codes(shell: Shell) -> None:
+    lines = shell("explain", "--codes").out.splitlines()
+    assert lines[1] == "|---|---|---|"
+    assert [line.split("`")[1] for line in lines[2:]] == list(CODES)
+    assert all(line.count(" | ") == 2 for line in lines[2:])
+
+
+@pytest.mark.parametrize("url", ["", "user:hunter2@c.example/simple", "simple"])
+def test_index_that_is_no_url(shell: Shell, url: str) -> None:
+    answer = shell("explain", "acme", "--index", url)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.endswith("is not a URL\n")
+    assert "hunter2" not in answer.err
+
+
+@pytest.mark.parametrize("name", ["acme\x1b[2J", "\udcff", "acme*", "", "acme==1", "-acme"])
+def test_what_is_no_name_is_shown_escaped(shell: Shell, name: str) -> None:
+    answer = shell("explain", "--", name)
+    assert (answer.code, answer.out) == (2, "")
+    assert "is not a project name" in answer.err
+    assert "\x1b" not in answer.err
+
+
+def test_pip_that_cannot_say_its_indexes(shell: Shell) -> None:
+    shell.policy(POLICY)
+    shell.configure(PIP_TIMEOUT="nonsense")
+    answer = shell("explain", "acme")
+    assert answer.code == 2
+    assert "what pip is configured with is not known: pip does not start: " in answer.err
+    assert answer.out.splitlines()[-1].endswith("depends on the indexes: give them with --index")
+    assert shell("explain", "acme", "--json").json["allowed"] is None
+    assert shell("explain", "acme", "--index", CORP).code == 0
+    assert shell("explain", "old-thing", "--index", OTHER).code == 1
+
+
+def test_no_index_at_all(shell: Shell) -> None:
+    shell.configure(PIP_NO_INDEX="1")
+    answer = shell("explain", "acme")
+    assert answer.code == 0
+    assert answer.out.splitlines()[-1].startswith("pip is configured with no index, so acme can only come from")

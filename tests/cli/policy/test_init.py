@@ -1,0 +1,315 @@
+"""Policies from pip's real configuration and from real root pages."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import indexguard.cli
+from indexguard.patterns import normalise_name
+from indexguard.policy.layers import find_layers
+from indexguard.policy.model import Policy
+from indexguard.policy.reader import read_policy
+from support.shell import Answer, LoopbackIndex, Shell
+
+
+def _policy(answer: Answer) -> Policy:
+    assert answer.code == 0, answer.err
+    return read_policy(answer.out.encode(), "output")
+
+
+def _owners(policy: Policy, name: str) -> list[str]:
+    rule = policy.rules.find(normalise_name(name))
+    return [] if rule is None else [str(url) for index in rule.indexes for url in policy.index(index).urls]
+
+
+@pytest.mark.parametrize("options", [(), ("--claim", "acme")])
+def test_single_index_is_nothing_to_decide(shell: Shell, options: tuple[str, ...]) -> None:
+    path = str(shell.home / "policy.toml")
+    answer = shell("init", "--yes", "--output", path, *options)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("indexguard: pip is configured with one index, pypi, so there is nothing to ")
+    assert answer.err.endswith(f": indexguard init --yes --output {path} --rest pypi\n")
+    assert shell("init", "--yes").code == 2  # the place by default
+    assert find_layers({}).layers == ()
+    assert not Path(path).exists()
+
+
+def test_single_index_for_everything_is_asked_for(shell: Shell) -> None:
+    policy = _policy(shell("init", "--yes", "--output", "-", "--rest", "pypi"))
+    assert _owners(policy, "anything") == ["pypi"]
+    shell.configure("https://user:hunter2@mirror.example/simple")
+    answer = shell("init", "--yes", "--output", "-")
+    assert "hunter2" not in answer.err
+    command = answer.err.splitlines()[-1].partition(": ")[2].split()
+    assert _owners(_policy(shell(*command[1:])), "anything") == ["https://mirror.example/simple/"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_listed_names_are_claimed(shell: Shell, indexes: list[LoopbackIndex], as_json: bool) -> None:
+    corp, _ = indexes
+    corp.names, corp.as_json, corp.password = ["Acme_Core", "billing-models"], as_json, "user:hunter2"
+    shell.configure(PIP_EXTRA_INDEX_URL=corp.url.replace("127", "user:hunter2@127"))
+    answer = shell("init", "--yes", "--output", "-")
+    policy = _policy(answer)
+    assert _owners(policy, "acme-core") == _owners(policy, "billing.models") == [corp.url]
+    assert _owners(policy, "acme-other") == ["pypi"]
+    assert "A name that is published there later is not claimed until it is added here" in answer.out.replace(
+        "\n# ", " "
+    )
+    assert "hunter2" not in answer.out + answer.err
+
+
+def test_claims(shell: Shell, indexes: list[LoopbackIndex]) -> None:
+    corp, _ = indexes
+    corp.names = ["acme-core", "forgotten"]
+    shell.configure(PIP_EXTRA_INDEX_URL=corp.url)
+    answer = shell("init", "--yes", "--output", "-", "--claim", "Acme", "--claim", "billing-*", "--claim", "x*")
+    policy = _policy(answer)
+    for name in ("acme", "acme-anything", "billing", "billing-x", "xyz"):
+        assert _owners(policy, name) == [corp.url]
+    for name in ("acmecorp", "forgotten"):
+        assert _owners(policy, name) == ["pypi"]
+    assert answer.err == f"{corp.url} also lists names that you did not claim; it will not be asked for forgotten\n"
+
+
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        ({"names": []}, "it lists no names"),
+        ({"status": 404}, "HTTP 404"),
+        ({"status": 503}, "no answer (RetryError)"),
+        ({"body": b'<a href="https://login.example/acme/">acme</a><a href="/help/">help</a>'}, "it lists no names"),
+        ({"names": [f"p{n}" for n in range(1001)]}, "it lists 1001 names, too many to be internal ones"),
+        ({"body": b" " * 5_000_000}, "its list of names is too long to be one of internal names"),
+        ({"body": b"{}", "as_json": True}, "its root page is not a list of names"),
+        ({"body": b"[[[[", "as_json": True}, "its root page is not a list of names"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_index_that_tells_nothing(
+    shell: Shell, indexes: list[LoopbackIndex], page: dict[str, object], reason: str
+) -> None:
+    corp, _ = indexes
+    for name, value in page.items():
+        setattr(corp, name, value)
+    shell.configure(PIP_EXTRA_INDEX_URL=corp.url)
+    output = str(shell.home / "p.toml")
+    answer = shell("init", "--yes", "--output", output)
+    assert (answer.code, answer.out) == (2, "")
+    assert f"{corp.url}: {reason}" in answer.err
+    assert answer.err.endswith(f"indexguard init --yes --output {output} --claim YOUR-PREFIX\n")
+    assert not Path(output).exists()
+
+
+def test_index_that_is_down(shell: Shell, indexes: list[LoopbackIndex]) -> None:
+    corp, _ = indexes
+    shell.configure(PIP_EXTRA_INDEX_URL=f"http://127.0.0.1:1/{corp.port}/")
+    answer = shell("init", "--yes", "--output", "-")
+    assert answer.code == 2
+    assert re.search(r"no answer \(Connection\w+\)", answer.err)
+
+
+def test_index_that_never_ends_its_answer(shell: Shell, indexes: list[LoopbackIndex]) -> None:
+    quick, _ = indexes
+    quick.names = ["acme-core"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        # It takes connections, and says nothing.
+        silent = f"http://user:hunter2@127.0.0.1:{server.getsockname()[1]}/simple/"
+        shell.configure(PIP_EXTRA_INDEX_URL=f"{silent} {quick.url}")
+        answer = shell("init", "--yes", "--output", "-")
+    assert answer.code == 2
+    assert re.search(r":\d+/simple/: (?:no answer|it did not answer)", answer.err)
+    assert quick.url not in answer.err
+    assert "hunter2" not in answer.err
+
+
+def test_two_internal_indexes(shell: Shell, indexes: list[LoopbackIndex]) -> None:
+    one, two = indexes
+    one.names, two.names = ["acme-core", "both"], ["both", "two"]
+    shell.configure(PIP_EXTRA_INDEX_URL=f"{one.url} {two.url}")
+    answer = shell("init", "--yes", "--output", "-")
+    assert answer.code == 2
+    assert f"both 127-0-0-1-{one.port} and 127-0-0-1-{two.port} list both" in answer.err
+    answer = shell("init", "--yes", "--output", "-", "--claim", "acme")
+    assert answer.code == 2
+    assert f"INDEX is one of 127-0-0-1-{one.port}, 127-0-0-1-{two.port}" in answer.err
+    policy = _policy(shell("init", "--yes", "--output", "-", "--claim", f"127-0-0-1-{one.port}=both"))
+    assert _owners(policy, "both") == [one.url]
+    assert _owners(policy, "two") == [two.url]
+    assert _owners(policy, "other") == ["pypi"]
+
+
+def test_no_public_index(shell: Shell, indexes: list[LoopbackIndex]) -> None:
+    one, two = indexes
+    one.names, two.names = ["acme-core"], ["requests"]
+    shell.configure(one.url, two.url)
+    answer = shell("init", "--yes", "--output", "-")
+    assert answer.code == 2
+    assert "--rest" in answer.err
+    policy = _policy(shell("init", "--yes", "--output", "-", "--rest", f"127-0-0-1-{two.port}"))
+    assert _owners(policy, "acme-core") == [one.url]
+    assert _owners(policy, "requests") == [two.url]
+    assert shell("init", "--yes", "--output", "-", "--rest", "nonsense").code == 2
+
+
+def test_same_index_twice_counts_once(shell: Shell) -> None:
+    shell.configure("https://a.example/simple", "https://user:x@A.example:443/./simple/?y=1")
+    assert len(_policy(shell("init", "--yes", "--output", "-", "--rest", "a-example")).indexes) == 1
+
+
+def test_two_indexes_of_one_host_get_two_names(shell: Shell) -> None:
+    shell.configure(PIP_EXTRA_INDEX_URL="https://a.example/one/ https://a.example/two/ https://a.example/two-/")
+    claims = ("--claim", "a-example=one", "--claim", "a-example-two=two", "--claim", "a-example-two-2=three")
+    assert len(_policy(shell("init", "--yes", "--output", "-", *claims)).indexes) == 4
+
+
+def test_http_is_written_down_as_insecure(shell: Shell) -> None:
+    shell.configure("http://corp.example/simple/")
+    answer = shell("init", "--yes", "--output", "-", "--rest", "corp-example")
+    assert _owners(_policy(answer), "x") == ["http://corp.example/simple/"]
+    assert "insecure = true" in answer.out
+
+
+def test_what_is_left_out_is_said(shell: Shell, tmp_path: Path) -> None:
+    shell.configure(PIP_EXTRA_INDEX_URL=tmp_path.as_uri(), PIP_FIND_LINKS="https://wheels.example/torch.html")
+    answer = shell("init", "--yes", "--output", "-", "--rest", "pypi")
+    assert len(_policy(answer).indexes) == 1
+    assert f"local files need no entry: {tmp_path.as_uri()}" in answer.err
+    assert "the --find-links page https://wheels.example/torch.html" in answer.err
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"PIP_NO_INDEX": "1"},
+        {"PIP_INDEX_URL": "https://a@b@corp.example/"},
+        {"PIP_TIMEOUT": "nonsense"},
+        {"PIP_CONFIG_FILE": "/nowhere/pip.conf", "PIP_NO_INDEX": "maybe"},
+    ],
+)
+def test_configuration_that_gives_no_policy(shell: Shell, settings: dict[str, str]) -> None:
+    shell.configure(**settings)
+    answer = shell("init", "--yes", "--output", "-")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("indexguard: ")
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize("claim", ["*", "a b", "!x", "nonsense=x", ""])
+def test_bad_claim(shell: Shell, claim: str) -> None:
+    shell.configure(PIP_EXTRA_INDEX_URL="https://corp.example/simple/")
+    answer = shell("init", "--yes", "--output", "-", "--claim", claim)
+    assert (answer.code, answer.out) == (2, "")
+
+
+def test_file_is_trusted_whatever_the_umask(shell: Shell) -> None:
+    path = shell.home / "new" / "folder" / "policy.toml"
+    before = os.umask(0)
+    try:
+        answer = shell("init", "--yes", "--rest", "pypi", "--output", str(path))
+    finally:
+        os.umask(before)
+    assert (answer.code, answer.out) == (0, f"wrote {path}\n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert [entry.name for entry in path.parent.iterdir()] == ["policy.toml"]
+    (layer,) = find_layers({"INDEXGUARD_POLICY": str(path)}).layers
+    assert _owners(layer.policy, "anything") == ["pypi"]
+    assert answer.err.startswith(f"  It counts where INDEXGUARD_POLICY={path} is set.\n")
+
+
+def test_default_place_counts_at_once(shell: Shell) -> None:
+    answer = shell("init", "--yes", "--rest", "pypi")
+    assert answer.code == 0
+    found = find_layers({})
+    kind = "machine" if os.geteuid() == 0 else "user"
+    assert [layer.kind for layer in found.layers] == [kind]
+    assert answer.err.startswith(f"  It counts for every guarded pip of this {kind}.\n")
+
+
+def test_place_that_others_may_write_is_said(shell: Shell) -> None:
+    (shell.home / "shared").mkdir()
+    (shell.home / "shared").chmod(0o777)
+    answer = shell("init", "--yes", "--rest", "pypi", "--output", "shared/policy.toml")
+    assert answer.code == 0
+    assert f"pip will stop at it: folder {shell.home / 'shared'}" in answer.err
+
+
+def test_nothing_is_overwritten_without_force(shell: Shell) -> None:
+    path = shell.home / "policy.toml"
+    path.write_text("mine")
+    answer = shell("init", "--yes", "--rest", "pypi", "--output", str(path))
+    assert (answer.code, path.read_text()) == (2, "mine")
+    assert "--force" in answer.err
+    assert shell("init", "--yes", "--rest", "pypi", "--output", str(path), "--force").code == 0
+    assert path.read_text() != "mine"
+
+
+def test_link_is_not_written_through(shell: Shell) -> None:
+    path = shell.home / "policy.toml"
+    path.symlink_to(shell.home / "target")
+    assert shell("init", "--yes", "--rest", "pypi", "--output", str(path)).code == 2
+    assert not (shell.home / "target").exists()
+
+
+def test_place_that_cannot_be_written(shell: Shell) -> None:
+    (shell.home / "file").write_text("")
+    answer = shell("init", "--yes", "--rest", "pypi", "--output", str(shell.home / "file" / "policy.toml"))
+    assert answer.code == 2
+    assert "cannot write" in answer.err
+
+
+@pytest.mark.parametrize("stdin", [io.StringIO(), None])
+def test_questions_need_a_terminal(shell: Shell, stdin: io.StringIO | None) -> None:
+    shell.monkeypatch.setattr(sys, "stdin", stdin)
+    answer = shell("init", "--output", "-")
+    assert answer.code == 2
+    assert "--yes" in answer.err
+
+
+def _ask_on_terminal(typed: str, path: Path) -> subprocess.CompletedProcess[str]:
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, typed.encode())
+    source = str(Path(indexguard.cli.__file__).parents[2])
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "indexguard", "init", "--output", str(path)],
+            env={**os.environ, "PYTHONPATH": source},
+            stdin=terminal,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+
+
+def test_questions_on_a_terminal(shell: Shell, indexes: list[LoopbackIndex]) -> None:
+    corp, other = indexes
+    corp.names = ["acme-core"]
+    shell.configure(corp.url, other.url)
+    path = shell.home / "policy.toml"
+    typed = f"nonsense\n127-0-0-1-{other.port}\n!\nacme, billing-models\n"
+    done = _ask_on_terminal(typed + "n\n", path)
+    assert done.returncode == 2
+    assert done.stderr.endswith("indexguard: nothing was written\n")
+    assert not path.exists()
+    done = _ask_on_terminal(typed + "\n", path)
+    assert done.returncode == 0, done.stderr
+    assert "there is no index 'nonsense'" in done.stderr
+    assert "empty: the 1 that it lists now" in done.stderr
+    assert "Traceback" not in done.stderr
+    policy = read_policy(path.read_bytes(), "written")
+    assert _owners(policy, "acme-x") == _owners(policy, "billing-models") == [corp.url]
+    assert _owners(policy, "requests") == [other.url]

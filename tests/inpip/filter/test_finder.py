@@ -1,0 +1,184 @@
+"""The filter, name by name: which hash counts, which index an answer belongs to, and what ends a run."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Callable
+
+import pytest
+from integration.harness.dists import Dist
+
+from indexguard.audit.recorder import Recorder
+from indexguard.audit.run_context import RunContext
+from indexguard.inpip.filter import finder
+from indexguard.inpip.run import Run
+from indexguard.inpip.search.page import Page
+from indexguard.policy.identity import Location, parse_location
+from support.inpip_bench import Bench
+
+A, B = "a" * 64, "b" * 64
+
+
+@pytest.mark.parametrize(
+    ("fragment", "digest"),
+    [
+        (f"#sha256={A}", A),
+        ("", None),
+        (f"#md5={A[:32]}", None),
+        (f"#sha512={A}{A}", None),
+        # pip checks the first: the second says nothing of the file.
+        (f"#md5={A[:32]}&sha256={B}", None),
+    ],
+)
+def test_only_the_hash_that_pip_checks_counts(
+    pip_module: Callable[[str], Any], fragment: str, digest: str | None
+) -> None:
+    link = pip_module("_internal.models.link").Link(f"https://h.example/acme-1.0.tar.gz{fragment}")
+    assert finder._sha256(link) == digest  # noqa: SLF001  # a whole run for each is too slow
+
+
+def test_a_hash_in_the_query_counts_only_if_pip_checks_it(pip_module: Callable[[str], Any]) -> None:
+    link = pip_module("_internal.models.link").Link(f"https://h.example/acme-1.0.tar.gz?x=1&sha256={B}#md5={A[:32]}")
+    # pip < 22.3 does check the file against it.
+    assert finder._sha256(link) != B or link.hash == B  # noqa: SLF001
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run without a policy."""
+    recorder = Recorder(RunContext.of_process("1.0", argv=["pip"]), tmp_path / "audit.jsonl")
+    return Run(
+        "pip",
+        [],
+        built_in=True,
+        pypi=None,
+        pypi_files=None,
+        today=date(2026, 1, 1),
+        recorder=recorder,
+        takes_requests=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("answered", "identity"),
+    [
+        ("https://h.example/simple/acme/", "https://h.example/simple/"),
+        ("https://h.example/simple/team/acme/", "https://h.example/simple/team/"),
+        ("https://h.example/simple-evil/acme/", "https://h.example/simple-evil/"),
+        ("https://moved.example/x/acme/", "https://moved.example/x/"),
+        ("https://links.example/wheels/", "https://links.example/"),
+    ],
+)
+def test_the_index_that_answered_is_the_longest_that_holds_the_page(
+    run: Run, pip_module: Callable[[str], Any], answered: str, identity: str
+) -> None:
+    scope = pip_module("_internal.models.search_scope").SearchScope
+    urls = ["https://h.example/simple/", "https://h.example/simple/team/"]
+    options = {"no_index": False} if "no_index" in inspect.signature(scope.create).parameters else {}  # pip >= 22.3
+    made = SimpleNamespace(search_scope=scope.create(["https://links.example/"], urls, **options))
+    page = Page(urls[0], f"{urls[0]}acme/", parse_location(urls[0]), is_index=True)
+    page.answered = parse_location(answered)
+    assert finder._identity(run, made, page) == parse_location(identity)  # noqa: SLF001
+
+
+def test_an_answer_without_identity_is_like_no_other(run: Run) -> None:
+    pages = [Page(f"https://{name}.example/", "", None, is_index=True) for name in ("one", "two")]
+    first, second = (finder._identity(run, None, page) for page in pages)  # noqa: SLF001
+    assert isinstance(first, Location)
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("specifier", "version", "satisfied"),
+    [
+        (None, "1.0", True),
+        ("", "1.0", True),
+        ("", "no version", True),
+        ("<2", "1.0", True),
+        ("<2", "2.0", False),
+        (">=1", "2.0rc1", True),
+        ("==1.0", "1.0+local", True),
+        ("<2", "no version", False),
+        # pip < 24.1 knows legacy specifiers; whether the file fits is not known, so it counts.
+        ("~~nonsense", "1.0", True),
+    ],
+)
+def test_whether_a_file_would_have_satisfied(specifier: str | None, version: str, *, satisfied: bool) -> None:
+    assert finder._satisfies(specifier, version) is satisfied  # noqa: SLF001
+
+
+def test_the_attack_and_its_words(bench: Bench) -> None:
+    done = bench.install("acme-core", "foo", policy=bench.policy)
+    assert (done.code, done.origins) == (0, {"acme_core": "corp", "foo": "public"})
+    assert (
+        f"WARNING: indexguard: acme-core: dropped 99.0 from {bench.public.url} (shadowed-name); kept 1.0" in done.output
+    )
+    assert ("shadowed", "shadowed-name") in done.codes
+    assert [event["name"] for event in done.events if event["event"] == "selected"] == ["acme-core", "foo"]
+
+
+def test_nothing_is_left(bench: Bench) -> None:
+    done = bench.install("acme-core>=2", policy=bench.policy)
+    assert (done.code, done.origins) == (1, {})
+    assert "shadowed-name" in done.output
+    assert ("refused", "shadowed-name") in done.codes
+
+
+def test_no_other_source_stands_in_for_an_index_that_failed(bench: Bench) -> None:
+    bench.corp.answers["/simple/foo/"] = (503, {}, b"")
+    policy = bench.policy + '[[merge]]\npackages = ["foo"]\nindexes = ["corp", "public"]\n'
+    done = bench.install("foo", policy=policy)
+    assert (done.code, done.origins) == (1, {})
+    assert "index-failed" in done.output
+
+
+def test_the_same_index_in_two_spellings_is_one(bench: Bench) -> None:
+    done = bench.install("foo", policy=bench.policy, PIP_EXTRA_INDEX_URL=f"{bench.public.url} {bench.public.url[:-1]}")
+    assert (done.code, done.origins) == (0, {"foo": "public"})
+
+
+def test_without_a_policy_a_name_that_two_offer_is_refused(bench: Bench) -> None:
+    done = bench.install("acme-core")
+    assert (done.code, done.origins) == (1, {})
+    assert "ambiguous-name" in done.output
+    assert "indexguard init" in done.output
+    assert bench.install("foo").origins == {"foo": "public"}
+
+
+def test_a_file_of_another_name_is_an_offer_if_pip_takes_it_for_one(bench: Bench) -> None:
+    evil = bench.public.keep(Dist("acme-core", "99.0", "public", kind="sdist"))
+    bench.public.answers["/files/x.tar.gz"] = bench.public.answers[evil]
+    bench.public.list("acme-core", "/files/x.tar.gz#egg=acme-core-99.0")
+    done = bench.install("acme-core", "--no-build-isolation")
+    assert (done.code, done.origins) == (1, {})
+    assert "ambiguous-name" in done.output
+
+
+def test_alike_is_said_of_the_file_that_pip_will_take(bench: Bench) -> None:
+    genuine = Dist("acme-core", "1.0", "corp")
+    evil = bench.public.keep(Dist("acme-core", "1.0", "evil"), "/evil")
+    bench.public.publish(genuine)
+    assert bench.install("acme-core").origins == {"acme_core": "corp"}
+    bench.public.list("acme-core", evil, f"{bench.public.keep(genuine)}#sha256={genuine.sha256}")
+    done = bench.install("acme-core")
+    assert (done.code, done.origins) == (1, {})
+
+
+@pytest.mark.parametrize(
+    ("filename", "digest", "is_it"),
+    [
+        ("a-1.0.whl", "1" * 64, True),
+        ("a-1.0.whl", "2" * 64, False),
+        ("a-1.0.whl", None, False),
+        ("b.whl", "1" * 64, False),
+    ],
+)
+def test_a_file_that_no_index_lists_must_be_the_very_one_that_all_offer(
+    filename: str, digest: str | None, *, is_it: bool
+) -> None:
+    # Which of two files of one name and version pip takes is its own matter, so that a whole run would prove nothing.
+    link = SimpleNamespace(filename=filename, hash_name=digest and "sha256", hash=digest)
+    assert finder._is_among({"a-1.0.whl": "1" * 64}, link) is is_it  # noqa: SLF001

@@ -1,0 +1,667 @@
+"""What the policy's description allows, written down a second time: slowly, from its text alone, to compare the guard with.
+
+Nothing of the guard is imported. A policy is the plain dictionary that its TOML says; a sentence in quotation marks is
+the description's. Every function looks at everything anew: no index of rules, no cache, no early return for speed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any, NamedTuple, Union
+from urllib.parse import urljoin
+
+from packaging.specifiers import SpecifierSet  # noqa: TID251, TID253  # not the guard's: the model stands alone
+
+TODAY = date(2026, 6, 15)
+PYPI_URL = "https://public.example/simple/"
+"""What the running pip calls the public index: the token `pypi` of a policy."""
+MOST_REDIRECTS = 30
+
+# Places
+
+
+class Place(NamedTuple):
+    """The identity of a URL."""
+
+    scheme: str
+    host: str
+    port: int
+    segments: tuple[str, ...]
+
+    def holds(self, other: Place) -> bool:
+        """Tell whether ``other`` is this place or lies under it, by whole segments."""
+        mine, theirs = list(self.segments), list(other.segments)
+        return self[:3] == other[:3] and theirs[: len(mine)] == mine
+
+    @property
+    def is_local(self) -> bool:
+        """`file:` with an empty host or `localhost`."""
+        return self.scheme == "file" and self.host == ""
+
+
+def place_of(url: str) -> Place | None:
+    """Return the identity of a URL, None where it is *unknown*."""
+    scheme, _, rest = url.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    path = re.split("[?#]", rest[len(authority) :], maxsplit=1)[0]
+    # The text: "a URL with a backslash, white space, a control character, %2F or %5C in its path, or more than one @"
+    if re.search(r"[\\\s\x00-\x1f\x7f]", url) or re.search("%(2F|5C)", path.upper()) or authority.count("@") > 1:
+        return None
+    host, _, port = authority.split("@")[-1].lower().partition(":")
+    default = {"https": 443, "http": 80, "ssh": 22, "file": 0}[scheme.lower().rpartition("+")[2]]
+    host = "" if scheme.lower().endswith("file") and host == "localhost" else host
+    # Of a repository's URL, the revision is no part.
+    path = path.rpartition("@")[0] if "+" in scheme and "@" in path else path
+    segments: list[str] = []
+    # The text: "Then unreserved characters are percent-decoded, dot segments and empty segments removed."
+    for segment in re.sub("%([0-9A-Fa-f]{2})", _decoded, path).split("/"):
+        if segment == "..":
+            segments = segments[:-1]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return Place(scheme.lower(), host, int(port or default), tuple(segments))
+
+
+def _decoded(escape: re.Match[str]) -> str:
+    char = chr(int(escape[1], 16))
+    return char if re.fullmatch("[A-Za-z0-9._~-]", char) else escape[0].upper()
+
+
+def normal(name: str) -> str:
+    """Return the PEP 503 form of a name."""
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+# The world that a run meets
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that a page lists, or that lies in a local folder."""
+
+    project: str
+    """Of the normalised name."""
+    version: str
+    filename: str
+    url: str
+    sha256: str | None = None
+    yanked: bool = False
+    fits: bool = True
+    """Whether this machine could install it."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of an index."""
+
+    files: tuple[File, ...]
+    form: str = "html"
+    """``html`` or ``json``."""
+    based: bool = False
+    """Whether the page has a ``<base href>`` that its links are relative to."""
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """An answer that sends elsewhere."""
+
+    to: str
+    status: int = 302
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An answer that is no page: a status, or ``portal``, ``text``, ``broken``, ``unreachable``."""
+
+    kind: str
+    status: int = 200
+
+    @property
+    def says_not_here(self) -> bool:
+        """404 and 410."""
+        return self.kind == "status" and self.status in (404, 410)
+
+    @property
+    def says_not_for_you(self) -> bool:
+        """401 and 403, which count as "not offered" where there is no policy."""
+        return self.kind == "status" and self.status in (401, 403)
+
+
+@dataclass(frozen=True)
+class Download:
+    """An answer that is a wheel."""
+
+    filename: str
+    told_name: str
+    """The name in its metadata."""
+    requires: tuple[str, ...] = ()
+    """Its Requires-Dist."""
+
+
+Answer = Union[Page, Redirect, Failure, Download]
+NOT_HERE = Failure("status", 404)
+UNREACHABLE = Failure("unreachable")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A policy file: where it lies, and what it says."""
+
+    kind: str
+    """``machine``, ``interpreter``, ``user`` or ``environment``."""
+    policy: Mapping[str, Any]
+
+    @property
+    def enforces(self) -> bool:
+        """The text: "a layer in `audit` only logs"."""
+        return bool(self.policy.get("mode", "enforce") == "enforce")
+
+    @property
+    def has_opinion(self) -> bool:
+        """The text: "a layer without `[indexes]` has no opinion on names"."""
+        return "indexes" in self.policy
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that a run meets: its policies, how pip is configured, and what answers where."""
+
+    layers: tuple[Layer, ...]
+    indexes: tuple[str, ...]
+    """Index URLs as pip is configured with them."""
+    links: tuple[str, ...] = ()
+    """Remote find-links: pages, and the URLs of ``link_files``."""
+    link_files: tuple[File, ...] = ()
+    trusted: tuple[str, ...] = ()
+    """Hosts that pip trusts without TLS."""
+    web: Mapping[str, Answer] = field(default_factory=dict)
+    """What answers under a URL; 404 under any other."""
+    folder: tuple[File, ...] | None = None
+    """A local find-links folder."""
+    local_page: tuple[File, ...] | None = None
+    """A local find-links page."""
+    local_index: tuple[File, ...] | None = None
+    """A `file:` index."""
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """One requirement that pip looks up."""
+
+    name: str
+    """In any spelling."""
+    specifier: str = ""
+    hashes: tuple[str, ...] = ()
+    resolves: bool = True
+    """Whether pip resolves; otherwise the command only looks."""
+
+
+class Passing(NamedTuple):
+    """A file that reaches pip's selection."""
+
+    page: Place | None
+    """The final URL of the page that lists it; None for a file that no page lists."""
+    file: Place | None
+    version: str
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What may become of one lookup."""
+
+    passing: Counter[Passing]
+    dropped: Counter[str]
+    """For each code, how many files it keeps from pip."""
+    asked: Counter[Place]
+    """Every URL that is requested, redirects included."""
+    refused: frozenset[str]
+    """Codes, with one of which the run is refused; none: it goes on."""
+    may_go_on: bool = False
+    """Whether going on is as good: what was dropped would have satisfied the requirement on another machine."""
+    reasons: frozenset[str] = frozenset()
+    """Every code that may be said of this lookup."""
+
+
+def visit(world: World, url: str) -> tuple[list[Place], Answer]:
+    """Follow redirects from ``url``; return every place on the way, and the last answer."""
+    urls, answer = travel(world, url)
+    return [place for url in urls if (place := place_of(url)) is not None], answer
+
+
+def travel(world: World, url: str) -> tuple[list[str], Answer]:
+    """Follow redirects from ``url``; return every URL on the way, and the last answer."""
+    answers = {place_of(there): answer for there, answer in world.web.items()}
+    way: list[str] = []
+    while len(way) <= MOST_REDIRECTS:
+        place = place_of(url)
+        assert place is not None, f"{url} is unknown: the world is not to have it visited"
+        way.append(url)
+        answer = answers.get(place, NOT_HERE)
+        if not isinstance(answer, Redirect):
+            return way, answer
+        url = urljoin(url, answer.to)
+    return way, UNREACHABLE
+
+
+# One policy
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A pattern, and what it says."""
+
+    stem: str
+    exact: bool
+    indexes: frozenset[str]
+    versions: str = ""
+    expires: date | None = None
+
+    def matches(self, name: str) -> bool:
+        """Tell whether a normalised name matches."""
+        return name == self.stem if self.exact else name.startswith(self.stem)
+
+    @property
+    def claims(self) -> bool:
+        """The text: "A name is **claimed** when its rule is anything but `*`."."""
+        return self.exact or self.stem != ""
+
+    @property
+    def has_expired(self) -> bool:
+        """The text: "An entry is valid to the end of its `expires` day"."""
+        return self.expires is not None and self.expires < TODAY
+
+    def allows(self, version: str) -> bool:
+        """The text: "PEP 440; tested with `prereleases=True`"."""
+        return SpecifierSet(self.versions).contains(version, prereleases=True)
+
+
+def rules_of(policy: Mapping[str, Any]) -> list[Rule]:
+    """Return every rule of a policy."""
+    found = []
+    for name, index in policy.get("indexes", {}).items():
+        found += [_rule(entry, frozenset([name])) for entry in index.get("packages", ())]
+        for namespace in index.get("namespaces", ()):
+            found += [_rule(pattern, frozenset([name])) for pattern in (namespace, f"{namespace}-*")]
+    for merge in policy.get("merge", ()):
+        found += [_rule(entry, frozenset(merge["indexes"])) for entry in merge["packages"]]
+    return found
+
+
+def _rule(entry: str | Mapping[str, Any], indexes: frozenset[str]) -> Rule:
+    table: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {}
+    text = table["name"] if table else str(entry)
+    pattern = re.split("[<>=!~]", text, maxsplit=1)[0]
+    versions = table.get("version", text[len(pattern) :])
+    exact = not pattern.endswith("*")
+    return Rule(normal(pattern.rstrip("*")), exact, indexes, versions, table.get("expires"))
+
+
+def rule_for(policy: Mapping[str, Any], name: str) -> Rule | None:
+    """The text: "exact beats prefix, a longer prefix beats a shorter one, `*` is last"."""
+    matching = [rule for rule in rules_of(policy) if rule.matches(name)]
+    matching.sort(key=lambda rule: (rule.exact, len(rule.stem)))
+    return matching[-1] if matching else None
+
+
+def places_of(index: Mapping[str, Any]) -> list[Place]:
+    """Return the places of one ``[indexes.N]``."""
+    urls = [index["url"]] if isinstance(index["url"], str) else index["url"]
+    places = [place_of(PYPI_URL if url == "pypi" else url) for url in urls]
+    return [place for place in places if place is not None]
+
+
+def is_public(index: Mapping[str, Any]) -> bool:
+    """The text: "anyone can register a name there": `false`; `true` for `pypi`."""
+    return bool(index.get("public", place_of(PYPI_URL) in places_of(index)))
+
+
+def asked_index(policy: Mapping[str, Any], place: Place | None) -> str | None:
+    """The text: "the index URL that pip is configured with must *equal* one of an index's URLs"."""
+    for name, index in policy["indexes"].items():
+        if place is not None and place in places_of(index):
+            return str(name)
+    return None
+
+
+def answering_index(policy: Mapping[str, Any], place: Place) -> str | None:
+    """The text: "the index with the longest URL that is a segment prefix of it"."""
+    holding = [
+        (len(own.segments), name)
+        for name, index in policy["indexes"].items()
+        for own in places_of(index)
+        if own.holds(place)
+    ]
+    return str(max(holding)[1]) if holding else None
+
+
+def files_from(policy: Mapping[str, Any], name: str) -> Sequence[str] | None:
+    """The text: "precedence entry > index > defaults"."""
+    found: Sequence[str] | None = policy["indexes"][name].get(
+        "files-from", policy.get("defaults", {}).get("files-from")
+    )
+    return found
+
+
+def comes_from(place: Place | None, wheres: Iterable[str]) -> bool:
+    """The text: "hosts, or URL prefixes by segment"."""
+    for where in wheres:
+        prefix = place_of(where) if "://" in where else None
+        if place is not None and (prefix.holds(place) if prefix else place.host == where.lower()):
+            return True
+    return False
+
+
+def is_claimed(policy: Mapping[str, Any], name: str) -> bool:
+    """The text: "A name is **claimed** when its rule is anything but `*`"."""
+    rule = rule_for(policy, name)
+    return rule is not None and rule.claims
+
+
+def judge_direct(policies: Iterable[Mapping[str, Any]], name: str, url: str, *, requested: bool) -> set[str]:
+    """Return the codes for which a URL that no index gave is not to be used for a name."""
+    codes = {_judge_direct(policy, name, place_of(url), requested=requested) for policy in policies}
+    return {code for code in codes if code is not None}
+
+
+def _judge_direct(policy: Mapping[str, Any], name: str, place: Place | None, *, requested: bool) -> str | None:
+    says = policy.get("direct-urls", {})
+    is_local = place is not None and place.is_local
+    if is_local and policy.get("local", "allow") == "block":
+        return "local-path"
+    prefixes = [prefix for text in says.get("allow", ()) if (prefix := place_of(text)) is not None]
+    if place is not None and any(prefix.holds(place) for prefix in prefixes):
+        return None
+    # The text: "every direct reference that a distribution brings … whatever its scheme"
+    if not requested and says.get("transitive", "block") == "block":
+        return "direct-url"
+    # The text: "A claimed name needs a prefix in `allow` (by segment) or must be local."
+    if not is_local and (is_claimed(policy, name) or (requested and says.get("requested", "allow") == "block")):
+        return "direct-url"
+    return None
+
+
+# One lookup
+
+
+@dataclass
+class Source:
+    """A remote index or find-links page, for one name."""
+
+    url: str
+    page_url: str
+    is_index: bool
+    objections: list[str] = field(default_factory=list)
+    """Codes for which it is not to be used."""
+    probed: bool = False
+    way: list[Place] = field(default_factory=list)
+    answer: Answer | None = None
+    """None where it is not asked."""
+    failed: bool = False
+
+    @property
+    def asked(self) -> Place | None:
+        """The identity of the index."""
+        return place_of(self.url)
+
+    def offers(self, name: str) -> list[File]:
+        """The text: "any file of that name on the page, compatible with this platform or not, yanked or not"."""
+        files = self.answer.files if isinstance(self.answer, Page) else ()
+        return [file for file in files if file.project == name]
+
+
+@dataclass
+class Judged:
+    """A file, and the codes that keep it from pip."""
+
+    page: Place | None
+    file: File
+    codes: set[str]
+    is_remote: bool
+    """Whether a remote source brings it: a page, which may list a local file, or a remote URL."""
+
+
+class Judge:
+    """Judges one lookup in one world."""
+
+    def __init__(self, world: World, lookup: Lookup) -> None:
+        self.world = world
+        self.lookup = lookup
+        self.name = normal(lookup.name)
+        # The text: "a layer in `audit` only logs"; what only logs changes nothing of what is asked here.
+        self.enforcing = [layer.policy for layer in world.layers if layer.enforces]
+        self.opinions = [layer.policy for layer in world.layers if layer.enforces and layer.has_opinion]
+        # The text: "Where `INDEXGUARD_POLICY` is the only layer and it is in `audit`, the built-in rule below stays in force".
+        self.built_in = not any(
+            layer.has_opinion and (layer.enforces or layer.kind != "environment") for layer in world.layers
+        )
+        self.sources = self._sources()
+        self.several = len({source.asked for source in self.sources}) > 1
+        for source in self.sources:
+            self._ask(source)
+        self.failed = any(source.failed for source in self.sources)
+        self.files = [*self._page_files(), *self._other_files()]
+        if self.failed:
+            # The text: "no other remote source may stand in for it; local files may"
+            for judged in self.files:
+                judged.codes |= {"index-failed"} if judged.is_remote else set()
+        elif self.built_in and self.several and not lookup.hashes:
+            self._refuse_ambiguous()
+
+    def expect(self) -> Expected:
+        """Say what becomes of it."""
+        passing = Counter(
+            Passing(judged.page, place_of(judged.file.url), judged.file.version)
+            for judged in self.files
+            if not judged.codes and judged.file.fits
+        )
+        dropped = Counter(code for judged in self.files for code in judged.codes)
+        asked = Counter(place for source in self.sources for place in source.way)
+        # The text: "Commands that only look … never raise for a decision".
+        must, may = self._refusal() if self.lookup.resolves else (set[str](), set[str]())
+        reasons = must | may | dropped.keys() | ({"index-failed"} if self.failed else set())
+        for source in self.sources:
+            reasons |= set(source.objections) | (self._page_codes(source) if source.way else set())
+        return Expected(passing, dropped, asked, frozenset(must | may), not must, frozenset(reasons))
+
+    # What pip would ask
+
+    def _sources(self) -> list[Source]:
+        found = {}
+        for url in self.world.indexes:
+            page = f"{url}{'' if url.endswith('/') else '/'}{self.name}/"
+            found[page] = Source(url, page, is_index=True)
+        for url in self.world.links:
+            if url not in [file.url for file in self.world.link_files]:
+                found[url] = Source(url, url, is_index=False)
+        return list(found.values())
+
+    def _ask(self, source: Source) -> None:
+        probes = []
+        for policy in self.opinions:
+            code = self._objection(policy, source)
+            if code is not None:
+                source.objections.append(code)
+                index = policy["indexes"].get(asked_index(policy, source.asked), {})
+                always = policy.get("shadow", {}).get("probe", "always") == "always"
+                probes.append(
+                    code == "claimed-elsewhere" and is_claimed(policy, self.name) and is_public(index) and always
+                )
+        # The text: "A host that pip was told to trust without TLS is not the policy's `https` index: not asked."
+        if self.opinions and self._is_unverified(source.asked):
+            source.objections.append("unverified-index")
+            probes.append(False)
+        source.probed = bool(source.objections) and all(probes)
+        if source.objections and not source.probed:
+            return
+        if not self._is_secure(source.asked):
+            source.failed = self._counts_failures and not source.objections
+            return
+        source.way, source.answer = visit(self.world, source.page_url)
+        source.failed = self._counts_failures and not source.objections and self._is_failure(source.answer)
+
+    def _objection(self, policy: Mapping[str, Any], source: Source) -> str | None:
+        """Say what one layer has against asking an index."""
+        index, rule = asked_index(policy, source.asked), rule_for(policy, self.name)
+        if index is None:
+            return "unknown-index"
+        if rule is None:
+            return "unmatched-name"
+        if index not in rule.indexes:
+            return "claimed-elsewhere"
+        return "entry-expired" if rule.has_expired else None
+
+    def _is_unverified(self, place: Place | None) -> bool:
+        return place is not None and place.scheme == "https" and place.host in self.world.trusted
+
+    def _is_secure(self, place: Place | None) -> bool:
+        """Tell whether pip itself asks it: `https`, this machine, or a trusted host."""
+        return place is None or place.scheme == "https" or place.host in ("localhost", *self.world.trusted)
+
+    @property
+    def _counts_failures(self) -> bool:
+        return bool(self.opinions) or (self.built_in and self.several)
+
+    def _is_failure(self, answer: Answer) -> bool:
+        """The text: "no parsable page and not 404/410 -> index-failed, whatever the cause"."""
+        if not isinstance(answer, Failure) or answer.says_not_here:
+            return False
+        return not (self.built_in and answer.says_not_for_you)
+
+    # What becomes of the files
+
+    def _page_files(self) -> list[Judged]:
+        found = []
+        for source in self.sources:
+            for file in source.offers(self.name):
+                codes = (
+                    {"shadowed-name"} if source.probed else self._page_codes(source) | self._file_codes(source, file)
+                )
+                found.append(Judged(source.way[-1], file, codes | self._local_codes(file), is_remote=True))
+        return found
+
+    def _page_codes(self, source: Source) -> set[str]:
+        """The text: "A page passes if the asked and the answered index may both serve the name."."""
+        codes = set()
+        for policy in self.opinions:
+            rule = rule_for(policy, self.name)
+            if rule is None or answering_index(policy, source.way[-1]) not in rule.indexes:
+                codes.add("redirected")
+            if self._is_unverified(source.way[-1]):
+                codes.add("unverified-index")
+        return codes
+
+    def _file_codes(self, source: Source, file: File) -> set[str]:
+        codes = set()
+        for policy in self.opinions:
+            rule, index = rule_for(policy, self.name), answering_index(policy, source.way[-1])
+            if rule is not None and not rule.allows(file.version):
+                codes.add("version-not-allowed")
+            places = None if index is None else files_from(policy, index)
+            if places is not None and not comes_from(place_of(file.url), places):
+                codes.add("file-elsewhere")
+        return codes
+
+    def _other_files(self) -> list[Judged]:
+        """Judge what no remote page lists."""
+        root = Place("file", "", 0, ("FOLDER",))
+        page, index = (*root.segments, "links.html"), (*root.segments, "simple", self.name, "index.html")
+        listed: list[tuple[Place | None, File]] = [(None, file) for file in (self.world.folder or ())]
+        # A bare URL says nothing of its file's hash.
+        listed += [(None, replace(file, sha256=None)) for file in self.world.link_files]
+        listed += [(root._replace(segments=page), file) for file in (self.world.local_page or ())]
+        listed += [(root._replace(segments=index), file) for file in (self.world.local_index or ())]
+        return [
+            Judged(there, file, self._local_codes(file) | self._direct_codes(file), is_remote=not _is_local(file))
+            for there, file in listed
+            if file.project == self.name
+        ]
+
+    def _local_codes(self, file: File) -> set[str]:
+        """The text: "Local is a property of the **file**"; block is stricter than allow."""
+        blocked = any(policy.get("local", "allow") == "block" for policy in self.enforcing)
+        return {"local-path"} if blocked and _is_local(file) else set()
+
+    def _direct_codes(self, file: File) -> set[str]:
+        """The text: "A remote file listed by a local page, and a remote find-links file, are requested direct URLs"."""
+        codes = judge_direct(self.enforcing, self.name, file.url, requested=True)
+        return {"find-links"} if codes and not _is_local(file) else set()
+
+    def _refuse_ambiguous(self) -> None:
+        """The text: "a name that more than one remote index offers"; "offers are counted by *answered* identity"."""
+        offers: dict[Place, list[File]] = {}
+        for source in self.sources:
+            files = source.offers(self.name)
+            if files:
+                offers.setdefault(self._answered_identity(source), []).extend(files)
+        if len(offers) < 2 or all(_is_alike(file, offers) for files in offers.values() for file in files):
+            return
+        for judged in self.files:
+            if judged.is_remote and not _is_alike(judged.file, offers):
+                judged.codes.add("ambiguous-name")
+
+    def _answered_identity(self, source: Source) -> Place:
+        answered = source.way[-1]
+        configured = [place for each in self.sources if (place := each.asked) is not None and place.holds(answered)]
+        if configured:
+            return max(configured, key=lambda place: len(place.segments))
+        return answered._replace(segments=answered.segments[:-1]) if source.is_index else answered
+
+    # Whether the run goes on
+
+    def _refusal(self) -> tuple[set[str], set[str]]:
+        """Return the codes for which the run must be refused, and those for which it may be."""
+        shadowed = any("shadowed-name" in judged.codes for judged in self.files)
+        if shadowed and any(policy.get("shadow", {}).get("action") == "abort" for policy in self.enforcing):
+            return {"shadowed-name"}, set()
+        # The text: "when nothing that satisfies the requirement remains"
+        satisfying = [judged for judged in self.files if self._satisfies(judged.file)]
+        remaining = [judged.file for judged in satisfying if not judged.codes and judged.file.fits]
+        if any(self._satisfies(file, prereleases=False) for file in remaining):
+            return set(), set()
+        must, may = self._refusal_of_nothing(satisfying)
+        # Whether a version range takes a pre-release, if there is nothing else, is the pip's own matter.
+        return (set(), must | may) if remaining else (must, may)
+
+    def _refusal_of_nothing(self, satisfying: Sequence[Judged]) -> tuple[set[str], set[str]]:
+        """Return the same two where nothing that satisfies the requirement remains."""
+        if self.failed:
+            return {"index-failed"}, set()
+        backtracks = [policy.get("when-nothing-left") == "backtrack" for policy in self.enforcing]
+        if backtracks and all(backtracks):
+            return set(), set()
+        # The text: "the guard dropped a file that would have satisfied it"; of one that fits another machine only, both is true.
+        must = {code for judged in satisfying if judged.file.fits for code in judged.codes}
+        may = {code for judged in satisfying for code in judged.codes}
+        # The text: "or no permitted index is configured"
+        if self.opinions and all(source.objections for source in self.sources):
+            must |= {"index-not-configured", *(code for source in self.sources for code in source.objections)}
+            must |= {"unmatched-name" for policy in self.opinions if rule_for(policy, self.name) is None}
+        # An index of the name that is not asked is much like one that fails, but the text does not say so.
+        may |= {"unverified-index" for source in self.sources if source.objections == ["unverified-index"]}
+        return must, may
+
+    def _satisfies(self, file: File, *, prereleases: bool = True) -> bool:
+        return SpecifierSet(self.lookup.specifier).contains(file.version, prereleases=prereleases)
+
+
+def _is_local(file: File) -> bool:
+    place = place_of(file.url)
+    return place is not None and place.is_local
+
+
+def _is_alike(file: File, offers: Mapping[Place, Sequence[File]]) -> bool:
+    """The text: "files whose sha256 every offering index gives alike"."""
+    for offered in offers.values():
+        same = [other.sha256 for other in offered if other.filename == file.filename]
+        if file.sha256 is None or not same or any(digest != file.sha256 for digest in same):
+            return False
+    return True
+
+
+def judge(world: World, lookup: Lookup) -> Expected:
+    """Say what may become of one lookup."""
+    return Judge(world, lookup).expect()

@@ -1,0 +1,251 @@
+"""What the policy's description allows of references that go round every index, written down as in ``policy_model``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from model.policy import (
+    PYPI_URL,
+    Download,
+    Lookup,
+    Place,
+    World,
+    comes_from,
+    files_from,
+    judge,
+    judge_direct,
+    normal,
+    place_of,
+    places_of,
+    rule_for,
+    travel,
+)
+
+PYPI_FILES = "files.example"
+"""The host of the public index's files, as the running pip knows it."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A distribution that is asked for by URL."""
+
+    name: str
+    """In the requirement, or in the name of the file."""
+    url: str
+    told_name: str
+    """The name in its metadata."""
+    brings: tuple[Reference, ...] = ()
+    """What its metadata asks for."""
+    version: str = "1.0"
+
+    @property
+    def is_repository(self) -> bool:
+        """Whether a version control system would fetch it."""
+        return self.url.startswith("git+")
+
+    @property
+    def is_project(self) -> bool:
+        """Whether it is a local folder with a project in it."""
+        return self.url.startswith("file:") and not self.url.endswith(".whl")
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A distribution that an index offers, and that brings references."""
+
+    name: str
+    url: str
+    """Of the one file that is offered."""
+    brings: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What the user asks of one run of pip."""
+
+    world: World
+    given: tuple[Reference, ...]
+    """On the command line, in a requirements or in a constraints file."""
+    parents: tuple[Parent, ...] = ()
+    locked: bool = False
+    """Whether what is given comes from a lock file."""
+
+
+@dataclass
+class Outcome:
+    """What may become of an errand."""
+
+    codes: set[str] = field(default_factory=set)
+    """Codes, with one of which the run is refused."""
+    must: bool = False
+    """Whether it is to be refused, unless pip gives up before."""
+    fails: bool = False
+    """Whether pip itself gives up."""
+    may_fail: bool = False
+    """Whether it may, for what the guard dropped or pip thinks of it; then what arrives is pip's matter."""
+    may_ask: set[Place | None] = field(default_factory=set)
+    """Every place that may be asked; all others never."""
+    arrives: set[str] = field(default_factory=set)
+    """The names of the distributions that arrive, if all do."""
+
+    def refuse(self, codes: Iterable[str]) -> None:
+        """Note that the run is refused for one of some codes."""
+        self.codes |= set(codes)
+        self.must = True
+
+
+class _Clerk:
+    def __init__(self, errand: Errand) -> None:
+        self.errand = errand
+        self.world = errand.world
+        self.policies = [layer.policy for layer in errand.world.layers if layer.enforces]
+        self.given = {reference.url for reference in errand.given}
+        self.outcome = Outcome()
+
+    def run(self) -> Outcome:
+        backtracks = [policy.get("when-nothing-left") == "backtrack" for policy in self.policies]
+        # What a lock file names reaches pip's own selection from 26.2 on: then "pip's own behaviour" is to find nothing.
+        self.outcome.may_fail = self.errand.locked and bool(backtracks) and all(backtracks)
+        for parent in self.errand.parents:
+            self._take_parent(parent)
+        for reference in self.errand.given:
+            self._take(reference, requested=True)
+        return self.outcome
+
+    def _take_parent(self, parent: Parent) -> None:
+        expected = judge(self.world, Lookup(parent.name))
+        self.outcome.may_ask |= set(expected.asked)
+        if expected.refused:
+            self.outcome.codes |= expected.refused
+            self.outcome.must |= not expected.may_go_on
+        if not expected.passing:
+            self.outcome.fails = True
+            return
+        # Where an index keeps its files, and where it redirects a download to, is its own matter.
+        way, answer = travel(self.world, parent.url)
+        self.outcome.may_ask |= set(map(place_of, way))
+        if not isinstance(answer, Download):
+            self._give_up(parent)
+            return
+        self._arrive(parent, answer, requested=False)
+
+    def _take(self, reference: Reference, *, requested: bool) -> None:
+        held = self.errand.locked and self._is_held(reference)
+        codes = self._judge(reference, reference.url, requested=requested, held=held)
+        if codes:
+            self.outcome.refuse(codes)
+            return
+        if reference.is_repository or place_of(reference.url) is None:
+            # No server of repositories is to be had, nor one under an unknown URL.
+            self.outcome.may_ask.add(place_of(reference.url))
+            self._give_up(reference)
+            return
+        # The text: "Redirects of the download count too."
+        way, answer = travel(self.world, reference.url) if reference.url.startswith("http") else ([], None)
+        for url in way:
+            codes = self._judge(reference, url, requested=requested, held=held)
+            if codes:
+                self.outcome.refuse(codes)
+                return
+            self.outcome.may_ask.add(place_of(url))
+        if way and not isinstance(answer, Download):
+            self._give_up(reference)
+            return
+        if normal(reference.told_name) != reference.name:
+            self._mismatch(reference, requested=requested and reference.is_project)
+            return
+        brings_requested = requested and reference.is_project
+        self._arrive(reference, answer, requested=brings_requested)
+
+    def _arrive(self, dist: Reference | Parent, answer: object, *, requested: bool) -> None:
+        if isinstance(answer, Download) and normal(answer.told_name) != dist.name:
+            self._mismatch(dist, requested=requested)
+            return
+        self.outcome.arrives.add(dist.name)
+        self._bring(dist, requested=requested)
+
+    def _bring(self, dist: Reference | Parent, *, requested: bool) -> None:
+        if _is_at_odds(dist):
+            self.outcome.fails = True
+        for brought in dist.brings:
+            self._take(brought, requested=requested or brought.url in self.given)
+
+    def _judge(self, reference: Reference, url: str, *, requested: bool, held: bool) -> set[str]:
+        if held:
+            return {code for policy in self.policies for code in [_judge_held(policy, reference)] if code}
+        if not self.errand.locked:
+            return judge_direct(self.policies, reference.name, url, requested=requested)
+        # The text: "else it is a requested direct URL"; each layer is evaluated alone.
+        free = [policy for policy in self.policies if not _holds(policy, reference)]
+        codes = judge_direct(free, reference.name, url, requested=True)
+        if url != reference.url:
+            return codes
+        codes |= {code for policy in self.policies for code in [_judge_held(policy, reference)] if code}
+        return {"locked-link" if code == "direct-url" else code for code in codes}
+
+    def _is_held(self, reference: Reference) -> bool:
+        """Tell whether the link of a lock file lies in an index of the name, in every layer."""
+        return bool(self.policies) and all(_holds(policy, reference) for policy in self.policies)
+
+    def _mismatch(self, dist: Reference | Parent, *, requested: bool) -> None:
+        """The text: "the distribution's own metadata names another project than was authorised -> refused"."""
+        opinions = [layer for layer in self.world.layers if layer.has_opinion]
+        if opinions and not any(layer.enforces for layer in opinions):
+            # An audit logs it. The new resolver has a check of its own, and may look elsewhere; the legacy one goes on.
+            self.outcome.may_fail = True
+            self._look_elsewhere(dist)
+            self._bring(dist, requested=requested)
+            return
+        self.outcome.refuse({"name-mismatch"})
+        self.outcome.fails |= _is_at_odds(dist)  # some pips see that before the name
+
+    def _give_up(self, dist: Reference | Parent) -> None:
+        """Note that pip cannot use it."""
+        self.outcome.fails = True
+        self._look_elsewhere(dist)
+
+    def _look_elsewhere(self, dist: Reference | Parent) -> None:
+        """Note that pip may look for the name in the indexes."""
+        expected = judge(self.world, Lookup(dist.name))
+        self.outcome.codes |= expected.refused
+        self.outcome.may_ask |= set(expected.asked)
+
+
+def _is_at_odds(dist: Reference | Parent) -> bool:
+    """Tell whether pip takes no reference from a distribution: it lies where the public index keeps its files."""
+    return bool(dist.brings) and urlsplit(dist.url).netloc == PYPI_FILES
+
+
+def _holds(policy: Mapping[str, Any], reference: Reference) -> bool:
+    """The text: "at or under the `url`, or within `files-from`, of an index that may serve the name"."""
+    rule, place = rule_for(policy, reference.name), place_of(reference.url)
+    if rule is None or place is None or place.is_local:
+        return False
+    for name in rule.indexes:
+        places = places_of(policy["indexes"][name])
+        if any(own.holds(place) for own in places):
+            return True
+        if comes_from(place, files_from(policy, name) or ()):
+            return True
+        # The text: "`pypi`: its built-in file host"
+        if place_of(PYPI_URL) in places and (place.scheme, place.host) == ("https", PYPI_FILES):
+            return True
+    return False
+
+
+def _judge_held(policy: Mapping[str, Any], reference: Reference) -> str | None:
+    """The text: "Same answers for every way in": as a file of its index."""
+    rule = rule_for(policy, reference.name)
+    if rule is None or not _holds(policy, reference):
+        return None
+    if rule.has_expired:
+        return "entry-expired"
+    return None if rule.allows(reference.version) else "version-not-allowed"
+
+
+def judge_errand(errand: Errand) -> Outcome:
+    """Say what may become of an errand."""
+    return _Clerk(errand).run()
