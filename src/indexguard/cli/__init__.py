@@ -25,6 +25,7 @@ from . import (
     log_summary,
     log_verify,
     log_who_from,
+    manual,
     report,
     seed,
     status,
@@ -52,6 +53,7 @@ COMMANDS = (
     log_export.COMMAND,
     log_schema.COMMAND,
     report.COMMAND,
+    manual.COMMAND,
 )
 
 _INTERRUPTED = 130

@@ -14,7 +14,7 @@ from ..patterns import Name, is_in_range, normalise_name, parse_pattern
 from ..policy.identity import Location, redact
 from ..policy.layers import find_layers
 from ..policy.model import Layer, Policy, Rule
-from .codes import table
+from .codes import describe, table
 from .console import BOLD, GREEN, RED, YELLOW, Console, columns
 from .parsing import BadInputError, Command
 from .pip_facts import PipFacts, ask_pip
@@ -224,10 +224,10 @@ def _read_name(text: str | None) -> Name:
 
 
 def _explain_code(name: str, console: Console) -> int:
-    code = CODES[name]
-    console.line(code.name, BOLD)
-    console.line(f"  meaning  {code.meaning}")
-    console.line(f"  remedy   {code.remedy}")
+    title, *lines = describe(name)
+    console.line(title, BOLD)
+    for line in lines:
+        console.line(line)
     return 0
 
 
