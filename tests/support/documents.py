@@ -192,6 +192,15 @@ def _events() -> str:
     return "\n".join(["| event | severity | what happened |", "|---|---|---|", *lines])
 
 
+def _layers() -> str:
+    """Return the floors of the house as import-linter holds them, the top first."""
+    contract = re.search(
+        r'^containers = \["indexguard"\]\nlayers = \[\n(.*?)^\]', read("pyproject.toml"), re.DOTALL | re.MULTILINE
+    )
+    floors = re.findall(r'"([^"]+)"', contract[1]) if contract else []
+    return "\n".join(re.sub(r"[()]", "", floor).replace(" : ", "   ") for floor in floors if floor != "(__main__)")
+
+
 # The registry
 
 
@@ -208,6 +217,7 @@ class Block:
 _CLI = "src/indexguard/cli/README.md"
 _AUDIT = "src/indexguard/audit/README.md"
 _POLICY = "src/indexguard/policy/README.md"
+_MAP = "src/README.md"
 _ACTIVATION = "src/indexguard/activation/README.md"
 
 BLOCKS: dict[str, Block] = {
@@ -219,8 +229,9 @@ BLOCKS: dict[str, Block] = {
     "fields": Block(_AUDIT, _fields),
     "events": Block(_AUDIT, _events),
     "later": Block(_POLICY, _later),
+    "layers": Block(_MAP, _layers),
     "pth": Block(_ACTIVATION, lambda: read("src/indexguard.pth")),
-    # By hand: each is held by a test of tests/test_documents.py or of integration/.
+    # By hand, and held by tests of tests/test_documents.py and integration/; `reach` sums up what `.ci/run --starts` plays.
     "command: demo": Block("README.md"),
     "command: tests": Block("README.md"),
     "demo": Block("README.md"),
@@ -232,7 +243,7 @@ BLOCKS: dict[str, Block] = {
     "reach": Block(_ACTIVATION),
     "lands": Block(_ACTIVATION),
     "sigma": Block(_ACTIVATION),
-    "map": Block("src/README.md"),
+    "map": Block(_MAP),
     # By long runs: `.ci/run --routes`, `python -m integration.bench --markdown`.
     "routes": Block("integration/ROUTES.md"),
     "benchmarks": Block("integration/bench/README.md"),
