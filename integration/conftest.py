@@ -50,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--routes", metavar="FOLDER", type=Path, default=route.FOLDER, help="read the routes of this folder"
     )
-    group.addoption("--routes-table", metavar="FILE", type=Path, help="write the table of routes for the README there")
+    group.addoption("--routes-table", metavar="FILE", type=Path, help="write the table of routes there")
     group.addoption("--unguarded-only", action="store_true", help="run only the unguarded half of each scenario")
     group.addoption("--guarded-wheel", metavar="PATH", type=Path, help="the built wheel (default: built from the tree)")
     group.addoption("--roots", action="store_true", help=f"run {', '.join(_ROOTS)} too: Debian's own pips")

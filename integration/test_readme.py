@@ -1,4 +1,4 @@
-"""The README's story and its demo command, run for real."""
+"""The documents' story, filter and demo command, run for real."""
 
 from __future__ import annotations
 
@@ -14,14 +14,7 @@ from sigma.rule import SigmaRule
 from indexguard.activation.release import FOLDER
 from indexguard.activation.seeding import CURRENT, SEED
 from integration.harness import pips
-from support.readme_text import ROOT, command, marked, readme, tree_files
-
-NAMES = {
-    "<policy>": "/etc/indexguard/policy.toml",
-    "<corp>": "https://packages.corp.example/simple/",
-    "<public>": "https://mirror.example/simple/",
-}
-"""What the placeholders of the golden files are called in the story."""
+from support.documents import NAMES, ROOT, command, documents, marked, read, tree_files
 
 
 def test_refusal_of_the_story_is_the_golden_one() -> None:
@@ -35,9 +28,10 @@ def test_refusal_of_the_story_is_the_golden_one() -> None:
 
 def test_pips_are_those_of_the_scenarios() -> None:
     assert marked("pips") == ", ".join(pips.ALL_PIPS)
-    assert f"pip {pips.ALL_PIPS[0]} to {pips.ALL_PIPS[-1]} on Python 3.9" in readme()
-    assert f"scenarios on {len(pips.CI_PIPS)} pips" in readme()
-    assert f"all {len(pips.ALL_PIPS)} pips" in readme()
+    assert f"pip {pips.ALL_PIPS[0]} to {pips.ALL_PIPS[-1]} on Python 3.9" in read("README.md")
+    everything = "\n".join(documents().values())
+    assert f"scenarios on {len(pips.CI_PIPS)} pips" in everything
+    assert f"all {len(pips.ALL_PIPS)} pips" in everything
 
 
 def test_sigma_filter_is_one_that_sigma_applies() -> None:

@@ -11,7 +11,7 @@ from integration.harness import pips, route_table
 from integration.harness.playing import play
 from integration.harness.route import GROUPS, find_routes, read_route
 from integration.harness.scenario import ScenarioError
-from support.readme_text import marked
+from support.documents import marked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def test_route(
         record_property("codes", sorted({code for code in codes if code}))
 
 
-def test_the_readme_has_the_table_of_all_routes() -> None:
+def test_the_document_has_the_table_of_all_routes() -> None:
     routes = find_routes()
     table = marked("routes").strip()
     assert re.match(r"Run on \d{4}-\d\d-\d\d on pip ", table)

@@ -1,4 +1,4 @@
-"""Build step: private copies of four packages inside the wheel, and its bill of materials.
+"""Build step: private copies of four packages inside the wheel, its bill of materials, and the documents.
 
 pip carries its own copies of what it needs, and so do we, for the same reason: `pip uninstall wrapt` must not disable
 the pip that would put it back. The copies are made from the isolated build environment, whose contents are pinned in
@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 VENDOR = "src/indexguard/_vendor"
+MANUAL = "indexguard/cli/documents"
+"""Where the wheel has the documents, for `indexguard manual`."""
 
 _WRAPT_NOTE = '''"""Written by indexguard's build in the place of wrapt's module of this name: pure Python, no import hooks."""
 '''
@@ -108,8 +110,8 @@ def register_post_import_hook(hook, name):
 class VendorBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its parameter is a class of hatchling's inner works
     """Fills `_vendor` before hatchling collects the files of a wheel or an editable wheel."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # hatchling's signature
-        """Write the copies and the bill of materials.
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Write the copies and the bill of materials, and have the documents included.
 
         Raises RuntimeError if the build environment does not hold exactly the pinned packages, or if a copy would import
         something that is not carried.
@@ -124,10 +126,18 @@ class VendorBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its para
         text = json.dumps(bill_of_materials(self.metadata.version, sources), indent=2)
         bill.write_text(text + "\n", encoding="utf-8", newline="\n")
         build_data["sbom_files"].append(str(bill))
+        if version == "standard":  # an editable install reads them where they are
+            build_data["force_include"].update(find_documents(Path(self.root)))
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002  # as above
         """Remove what only hatchling needed."""
         self._scratch.cleanup()
+
+
+def find_documents(root: Path) -> dict[str, str]:
+    """Return the README and the documents of the rooms: where each is, and where the wheel has it."""
+    rooms = {path.parent.name: path for path in sorted(root.glob("src/indexguard/*/README.md"))}
+    return {str(path): f"{MANUAL}/{topic}.md" for topic, path in {"README": root / "README.md", **rooms}.items()}
 
 
 def _find_distribution(name: str, version: str) -> Distribution:

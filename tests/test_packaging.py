@@ -58,6 +58,15 @@ def test_wheel_has_hook_and_package_only(wheel: Path, wheel_files: dict[str, byt
     assert "indexguard/py.typed" in wheel_files
 
 
+def test_wheel_has_each_document_once(workshop: Workshop, wheel_files: dict[str, bytes]) -> None:
+    tree = workshop.tree("tree")
+    rooms = {path.parent.name: path for path in tree.glob("src/indexguard/**/README.md")}
+    assert "policy" in rooms
+    documents = {"README": tree / "README.md", **rooms}
+    carried = {name: content for name, content in wheel_files.items() if name.endswith(".md")}
+    assert carried == {f"indexguard/cli/documents/{topic}.md": path.read_bytes() for topic, path in documents.items()}
+
+
 def test_pth_is_one_readable_line(wheel_files: dict[str, bytes]) -> None:
     assert wheel_files["indexguard.pth"] == b"import _indexguard_hook; _indexguard_hook.install()\n"
 
@@ -161,6 +170,7 @@ def test_sdist_has_the_recipe_and_no_copies(workshop: Workshop, sdist: Path) -> 
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert (workshop.tree("tree") / "src/indexguard/_vendor/wrapt/wrappers.py").is_file()
     assert not [name for name in names if "_vendor" in name]
+    assert {"README.md", "src/README.md", "src/indexguard/policy/README.md"} <= names
     assert {"src/hatch_build.py", "src/indexguard.pth", "src/_indexguard_hook.py", "pyproject.toml", "LICENSE"} <= names
 
 

@@ -4,7 +4,7 @@
 
     python -m integration.bench                     # everything: about twenty minutes on two cores
     python -m integration.bench --only startup,page --runs 5
-    python -m integration.bench --markdown          # a dated table for the README
+    python -m integration.bench --markdown          # a dated table for README.md
     python -m integration.bench --json              # for a machine
 
 Rows: ``startup`` (python -c pass), ``activated`` (the same in an environment), ``modules``, ``pip`` (--version, list), ``download``, ``page``, ``latency``,

@@ -87,7 +87,7 @@ class Report:
         return "\n".join([f"{self.date}, {self.subject}", "", *lines, "", *notes, "", self.summary, ""])
 
     def as_markdown(self) -> str:
-        """Return a dated table fit for a README; a missed target is in bold."""
+        """Return a dated table fit for a document; a missed target is in bold."""
         lines = [
             f"Measured {self.date[:10]}: {self.subject}.",
             "",

@@ -15,13 +15,15 @@ from .scene import write_scene
 from .stage import CORP, POLICY, PUBLIC
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
+_DOCUMENTS = ("README.md", "src/indexguard/policy/README.md")
 _BLOCK = re.compile(r"^```toml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def policies() -> list[bytes]:
-    """Return every policy of the tests, valid and invalid, those of the README, and a deep one."""
+    """Return every policy of the tests, valid and invalid, those of the documents, and a deep one."""
     files = sorted((_ROOT / "tests" / "data" / "policies").glob("*/*.toml"))
-    blocks = _BLOCK.findall((_ROOT / "README.md").read_text(encoding="utf-8"))
+    texts = [(_ROOT / name).read_text(encoding="utf-8") for name in _DOCUMENTS]
+    blocks = [block for text in texts for block in _BLOCK.findall(text)]
     if not files or not blocks:
         raise RuntimeError("the example policies are not where they were")
     return [

@@ -58,7 +58,7 @@ CI_PIPS = ("20.3.4", "22.0.4", "23.0.1", "25.0.1", "26.3")
 CI_LEGACY_PIPS = ("26.3",)
 """Where CI runs the legacy resolver too."""
 ROUTE_PIPS = ("20.3.4", "21.3.1", "23.0.1", "25.0.1", "26.1.2", "26.2.1", "26.3")
-"""What the table of routes in the README is about."""
+"""What the table of routes is about."""
 
 
 def version_key(text: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The README's table of routes: route x range of pips, made from the results of a run of ``test_routes``."""
+"""The table of routes of ``ROUTES.md``: route x range of pips, made from the results of a run of ``test_routes``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README's base image, built from Debian roots, and application images built on it. Only with ``--roots``."""
+"""The documents' base image, built from Debian roots, and application images built on it. Only with ``--roots``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from integration.machines.roots import (
     find_obstacle,
     find_official_python,
 )
-from support.readme_text import marked
+from support.documents import marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def test_image_built_on_the_base_image_is_guarded(ground: Ground, request: pytes
     ground.build("unguarded", *attacked, base=_PLAIN)
     assert ground.look("unguarded") == ({_APP: "public 99.0"}, [])
 
-    # The README's lines.
+    # The document's lines.
     context = ground.images.context
     (context / "dist").mkdir()
     shutil.copy2(guard_wheel, context / "dist" / guard_wheel.name)

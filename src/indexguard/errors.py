@@ -1,7 +1,7 @@
 """Every code of the guard, once: what it means, what to do, and the exceptions that carry it.
 
-The same code stands in pip's output, in the audit log, in ``indexguard explain`` and in the README's table, which is
-generated from ``CODES``.
+The same code stands in pip's output, in the audit log, in ``indexguard explain`` and in the table of
+``cli/README.md``, which is generated from ``CODES``.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ _ALL = (
 )
 
 CODES = {code.name: code for code in _ALL}
-"""Every code by its name, in the order of the README's table."""
+"""Every code by its name, in the order of that table."""
 
 
 class GuardError(Exception):

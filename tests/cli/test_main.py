@@ -114,6 +114,7 @@ LINES = {
     "log runs": 0,
     "log who-from acme": 1,
     "log record": 2,
+    "manual": 0,
     "status": 1,
 }
 

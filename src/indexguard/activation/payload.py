@@ -55,7 +55,7 @@ def read_payload() -> Payload:
     try:
         files = {"_indexguard_hook.py": _HOOK.read_bytes()}
         for path in sorted(_PACKAGE.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts and path.suffix not in (".pyc", ".new"):
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix not in (".pyc", ".new", ".md"):
                 files[f"indexguard/{path.relative_to(_PACKAGE).as_posix()}"] = path.read_bytes()
         main = (_START / "__main__.py").read_bytes()
         sitecustomize = (_START / "sitecustomize.py").read_bytes()

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from .. import __version__
 from ..errors import GuardError
-from . import demo, report
+from . import demo, manual, report
 from .console import RED, Console
 from .log import events, export, record, replay, runs, schema, summary, verify, who_from
 from .machine import seed, status
@@ -38,6 +38,7 @@ COMMANDS = (
     export.COMMAND,
     schema.COMMAND,
     report.COMMAND,
+    manual.COMMAND,
 )
 
 _INTERRUPTED = 130

@@ -1,6 +1,6 @@
 """The shape of a command: its words for ``--help``, its options, and what runs it.
 
-The help is the same text on every Python and every terminal, because the README shows it.
+The help is the same text on every Python and every terminal, because a document shows it.
 """
 
 from __future__ import annotations

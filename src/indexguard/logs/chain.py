@@ -1,6 +1,6 @@
 """Whether a log is whole: each line must go on from the line before it, and each sealed run must have all its events.
 
-What this shows, and what no file can show of itself, stands in the README.
+What this shows, and what no file can show of itself, stands in README.md beside this module.
 """
 
 from __future__ import annotations

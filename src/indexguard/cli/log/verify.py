@@ -116,7 +116,7 @@ COMMAND = Command(
     summary="tell whether the audit log is as it was written",
     description=(
         "Checks that each line goes on from the line before it, that each sealed run has all its events, and that every\n"
-        "event of a copy is in the log. What this proves, and what only a copy can, stands in the README."
+        "event of a copy is in the log. What this proves, and what only a copy can: `indexguard manual logs`."
     ),
     example="indexguard log verify --copy /mnt/collector/build-7.log",
     usage="[-h] [--copy FILE] [--json] [FILE ...]",

@@ -1,8 +1,17 @@
-"""The table of codes, as the README shows it."""
+"""The codes in words: the table that a document shows, and each by itself."""
 
 from __future__ import annotations
 
 from ...errors import CODES
+
+
+def describe(name: str) -> tuple[str, ...]:
+    """Return what is said of one code, as lines.
+
+    :raises KeyError: there is no such code.
+    """
+    code = CODES[name]
+    return code.name, f"  meaning  {code.meaning}", f"  remedy   {code.remedy}"
 
 
 def table() -> str:

@@ -19,7 +19,7 @@ from ...policy.rules import Rule
 from ...survey.pip_facts import PipFacts, ask_pip
 from ..console import BOLD, GREEN, RED, YELLOW, Console, columns
 from ..parsing import BadInputError, Command
-from .codes import table
+from .codes import describe, table
 
 _BUILT_IN = "a name that more than one remote index offers is refused (ambiguous-name)"
 
@@ -226,10 +226,10 @@ def _read_name(text: str | None) -> Name:
 
 
 def _explain_code(name: str, console: Console) -> int:
-    code = CODES[name]
-    console.line(code.name, BOLD)
-    console.line(f"  meaning  {code.meaning}")
-    console.line(f"  remedy   {code.remedy}")
+    title, *lines = describe(name)
+    console.line(title, BOLD)
+    for line in lines:
+        console.line(line)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What the README says is so: commands, tables, examples, paths."""
+"""What the documents say is so: commands, tables, examples, paths; and each stands where it belongs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, get_args
 
+import duckdb
 import pytest
 
 from indexguard.audit import event as audit_event
@@ -19,17 +20,76 @@ from indexguard.audit.kinds import EventKind
 from indexguard.audit.line import encode, link
 from indexguard.audit.run_context import RunContext
 from indexguard.cli import COMMANDS
+from indexguard.cli.manual import find_documents
 from indexguard.cli.policy.codes import table
 from indexguard.decision.verdict import Finding
 from indexguard.errors import CODES
-from indexguard.policy import reader
 from indexguard.policy.lints import lint_policy
 from indexguard.policy.model import Layer, Policy
 from indexguard.policy.reader import read_policy
 from indexguard.policy.rules import Rule
-from support.readme_text import ROOT, command, marked, readme, rows, tree_files
+from support.documents import (
+    BLOCKS,
+    HELPS,
+    ROOT,
+    TABLES,
+    command,
+    documents,
+    keys_of,
+    marked,
+    read,
+    replaced,
+    rows,
+    tree_files,
+)
 
-HELPS = ["", *(known.name for known in COMMANDS)]
+README_LINES = 250
+GENERATED = [marker for marker, block in BLOCKS.items() if block.make is not None]
+
+
+def readme() -> str:
+    return read("README.md")
+
+
+def everything() -> str:
+    return "\n".join(documents().values())
+
+
+# The blocks
+
+
+def test_every_marker_is_known_and_stands_once() -> None:
+    found: dict[str, str] = {}
+    for document, text in documents().items():
+        markers = re.findall(r"<!-- (.+?) -->", text)
+        assert markers[1::2] == ["end"] * (len(markers) // 2), f"{document}: a block without its end"
+        for marker in markers[::2]:
+            assert marker not in found, f"{marker!r} stands in {found[marker]} and in {document}"
+            found[marker] = document
+    assert found == {marker: block.document for marker, block in BLOCKS.items()}
+
+
+@pytest.mark.parametrize("marker", GENERATED)
+def test_block_is_what_its_generator_makes(marker: str) -> None:
+    block = BLOCKS[marker]
+    assert block.make is not None
+    text = read(block.document)
+    assert replaced(text, marker, block.make()) == text, "`.ci/run --docs` writes it anew"
+
+
+def test_block_is_replaced_within_its_fence() -> None:
+    text = "a <!-- x -->1<!-- end --> b\n<!-- y -->\n```sh\n2\n3\n```\n<!-- end -->\n<!-- z -->\n4\n<!-- end -->\n"
+    for marker in "xyz":
+        text = replaced(text, marker, f"\nnew {marker}\n")
+    assert text == (
+        "a <!-- x -->new x<!-- end --> b\n<!-- y -->\n```sh\nnew y\n```\n<!-- end -->\n"
+        "<!-- z -->\nnew z\n<!-- end -->\n"
+    )
+    with pytest.raises(LookupError, match="there is no block 'w'"):
+        replaced(text, "w", "")
+
+
+# The helps and the codes
 
 
 @pytest.mark.parametrize("name", HELPS)
@@ -46,7 +106,7 @@ def test_help_is_what_the_command_prints(name: str, tmp_path: Path) -> None:
 
 
 def test_help_of_every_command_is_there() -> None:
-    assert re.findall(r"<!-- help: indexguard ?(.*?) -->", readme()) == HELPS
+    assert tuple(re.findall(r"<!-- help: indexguard ?(.*?) -->", everything())) == HELPS
 
 
 def test_table_of_codes_is_the_generated_one() -> None:
@@ -60,7 +120,15 @@ def test_codes_named_in_the_text_exist() -> None:
     named = set(re.findall(r"`((?!acme-)[a-z]+(?:-[a-z]+)+)`", readme().replace(routes, "")))
     kinds = set(get_args(EventKind))
     keys = {cell.strip("`").rpartition(".")[2] for cell, *_ in rows("keys")} | set(later_keys())
-    assert named - set(CODES) - kinds - keys == {"pip-sync", "site-packages"}
+    services = set(re.findall("`([a-z-]+)`", next(cells[2] for cells in rows("fields") if cells[0] == "`ci.provider`")))
+    assert named - set(CODES) - kinds - keys - services == {"pip-sync", "site-packages"}
+
+
+def test_commands_named_in_the_text_exist() -> None:
+    named = set(re.findall(r"`indexguard ([a-z][a-z-]*)", everything()))
+    named |= set(re.findall(r"^(?:\S*/)?indexguard ([a-z][a-z-]*)", everything(), re.MULTILINE))
+    assert len(named) > 8
+    assert named <= {known.name.partition(" ")[0] for known in COMMANDS}
 
 
 # The policy
@@ -94,14 +162,6 @@ def test_policy_example_shows_every_key_but_the_defaults() -> None:
         key = cell.strip("`").rpartition(".")[2]
         assert re.search(rf"(?:^|[{{ ]){re.escape(key)} = ", text, re.MULTILINE), key
     assert "[defaults]" not in text
-
-
-TABLES = {"": "_FILE", "indexes.N": "_INDEX", "entry": "_ENTRY", "merge": "_MERGE", "shadow": "_SHADOW"}
-TABLES |= {"direct-urls": "_DIRECT_URLS", "defaults": "_DEFAULTS", "log": "_LOG"}
-
-
-def keys_of(table_name: str) -> Any:
-    return vars(reader)[TABLES[table_name]]
 
 
 def later_keys() -> list[str]:
@@ -173,11 +233,25 @@ def test_example_event_is_one_that_the_guard_builds() -> None:
 
 
 def test_table_of_fields_is_complete() -> None:
-    assert [cell.strip("`") for cell, *_ in rows("fields")] == list(built_event())
+    documented = [cell.strip("`") for cell, *_ in rows("fields")]
+    event = built_event()
+    assert [name for name in documented if "." not in name] == list(event)
+    for field in ("offered", "rule", "policy"):
+        held = event[field] if isinstance(event[field], dict) else event[field][0]
+        assert [name.partition(".")[2] for name in documented if name.startswith(f"{field}.")] == list(held)
 
 
 def test_table_of_events_is_complete() -> None:
     assert [cell.strip("`") for cell, *_ in rows("events")] == list(get_args(EventKind))
+
+
+def test_query_for_many_machines_finds_a_code_that_comes_late(tmp_path: Path) -> None:
+    # Beyond the lines that DuckDB looks at by itself to tell the type of a field.
+    routine = json.dumps({**example_event(), "event": "selected", "code": None, "rule": None})
+    (tmp_path / "audit.jsonl").write_text(f"{routine}\n" * 20_480 + json.dumps(example_event()) + "\n", "utf-8")
+    found = duckdb.sql(marked("sql").replace("/srv/logs", str(tmp_path)))
+    assert found is not None
+    assert found.fetchall() == [("build-7", "acme-ghost", 1)]
 
 
 # The tree
@@ -190,18 +264,52 @@ def test_line_of_the_pth_file_is_verbatim() -> None:
 def test_table_of_what_lands_is_what_the_wheel_holds(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         tops = {re.sub(r"/.*", "/", name) for name in archive.namelist()}
-    section = readme().partition("What lands in")[2].partition("`indexguard.pth` is this one line")[0]
-    assert set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == tops
+    assert {cell.strip("`") for cell, *_ in rows("lands")} == tops
     assert f"dist/{wheel.name}" in readme()
 
 
 def test_every_path_exists() -> None:
-    linked = re.findall(r"\]\(([^)#:]+)\)", readme())
-    quoted = re.findall(r"`((?:src|tests|integration|\.ci)/[^` ]*)[^`]*`", readme())
+    linked, quoted = 0, 0
+    for document, text in documents().items():
+        places = [place for place, _ in links(document)]
+        names = re.findall(r"`((?:src|tests|integration|findings|\.ci)/[^` ]*)[^`]*`", text)
+        for name in [*places, *names]:
+            assert list(ROOT.glob(name.rstrip("/"))), f"{document} names {name}, which is not there"
+        linked += len(places)
+        quoted += len(names)
     assert linked
     assert quoted
-    for name in [*linked, *quoted]:
-        assert list(ROOT.glob(name.rstrip("/"))), f"README.md names {name}, which is not there"
+
+
+def links(document: str) -> list[tuple[str, str]]:
+    """Return where the links of a document lead: the path from the root, and the heading as its anchor, or nothing."""
+    found = re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", documents()[document])
+    folder = Path(document).parent
+    return [(os.path.normpath(folder / place) if place else document, anchor) for place, anchor in found]
+
+
+def test_every_anchor_is_a_heading() -> None:
+    texts = documents()
+    anchors = [link for document in texts for link in links(document) if link[1]]
+    assert anchors
+    for document, anchor in anchors:
+        headings = re.findall(r"^#+ (.+)$", texts[document], re.MULTILINE)
+        slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert anchor in slugs, f"{document} has no heading #{anchor}"
+
+
+def test_reader_gets_everywhere_in_two_clicks() -> None:
+    first = {place for place, _ in links("README.md")}
+    second = {place for document in first & set(documents()) for place, _ in links(document)}
+    assert set(documents()) <= first | {"README.md"}
+    # Which function decides that a squatter is dropped?
+    assert "src/indexguard/decision/outcome.py" in second
+
+
+def test_readme_is_a_front_door() -> None:
+    assert len(readme().splitlines()) <= README_LINES
+    topics = [topic for topic in find_documents() if topic != "README"]
+    assert sorted(re.findall(r"^\| `([a-z]+)` \| \[", readme(), re.MULTILINE)) == topics
 
 
 def test_map_has_every_room() -> None:
@@ -212,7 +320,7 @@ def test_map_has_every_room() -> None:
 
 
 def test_hosts_are_examples() -> None:
-    hosts = re.findall(r"\w+://([^/\s\"'`)\]]+)", readme())
+    hosts = re.findall(r"\w+://([^/\s\"'`)\]]+)", everything())
     assert hosts
     for host in hosts:
         assert re.fullmatch(r"(?:[a-z0-9-]+\.)*example(?::\d+)?|(?:localhost|127\.0\.0\.1)(?::\d+)?", host), host
