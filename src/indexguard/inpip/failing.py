@@ -2,58 +2,66 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
-from .._vendor.wrapt import FunctionWrapper
+from ..audit.event import EventFields
+from ..audit.kinds import GUARD_FAILED
 from ..audit.place import log_path
 from ..audit.recorder import Recorder
 from ..audit.run_context import RunContext
-from ..errors import GuardError, clean
+from ..errors import GUARD_BROKEN, GuardError, clean
 from . import mark
-from .speech import pip_errors
+from .seams import Filter, pip_module
+
+if TYPE_CHECKING:
+    from .objects import Call
 
 
-def wrap_method(root: str, owner: Any, method: str, wrapper: Any) -> None:
-    """Put a wrapper (wrapt's form) around a method, one that fails closed."""
-    # A FunctionWrapper passes attributes on: pip-tools calls `finder.find_all_candidates.cache_clear()` (pip < 25.1).
-    wrapped = FunctionWrapper(vars(owner)[method], fail_closed(root, wrapper))  # type: ignore[no-untyped-call]  # wrapt has no types
-    setattr(owner, method, wrapped)
+def closed(root: str, function: Filter) -> Filter:
+    """Have a fault of the guard itself stop pip with a clear message; what pip raises passes unchanged.
 
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    """
+    pip_error: type[Exception] = pip_module(root, "_internal.exceptions").PipError
 
-def fail_closed(root: str, wrapper: Any) -> Any:
-    """Have a fault of the guard itself stop pip with a clear message; what pip raises passes unchanged."""
-    pip_error = importlib.import_module(f"{root}._internal.exceptions").PipError
-
-    def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    def attempt(call: Call, *arguments: object, **named: object) -> object:
         theirs: list[BaseException] = []
 
-        def call_pip(*args: Any, **kwargs: Any) -> Any:
+        def call_pip(**changed: object) -> object:
             try:
-                return wrapped(*args, **kwargs)
+                return call(**changed)
             except BaseException as error:
                 theirs.append(error)
                 raise
 
         try:
-            return wrapper(call_pip, instance, args, kwargs)
+            return function(call_pip, *arguments, **named)
         except pip_error:
             raise
         except Exception as error:
             if any(error is other for other in theirs):
                 raise
-            failure = broken(error)
-            record_failure(root, failure)
-            raise pip_errors.as_pip_error(root, failure) from error
+            raise fail(root, broken(error)) from error
 
-    return call
+    return attempt
 
 
 def broken(error: Exception) -> GuardError:
     """Return the ``guard-broken`` error for a fault of the guard itself."""
     cause = clean(f"{type(error).__name__}: {error}")
-    return GuardError("guard-broken", "indexguard failed, so pip may not go on", [("cause", cause)])
+    return GuardError(GUARD_BROKEN, "indexguard failed, so pip may not go on", [("cause", cause)])
+
+
+def fail(root: str, error: GuardError) -> Exception:
+    """Tell the audit log what keeps this pip from running guarded at all, and return it as pip's own error.
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    """
+    from .speech.pip_errors import as_pip_error
+
+    record_failure(root, error)
+    return as_pip_error(root, error)
 
 
 def record_failure(root: str, error: GuardError) -> None:
@@ -65,10 +73,11 @@ def record_failure(root: str, error: GuardError) -> None:
     context = RunContext.of_process(pip_version(root), (), argv=argv, parent_run=mark.parent_run())
     recorder = Recorder(context, log_path())
     facts = "; ".join(text for _, text in error.facts)
-    recorder.record("guard-failed", error.code, message=f"{error.refused}: {facts}" if facts else error.refused)
+    message = f"{error.refused}: {facts}" if facts else error.refused
+    recorder.record(GUARD_FAILED, error.code, EventFields(message=message))
     recorder.seal(None)
 
 
 def pip_version(root: str) -> str:
     """Return the version of the pip whose package is ``root``; ``unknown`` where it does not tell."""
-    return str(getattr(importlib.import_module(root), "__version__", "unknown"))
+    return str(getattr(pip_module(root, ""), "__version__", "unknown"))

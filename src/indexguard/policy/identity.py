@@ -9,6 +9,7 @@ from __future__ import annotations
 import encodings.idna  # noqa: F401  # not left to the first `encode("idna")`: pip 26.3 refuses imports while it installs
 import ipaddress
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple, NoReturn
 from urllib.parse import urlsplit
@@ -175,6 +176,32 @@ def find_location(url: str) -> Location | None:
         return parse_location(url)
     except UnknownLocation:
         return None
+
+
+def is_trusted(url: str, hosts: Iterable[tuple[str, int | None]]) -> bool:
+    """Tell whether pip was told to trust the host of a URL without TLS (``--trusted-host``): on its port, or on any.
+
+    :param hosts: each with its port; None for all of them (``PipSession.pip_trusted_origins``, pip 20.3 to 26.3).
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme.lower())
+    except ValueError:
+        return False
+    # pip keeps its hosts as urlsplit gives them: an IPv6 address without its brackets.
+    return any(
+        host == trusted.strip("[]").lower() and number in (None, port) for trusted, number in hosts if host and trusted
+    )
+
+
+def parse_trusted_host(text: str) -> tuple[str, int | None]:
+    """Read ``HOST`` or ``HOST:PORT`` as pip does; the host is empty for a text that it refuses."""
+    is_bare_address = text.count(":") > 1 and not {"@", "["}.intersection(text)
+    try:
+        parts = urlsplit(f"https://[{text}]" if is_bare_address else f"https://{text}")
+        return parts.hostname or "", parts.port
+    except ValueError:
+        return "", None
 
 
 def redact(url: str) -> str:
