@@ -91,7 +91,7 @@ def build_event(
         "run": context.run,
         "seq": seq,
         "event": event,
-        "code": None if code is None else CODES[code].name,
+        "code": None if code is None else str(CODES[code]),
         "name": bounded(name, MAX_NAME),
         "versions": [bounded(version, MAX_NAME) for version in versions[:MAX_VERSIONS]],
         "more_versions": max(0, len(versions) - MAX_VERSIONS),

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..policy.log import LogSettings
 from .event import build_event
-from .kinds import EventKind
+from .kinds import SEALED, EventKind
 from .output import Output
 from .run_context import RunContext
 
@@ -67,5 +67,5 @@ class Recorder:
         :param status: pip's exit code; None where it is not known.
         """
         if os.getpid() == self._process and self._seq > self._sealed:
-            self.record("sealed", None, seal={"events": self._seq + 1, "exit": status})
+            self.record(SEALED, None, seal={"events": self._seq + 1, "exit": status})
             self._sealed = self._seq
