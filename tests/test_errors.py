@@ -8,19 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexguard.errors import CODES, Fault, GuardError, PolicyError, escape
+from indexguard.errors import CODES, Code, Fault, GuardError, PolicyError, escape
 
 
 def test_codes_are_what_pip_accepts() -> None:
     assert len(CODES) >= 23
     for name, code in CODES.items():
-        assert code.name == name
+        assert code == name
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)  # DiagnosticPipError asserts it
 
 
-@pytest.mark.parametrize("code", CODES.values(), ids=list(CODES))
-def test_words_stand_in_the_middle_of_a_sentence(code: object) -> None:
-    words = CODES[str(getattr(code, "name", ""))]
+@pytest.mark.parametrize("words", CODES.values(), ids=list(CODES))
+def test_words_stand_in_the_middle_of_a_sentence(words: Code) -> None:
     for text in (words.meaning, words.remedy):
         assert text.isascii()
         assert text.isprintable()

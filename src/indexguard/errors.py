@@ -13,143 +13,149 @@ from dataclasses import dataclass
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 
 
-@dataclass(frozen=True)
-class Code:
-    """One reason for which something is refused, dropped or stopped."""
+class Code(str):
+    """One reason for which something is refused, dropped or stopped.
 
-    name: str
-    """Kebab-case, stable: lower-case letters and single dashes (pip >= 22.0 accepts nothing else)."""
+    The text itself is its name: kebab-case, stable, lower-case letters and single dashes (pip >= 22.0 accepts nothing
+    else).
+    """
+
+    __slots__ = ("meaning", "remedy")
     meaning: str
     """What was found, as one clause."""
     remedy: str
     """One thing to do that does not weaken the guard."""
 
+    def __new__(cls, name: str, meaning: str, remedy: str) -> Code:  # noqa: PYI034  # Python 3.9 has no Self
+        """Return the code of that name."""
+        code = super().__new__(cls, name)
+        code.meaning, code.remedy = meaning, remedy
+        return code
 
-_ALL = (
-    Code(
-        "unknown-index",
-        "pip is configured with an index that the policy does not name",
-        "remove the index from pip's configuration, or name it under [indexes] with the names that it may serve",
-    ),
-    Code(
-        "unmatched-name",
-        "no rule of the policy matches the name",
-        'add the name to the `packages` of the index that it comes from, or give one index `packages = ["*"]`',
-    ),
-    Code(
-        "claimed-elsewhere",
-        "the policy gives the name to another index",
-        "nothing to do if the name's own index has it; otherwise publish it there",
-    ),
-    Code(
-        "shadowed-name",
-        "a public index offers a name that the policy gives to another index",
-        "publish the name on its own index; report the public project if it is not yours",
-    ),
-    Code(
-        "index-not-configured",
-        "the index that the name belongs to is not among those that pip is configured with",
-        "add it to pip's configuration",
-    ),
-    Code(
-        "redirected",
-        "the page came from an index that may not serve the name",
-        "have the index answer 404 for names that it does not hold, instead of forwarding them",
-    ),
-    Code(
-        "index-failed",
-        "an index that may serve the name did not answer with a page, and no other remote source may stand in for it",
-        "make the index answer (address, credentials, certificate), then run pip again",
-    ),
-    Code(
-        "unverified-index",
-        "pip was told to trust the index's host without TLS, so it is not the policy's https index",
-        "remove --trusted-host for this host, and give pip its certificate with --cert",
-    ),
-    Code(
-        "version-not-allowed",
-        "the version lies outside the range that the policy allows for the name",
-        "ask for a version in the range, or widen the entry after review",
-    ),
-    Code(
-        "entry-expired",
-        "the entry that claims the name expired, so that it allows no file",
-        "review the entry, then renew its `expires` date or remove it",
-    ),
-    Code(
-        "file-elsewhere",
-        "the page lists a file outside of the index's `files-from`, or a repository in the place of a file",
-        "if the files are the index's own, add their place to `files-from`",
-    ),
-    Code(
-        "ambiguous-name",
-        "more than one index offers the name, and no policy says whose it is",
-        "run `indexguard init` to write a policy that says which index each name belongs to",
-    ),
-    Code(
-        "name-mismatch",
-        "the distribution's own metadata names another project than was asked for",
-        "report the file to the owner of the index",
-    ),
-    Code(
-        "direct-url",
-        "the reference goes round every index, and the policy allows no direct reference here",
-        "publish the distribution on the index that the name belongs to",
-    ),
-    Code(
-        "local-path",
-        'the policy says `local = "block"`',
-        "publish the distribution on the index that the name belongs to",
-    ),
-    Code(
-        "find-links",
-        "a --find-links option or a local page lists a remote file of a name that the policy claims",
-        "remove the option, or publish the file on the index that the name belongs to",
-    ),
-    Code(
-        "locked-link",
-        "the lock file takes the file from a place that may not serve the name",
-        "lock again with the guard on",
-    ),
-    Code(
-        "unclaimed-internal",
-        "an index that is not public offers a name that only `*` matches: perhaps a forgotten internal name",
-        "if the name is internal, claim it under the `packages` or `namespaces` of its index",
-    ),
-    Code(
-        "policy-invalid",
-        "the policy file has faults, so nothing can be allowed",
-        "correct the file; `indexguard check FILE` lists every fault",
-    ),
-    Code(
-        "policy-unreadable",
-        "the policy file cannot be read or trusted, so nothing can be allowed",
-        "give the file and its folder an owner and a mode that let nobody else write them",
-    ),
-    Code(
-        "policy-missing",
-        "a policy file that must be there is not there: INDEXGUARD_POLICY names it, or `activate --require-policy` demands it",
-        "write a policy with `indexguard init`, or correct the path in INDEXGUARD_POLICY (it must be absolute)",
-    ),
-    Code(
-        "log-failed",
-        'an event could not be written to the audit log, and the policy says `on-failure = "block"`',
-        "make the place that the log goes to writable, or reachable, then run pip again",
-    ),
-    Code(
-        "pip-not-understood",
-        "this pip lacks a method that the guard filters, so nothing can be checked",
-        "use a pip from 20.3.4 to 26.3, or a newer indexguard",
-    ),
-    Code(
-        "guard-broken",
-        "indexguard is installed here but cannot run",
-        "run `indexguard activate` again if that has put it here; else `pip uninstall indexguard`, which still works, "
-        "then install it again from an index that you trust",
-    ),
+
+UNKNOWN_INDEX = Code(
+    "unknown-index",
+    "pip is configured with an index that the policy does not name",
+    "remove the index from pip's configuration, or name it under [indexes] with the names that it may serve",
+)
+UNMATCHED_NAME = Code(
+    "unmatched-name",
+    "no rule of the policy matches the name",
+    'add the name to the `packages` of the index that it comes from, or give one index `packages = ["*"]`',
+)
+CLAIMED_ELSEWHERE = Code(
+    "claimed-elsewhere",
+    "the policy gives the name to another index",
+    "nothing to do if the name's own index has it; otherwise publish it there",
+)
+SHADOWED_NAME = Code(
+    "shadowed-name",
+    "a public index offers a name that the policy gives to another index",
+    "publish the name on its own index; report the public project if it is not yours",
+)
+INDEX_NOT_CONFIGURED = Code(
+    "index-not-configured",
+    "the index that the name belongs to is not among those that pip is configured with",
+    "add it to pip's configuration",
+)
+REDIRECTED = Code(
+    "redirected",
+    "the page came from an index that may not serve the name",
+    "have the index answer 404 for names that it does not hold, instead of forwarding them",
+)
+INDEX_FAILED = Code(
+    "index-failed",
+    "an index that may serve the name did not answer with a page, and no other remote source may stand in for it",
+    "make the index answer (address, credentials, certificate), then run pip again",
+)
+UNVERIFIED_INDEX = Code(
+    "unverified-index",
+    "pip was told to trust the index's host without TLS, so it is not the policy's https index",
+    "remove --trusted-host for this host, and give pip its certificate with --cert",
+)
+VERSION_NOT_ALLOWED = Code(
+    "version-not-allowed",
+    "the version lies outside the range that the policy allows for the name",
+    "ask for a version in the range, or widen the entry after review",
+)
+ENTRY_EXPIRED = Code(
+    "entry-expired",
+    "the entry that claims the name expired, so that it allows no file",
+    "review the entry, then renew its `expires` date or remove it",
+)
+FILE_ELSEWHERE = Code(
+    "file-elsewhere",
+    "the page lists a file outside of the index's `files-from`, or a repository in the place of a file",
+    "if the files are the index's own, add their place to `files-from`",
+)
+AMBIGUOUS_NAME = Code(
+    "ambiguous-name",
+    "more than one index offers the name, and no policy says whose it is",
+    "run `indexguard init` to write a policy that says which index each name belongs to",
+)
+NAME_MISMATCH = Code(
+    "name-mismatch",
+    "the distribution's own metadata names another project than was asked for",
+    "report the file to the owner of the index",
+)
+DIRECT_URL = Code(
+    "direct-url",
+    "the reference goes round every index, and the policy allows no direct reference here",
+    "publish the distribution on the index that the name belongs to",
+)
+LOCAL_PATH = Code(
+    "local-path",
+    'the policy says `local = "block"`',
+    "publish the distribution on the index that the name belongs to",
+)
+FIND_LINKS = Code(
+    "find-links",
+    "a --find-links option or a local page lists a remote file of a name that the policy claims",
+    "remove the option, or publish the file on the index that the name belongs to",
+)
+LOCKED_LINK = Code(
+    "locked-link",
+    "the lock file takes the file from a place that may not serve the name",
+    "lock again with the guard on",
+)
+UNCLAIMED_INTERNAL = Code(
+    "unclaimed-internal",
+    "an index that is not public offers a name that only `*` matches: perhaps a forgotten internal name",
+    "if the name is internal, claim it under the `packages` or `namespaces` of its index",
+)
+POLICY_INVALID = Code(
+    "policy-invalid",
+    "the policy file has faults, so nothing can be allowed",
+    "correct the file; `indexguard check FILE` lists every fault",
+)
+POLICY_UNREADABLE = Code(
+    "policy-unreadable",
+    "the policy file cannot be read or trusted, so nothing can be allowed",
+    "give the file and its folder an owner and a mode that let nobody else write them",
+)
+POLICY_MISSING = Code(
+    "policy-missing",
+    "a policy file that must be there is not there: INDEXGUARD_POLICY names it, or `activate --require-policy` demands it",
+    "write a policy with `indexguard init`, or correct the path in INDEXGUARD_POLICY (it must be absolute)",
+)
+LOG_FAILED = Code(
+    "log-failed",
+    'an event could not be written to the audit log, and the policy says `on-failure = "block"`',
+    "make the place that the log goes to writable, or reachable, then run pip again",
+)
+PIP_NOT_UNDERSTOOD = Code(
+    "pip-not-understood",
+    "this pip lacks a method that the guard filters, so nothing can be checked",
+    "use a pip from 20.3.4 to 26.3, or a newer indexguard",
+)
+GUARD_BROKEN = Code(
+    "guard-broken",
+    "indexguard is installed here but cannot run",
+    "run `indexguard activate` again if that has put it here; else `pip uninstall indexguard`, which still works, "
+    "then install it again from an index that you trust",
 )
 
-CODES = {code.name: code for code in _ALL}
+CODES = {str(code): code for code in tuple(vars().values()) if isinstance(code, Code)}
 """Every code by its name, in the order of that table."""
 
 
@@ -165,7 +171,7 @@ class GuardError(Exception):
 
     def __init__(self, code: str, refused: str, facts: Sequence[tuple[str, str]] = (), hint: str | None = None) -> None:
         super().__init__(code, refused)
-        self.code = CODES[code].name
+        self.code = str(CODES[code])
         self.refused = refused
         self.facts = tuple(facts)
         self.hint = CODES[code].remedy if hint is None else hint
@@ -211,7 +217,7 @@ class PolicyError(GuardError):
     :param more: how many faults there are beside those.
     """
 
-    def __init__(self, path: str, faults: Sequence[Fault], code: str = "policy-invalid", more: int = 0) -> None:
+    def __init__(self, path: str, faults: Sequence[Fault], code: str = POLICY_INVALID, more: int = 0) -> None:
         self.path = path
         self.faults = tuple(faults)
         self.more = more

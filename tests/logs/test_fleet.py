@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from indexguard.audit.event import EventFields
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
 from indexguard.decision.verdict import Finding
@@ -48,8 +49,8 @@ def logs(tmp_path: Path) -> Path:
         for number in range(20):
             name = f"acme-{number % 3}" if number % 2 else "numpy"
             url = f"https://{'corp' if number % 5 else 'mirror'}.example/simple/"
-            recorder.record("selected", None, name=name, index_asked=url)
-            recorder.record("shadowed", "shadowed-name", name=name, index_asked=url, finding=FINDING)
+            recorder.record("selected", None, EventFields(name=name, index_asked=url))
+            recorder.record("shadowed", "shadowed-name", EventFields(name=name, index_asked=url, finding=FINDING))
         recorder.seal(0)
         assert recorder.problem is None
     with (tmp_path / "logs" / "build-2" / "audit.jsonl").open("ab") as file:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexguard.audit.kinds import GROUPS
 from indexguard.errors import CODES
 from indexguard.report.entry import (
-    GROUPS,
     MAX_LINE,
     MAX_MESSAGE,
     find_group,

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any, Callable, Protocol
 
 from ..policy.log import SyslogAddress
+from .kinds import GUARD_FAILED, ROUTINE
 from .line import digest, encode
 
 if sys.platform == "linux":
@@ -27,7 +28,6 @@ JOURNAL = "/run/systemd/journal/socket"
 
 _AUTHPRIV = 10  # the facility of security messages (RFC 5424, table 1)
 _ERROR, _WARNING, _INFO = 3, 4, 6
-_SEVERITIES = {"guard-failed": _ERROR, "selected": _INFO, "not-asked": _INFO, "sealed": _INFO}
 _STANDARD_ERROR = 2
 _TOO_LARGE = (errno.EMSGSIZE, errno.ENOBUFS)
 SHORTENED = b'{"shortened":'
@@ -166,7 +166,8 @@ def _printable(value: object, limit: int) -> str:
 
 
 def _severity(event: Mapping[str, Any]) -> int:
-    return _SEVERITIES.get(str(event.get("event")), _WARNING)
+    kind = event.get("event")
+    return _ERROR if kind == GUARD_FAILED else _INFO if kind in ROUTINE else _WARNING
 
 
 class Journal:

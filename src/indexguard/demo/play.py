@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
+from ..audit.kinds import REFUSED, SHADOWED
+from ..errors import SHADOWED_NAME, UNKNOWN_INDEX
 from .environment import Ended, Environment, UnavailableError, find_pip, find_pip_version, read_events
 from .index import LoopbackIndex
 
@@ -29,7 +31,7 @@ public = true
 packages = ["*"]
 """
 """The policy of the demo; the URLs are filled in."""
-PROOF = ("shadowed-name", "unknown-index")
+PROOF = (SHADOWED_NAME, UNKNOWN_INDEX)
 """What the guard says of the demo's squatter; the second, where a policy of this machine does not know its indexes."""
 
 
@@ -106,7 +108,7 @@ class Outcome:
         alone = all(
             layer.get("layer") == "environment" for event in attempt.events for layer in event.get("policy", ())
         )
-        proof = {"shadowed"} if alone else {"shadowed", "refused"}
+        proof = {SHADOWED} if alone else {SHADOWED, REFUSED}
         return any(event.get("event") in proof and event.get("name") == NAME for event in attempt.events)
 
     @property

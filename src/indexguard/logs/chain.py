@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..audit.kinds import SEALED
 from ..audit.line import digest
 from ..audit.place import FILE_NAME, is_rotated
 from ..audit.sinks import SHORTENED
@@ -139,7 +140,7 @@ class Verifier:
             text = f"event {seq} of run {escape(run)} follows event {state.last} of it"
             self.found.breaks.append(place.remark(text))
         state.last = seq
-        state.is_sealed = event["event"] == "sealed"
+        state.is_sealed = event["event"] == SEALED
         told = event["seal"].get("events") if isinstance(event.get("seal"), dict) else None
         if state.is_sealed and told != seq:
             text = f"the seal of run {escape(run)} does not stand for the {seq} events that it has"

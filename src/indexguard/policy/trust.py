@@ -11,7 +11,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ..errors import Fault, PolicyError
+from ..errors import POLICY_MISSING, POLICY_UNREADABLE, Fault, PolicyError
 from .reader import MAX_BYTES
 
 try:
@@ -46,7 +46,7 @@ def read_trusted(path: str, trust: Trust | None, *, required: bool) -> _Content 
     :raises PolicyError: it cannot be read or trusted, or is required and not there.
     """
     if required and not os.path.isabs(path):
-        raise PolicyError(path, [Fault("", f"{VARIABLE} must hold an absolute path")], "policy-missing")
+        raise PolicyError(path, [Fault("", f"{VARIABLE} must hold an absolute path")], POLICY_MISSING)
     try:
         descriptor = os.open(path, _OPEN_FLAGS | _NO_WAIT)
     except (FileNotFoundError, NotADirectoryError):
@@ -54,12 +54,10 @@ def read_trusted(path: str, trust: Trust | None, *, required: bool) -> _Content 
         if os.path.islink(path):
             raise unreadable(path, "it is a link to a file that is not there") from None
         if required:
-            raise PolicyError(
-                path, [Fault("", f"{VARIABLE} names it, and it is not there")], "policy-missing"
-            ) from None
+            raise PolicyError(path, [Fault("", f"{VARIABLE} names it, and it is not there")], POLICY_MISSING) from None
         return None
     except ValueError:
-        raise PolicyError(path, [Fault("", f"{VARIABLE} holds a path that cannot be one")], "policy-missing") from None
+        raise PolicyError(path, [Fault("", f"{VARIABLE} holds a path that cannot be one")], POLICY_MISSING) from None
     except OSError as error:
         raise unreadable(path, f"it cannot be opened: {error.strerror}") from None
     try:
@@ -76,14 +74,14 @@ def _read_descriptor(descriptor: int, path: str, trust: Trust | None) -> _Conten
         raise unreadable(path, "it is not a regular file")
     faults = _find_distrust(path, info, trust)
     if faults:
-        raise PolicyError(path, faults, "policy-unreadable")
+        raise PolicyError(path, faults, POLICY_UNREADABLE)
     with os.fdopen(descriptor, "rb", closefd=False) as file:
         return _Content(file.read(MAX_BYTES + 1), (info.st_dev, info.st_ino))
 
 
 def unreadable(path: str, reason: str) -> PolicyError:
     """Return the error for a policy file that cannot be read or trusted."""
-    return PolicyError(path, [Fault("", reason)], "policy-unreadable")
+    return PolicyError(path, [Fault("", reason)], POLICY_UNREADABLE)
 
 
 @dataclass(frozen=True)

@@ -6,22 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import CODES, Code
+from ..audit.kinds import GROUP_OF, REFUSED, ROUTINE, SHADOWED
+from ..errors import CODES, SHADOWED_NAME, Code
 
 Event = dict[str, Any]
 
-GROUPS = {
-    "shadowed": "Shadowed name",
-    "refused": "Refused",
-    "dropped": "Files dropped",
-    "observed": "Audit mode only",
-}
-"""What can happen to a name, in the order of the page: the key and its words."""
-
-ROUTINE = frozenset({"selected", "not-asked", "sealed"})
-"""Events that are no finding. One of a kind that is not known here is a finding: it must not go unseen."""
-
-_GROUP_OF = {"shadowed": "shadowed", "dropped": "dropped", "would-refuse": "observed"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
 """What a time of the log looks like."""
 
@@ -38,7 +27,7 @@ class Entry:
     time: str
     """As in the log, so that texts sort by time; empty if it is no time."""
     group: str
-    """A key of ``GROUPS``."""
+    """A key of ``kinds.GROUPS``."""
     event: str
     code: str
     name: str
@@ -63,8 +52,8 @@ def find_group(event: Event) -> str | None:
     kind = event.get("event")
     if not isinstance(kind, str) or kind in ROUTINE:
         return None
-    group = _GROUP_OF.get(kind, "refused")
-    return "shadowed" if group == "refused" and event.get("code") == "shadowed-name" else group
+    group = GROUP_OF.get(kind, REFUSED)
+    return SHADOWED if group == REFUSED and event.get("code") == SHADOWED_NAME else group
 
 
 def read_text(table: object, key: str, limit: int = MAX_NAME) -> str:
@@ -151,7 +140,11 @@ def _ci(event: Event) -> str:
 
 
 def _tools(event: Event) -> str:
-    tools = (("indexguard", read_text(event, "guard")), ("pip", read_text(event, "pip")), ("Python", read_text(event, "python")))
+    tools = (
+        ("indexguard", read_text(event, "guard")),
+        ("pip", read_text(event, "pip")),
+        ("Python", read_text(event, "python")),
+    )
     return ", ".join(f"{tool} {version}" for tool, version in tools if version)
 
 

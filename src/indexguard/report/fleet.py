@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ..errors import SHADOWED_NAME
 from ..logs.fleet import Events
 from .entry import MAX_LINE, MAX_NAME, TIME, bounded, find_group, read_time
 from .summary import MAX_SHADOW_HOSTS, PLACES, Summary, Tally
 
 _IS_FINDING = "finding_group IS NOT NULL"
-_IS_SHADOW = f"{_IS_FINDING} AND code = 'shadowed-name' AND name <> ''"
+_IS_SHADOW = f"{_IS_FINDING} AND code = '{SHADOWED_NAME}' AND name <> ''"
 
 
 def summarise(events: Events, rows: int) -> Summary:

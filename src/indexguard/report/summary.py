@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .entry import GROUPS, Entry, Event, find_group, find_offering_index, read_entry, read_text, read_time
+from ..audit.kinds import GROUPS
+from ..errors import SHADOWED_NAME
+from .entry import Entry, Event, find_group, find_offering_index, read_entry, read_text, read_time
 from .timeline import Timeline
 
 DEFAULT_ROWS = 2000
@@ -142,7 +144,7 @@ class Summary:
         self.runs_with_findings.add(read_text(event, "run"))
         if not (time and self.timeline.add(time, PLACES[group])):
             self.undated += 1
-        if read_text(event, "code") == "shadowed-name" and read_text(event, "name"):
+        if read_text(event, "code") == SHADOWED_NAME and read_text(event, "name"):
             self._add_shadow(event, group, time)
         self.keep(event, group, time)
 

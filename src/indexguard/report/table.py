@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .entry import GROUPS, Entry
+from ..audit.kinds import GROUPS
+from .entry import Entry
 from .markup import Html, element
 from .summary import Summary
 from .words import count, short_time

@@ -147,7 +147,7 @@ def test_bad_name(shell: Shell) -> None:
 
 def test_code(shell: Shell) -> None:
     for code in CODES.values():
-        answer = shell("explain", "--code", code.name)
+        answer = shell("explain", "--code", code)
         assert answer.code == 0
         assert code.meaning in answer.out
         assert code.remedy in answer.out

@@ -7,13 +7,14 @@ import re
 from collections import deque
 from typing import Any
 
+from ...audit.kinds import DROPPED, NOT_ASKED, SEALED, SELECTED, WOULD_REFUSE
 from ...logs.query import Filter
 from ...logs.record import table, text, texts
 from ..console import GREEN, RED, YELLOW, Console, count
 from ..parsing import Command
 from .source import FILES, FILTERS, add_files, add_filters, read_events
 
-_STYLES = {"selected": GREEN, "not-asked": None, "sealed": None, "would-refuse": YELLOW, "dropped": YELLOW}
+_STYLES = {SELECTED: GREEN, NOT_ASKED: None, SEALED: None, WOULD_REFUSE: YELLOW, DROPPED: YELLOW}
 _MOST_VERSIONS = 5
 
 
@@ -70,7 +71,7 @@ def describe(event: dict[str, Any]) -> str:
     rule = event.get("rule")
     if isinstance(rule, dict):
         parts.append(f"by {text(rule, 'file')} {text(rule, 'key')}".rstrip())
-    if event["event"] == "sealed":
+    if event["event"] == SEALED:
         parts.append(_seal(event))
     if text(event, "message"):
         parts.append(f"- {event['message']}")

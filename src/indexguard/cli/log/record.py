@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...audit.kinds import SELECTED
+from ...errors import AMBIGUOUS_NAME, UNCLAIMED_INTERNAL
 from ...logs.query import Filter
 from ...logs.record import text
 from ...patterns import normalise_name, parse_pattern
@@ -21,7 +23,7 @@ from ..parsing import BadInputError, Command
 from ..policy.policy_text import IndexTable, is_insecure, name_index, render
 from .source import FILES, add_files, add_times, read_events
 
-_OFFERS = ("ambiguous-name", "unclaimed-internal")
+_OFFERS = (AMBIGUOUS_NAME, UNCLAIMED_INTERNAL)
 """Codes that say of an index that it has a name which came from another one."""
 
 _MOST_TOLD = 20
@@ -65,7 +67,7 @@ class Observed:
         """Read events."""
         found = cls()
         for event in events:
-            if event["event"] == "selected":
+            if event["event"] == SELECTED:
                 found._choose(event, facts)
             elif event.get("code") in _OFFERS:
                 place = facts.locate(text(event, "index_asked"))

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...audit.kinds import REFUSING, SEALED, SELECTED
 from ...logs.query import Filter
 from ...logs.record import table, text, texts
-from ...logs.tally import REFUSING
 from ..console import GREEN, RED, YELLOW, Console, count
 from ..parsing import Command
 from .events import add_last
@@ -70,8 +70,8 @@ class Run:
         self.time = min(self.time, event["time"])
         self.events += 1
         self.refused += event["event"] in REFUSING
-        self.selected += event["event"] == "selected"
-        if event["event"] == "sealed":
+        self.selected += event["event"] == SELECTED
+        if event["event"] == SEALED:
             seal = table(event, "seal")
             self.sealed = True
             self.exit = seal["exit"] if isinstance(seal.get("exit"), int) else None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...audit.kinds import SEALED, SELECTED
 from ...logs.query import Filter, name_pattern
 from ...logs.record import table, text, texts
 from ...patterns import normalise_name, parse_pattern
@@ -57,9 +58,9 @@ class Choices:
         found = cls()
         for event in events:
             run = (text(event, "host"), text(event, "run"))
-            if event["event"] == "selected":
+            if event["event"] == SELECTED:
                 found._open.setdefault(run, {})[find_origin(event)] = event
-            elif event["event"] == "sealed" and run in found._open:
+            elif event["event"] == SEALED and run in found._open:
                 found._end(found._open.pop(run), table(event, "seal").get("exit"))
         for choices in found._open.values():
             found._end(choices, None)
@@ -96,9 +97,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     events = (
         event
         for event in read_events(arguments, console)
-        if event["event"] == "sealed"
+        if event["event"] == SEALED
         or (
-            event["event"] == "selected"
+            event["event"] == SELECTED
             and wanted.fullmatch(text(event, "name"))
             and chosen.matches(event)
             and arguments.host in (None, text(event, "host"))

@@ -11,10 +11,10 @@ def describe(name: str) -> tuple[str, ...]:
     :raises KeyError: there is no such code.
     """
     code = CODES[name]
-    return code.name, f"  meaning  {code.meaning}", f"  remedy   {code.remedy}"
+    return code, f"  meaning  {code.meaning}", f"  remedy   {code.remedy}"
 
 
 def table() -> str:
     """Return every code with its meaning and remedy as a Markdown table."""
-    rows = [f"| `{code.name}` | {code.meaning} | {code.remedy} |" for code in CODES.values()]
+    rows = [f"| `{code}` | {code.meaning} | {code.remedy} |" for code in CODES.values()]
     return "\n".join(["| code | what it means | what to do |", "|---|---|---|", *rows])

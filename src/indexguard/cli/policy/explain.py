@@ -10,7 +10,7 @@ from typing import Any
 
 from ...decision.authority import Authority
 from ...decision.verdict import Finding, Verdict
-from ...errors import CODES
+from ...errors import CODES, UNVERIFIED_INDEX
 from ...patterns import Name, is_in_range, normalise_name, parse_pattern
 from ...policy.identity import Location, redact
 from ...policy.layers import find_layers
@@ -197,7 +197,7 @@ def _ask(authority: Authority, facts: PipFacts, url: str, place: Location | None
         return Asked(str(place), authority.local_file(), is_local=True)
     verdict = authority.ask(place)
     if verdict.refusal is None and place is not None and place.scheme == "https" and _is_trusted(place, facts):
-        unverified = tuple(Finding("unverified-index", layer, rule) for layer, rule in authority.rules)
+        unverified = tuple(Finding(UNVERIFIED_INDEX, layer, rule) for layer, rule in authority.rules)
         verdict = Verdict((*unverified, *verdict.findings))
     return Asked(facts.show(url), verdict)
 

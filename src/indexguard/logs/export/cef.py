@@ -10,6 +10,7 @@ import re
 import shlex
 
 from ... import __version__
+from ...audit.kinds import DROPPED, REDIRECTED, REFUSED, SELECTED, SHADOWED
 from ...errors import escape
 from .fields import Event, identity, meaning, milliseconds, number, severity, summary, table, text, texts, version
 
@@ -30,7 +31,7 @@ _LIMITS = {
     "request": _LONG,
     "suser": _LONG,
 }
-_BLOCKED = ("refused", "shadowed", "redirected", "dropped")
+_BLOCKED = (REFUSED, SHADOWED, REDIRECTED, DROPPED)
 
 
 def line(event: Event) -> str:
@@ -66,7 +67,7 @@ def _extension(event: Event) -> dict[str, str]:
     standard = {
         "act": "blocked" if kind in _BLOCKED else kind,
         "cat": kind,
-        "outcome": {"selected": "success", "refused": "failure"}.get(kind, ""),
+        "outcome": "success" if kind == SELECTED else "failure" if kind == REFUSED else "",
         "reason": text(event, "code"),
         "msg": summary(event),
         "externalId": identity(event),

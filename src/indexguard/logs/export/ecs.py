@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from ...audit import kinds
 from .fields import (
     ALERT,
     SUBTECHNIQUE,
@@ -35,16 +36,9 @@ from .fields import (
 VERSION = "9.4.0"
 """The release of ECS that the fields are of."""
 
-_OUTCOMES = {
-    "refused": "failure",
-    "shadowed": "failure",
-    "redirected": "failure",
-    "dropped": "failure",
-    "guard-failed": "failure",
-    "would-refuse": "success",
-    "selected": "success",
-}
-_ACTIONS = {"guard-failed": "guard-failed", "sealed": "run-sealed"}
+_OUTCOMES: dict[str, str] = {kinds.WOULD_REFUSE: "success", kinds.SELECTED: "success", kinds.DROPPED: "failure",
+             **dict.fromkeys(kinds.REFUSING, "failure")}  # fmt: skip
+_ACTIONS: dict[str, str] = {kinds.GUARD_FAILED: kinds.GUARD_FAILED, kinds.SEALED: "run-sealed"}
 _FORMS = {".whl": "wheel", ".zip": "sdist", ".tar.gz": "sdist"}
 _OWN = ("parent_run", "versions", "more_versions", "files", "kept", "index_asked", "index_answered", "requested_by",
         "offered", "more_offered", "policy", "prefix", "ci", "seal", "prev")  # fmt: skip
@@ -97,7 +91,7 @@ def _event(event: Event) -> dict[str, Any]:
 
 def _outcome(event: Event) -> str:
     kind = text(event, "event")
-    if kind != "sealed":
+    if kind != kinds.SEALED:
         return _OUTCOMES.get(kind, "unknown")
     code = number(table(event, "seal"), "exit")
     return "unknown" if code is None else "failure" if code else "success"

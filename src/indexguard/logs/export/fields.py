@@ -13,39 +13,20 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
-from ...errors import CODES, escape
+from ...audit.kinds import SEALED, SELECTED, SEVERITIES, SHADOWED, UNKNOWN_SEVERITY
+from ...errors import CODES, SHADOWED_NAME, escape
 
 Event = Mapping[str, Any]
 
-SEVERITIES = {
-    "shadowed": 8,
-    "guard-failed": 8,
-    "refused": 7,
-    "redirected": 6,
-    "would-refuse": 5,
-    "dropped": 3,
-    "not-asked": 1,
-    "selected": 0,
-    "sealed": 0,
-}
-"""How much an event deserves attention, by its kind: 0 (routine) to 10, the scale of CEF."""
-UNKNOWN_SEVERITY = 5
-"""That of a kind which a later version has added: it must not vanish."""
-
 ALERT = 4
 """From this severity on an event is an alert."""
-NOTABLE = 2
-"""Below this severity an event is routine, and no finding."""
 
 TECHNIQUE = ("T1195", "Supply Chain Compromise")
 SUBTECHNIQUE = ("T1195.001", "Compromise Software Dependencies and Development Tools")
 TACTIC = ("TA0001", "Initial Access")
 """What a shadowed name may be, in the terms of MITRE ATT&CK: id and name."""
 
-_WORDS = {
-    "selected": "pip chose this file",
-    "sealed": "the run is over",
-}
+_WORDS: dict[str, str] = {SELECTED: "pip chose this file", SEALED: "the run is over"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -138,7 +119,7 @@ def severity(event: Event) -> int:
 
 def is_shadow(event: Event) -> bool:
     """Tell whether a public index offers a name that belongs to another one, whatever was done about it."""
-    return text(event, "event") == "shadowed" or text(event, "code") == "shadowed-name"
+    return text(event, "event") == SHADOWED or text(event, "code") == SHADOWED_NAME
 
 
 def meaning(event: Event) -> str:

@@ -11,6 +11,7 @@ import shlex
 from typing import Any
 
 from ... import __version__
+from ...audit import kinds
 from ...errors import CODES
 from .fields import (
     ALERT,
@@ -51,19 +52,19 @@ _DISPOSITIONS = {0: "Unknown", 1: "Allowed", 2: "Blocked", 6: "Dropped", 16: "No
 _STATUSES = {0: "Unknown", 1: "Success", 2: "Failure"}
 _SEVERITIES = {1: "Informational", 2: "Low", 3: "Medium", 4: "High", 5: "Critical"}
 
-_CONTROL = {
+_CONTROL: dict[str, tuple[int, int, int]] = {
     # What happened: action, disposition, status.
-    "refused": (2, 2, 2),
-    "shadowed": (2, 6, 2),
-    "redirected": (2, 2, 2),
-    "dropped": (2, 6, 2),
-    "selected": (1, 1, 1),
-    "would-refuse": (3, 17, 1),
-    "not-asked": (3, 16, 0),
-    "guard-failed": (0, 27, 2),
-    "sealed": (3, 17, 1),
+    kinds.REFUSED: (2, 2, 2),
+    kinds.SHADOWED: (2, 6, 2),
+    kinds.REDIRECTED: (2, 2, 2),
+    kinds.DROPPED: (2, 6, 2),
+    kinds.SELECTED: (1, 1, 1),
+    kinds.WOULD_REFUSE: (3, 17, 1),
+    kinds.NOT_ASKED: (3, 16, 0),
+    kinds.GUARD_FAILED: (0, 27, 2),
+    kinds.SEALED: (3, 17, 1),
 }
-_OF_THE_RUN = ("guard-failed", "sealed")
+_OF_THE_RUN = (kinds.GUARD_FAILED, kinds.SEALED)
 _UNMAPPED = ("parent_run", "python", "prefix", "versions", "more_versions", "files", "kept", "offered", "more_offered", "chosen",
              "requested_by", "index_asked", "index_answered", "policy", "ci", "seal", "prev")  # fmt: skip
 
@@ -196,7 +197,7 @@ def _lifecycle(event: Event) -> dict[str, Any]:
     activity = (_OTHER, kind or "Other") if concerns_run else (1, "Install")
     *_, status = _CONTROL.get(kind, (0, 0, 0))
     exit_code = number(table(event, "seal"), "exit")
-    if kind == "sealed":
+    if kind == kinds.SEALED:
         status = 0 if exit_code is None else 2 if exit_code else 1
     return {
         **_class((6, "Application Activity"), (6002, "Application Lifecycle"), activity),

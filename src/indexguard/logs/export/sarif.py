@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 from ... import __version__
+from ...audit.kinds import NOTABLE
 from ...errors import CODES
 from .fields import (
     ALERT,
-    NOTABLE,
     Event,
     carried,
     compact,
