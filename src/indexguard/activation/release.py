@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..interpreters.python import Interpreter, InterpretersError
+from ..interpreters.python import Interpreter, InterpretersError, ask
 from .journal import Change, Journal
 from .manifest import FILE, Manifest, sha256
 from .payload import Payload
@@ -175,13 +174,8 @@ def run_compiler(python: Interpreter, program: str, path: Path) -> None:
     command = [python.executable, "-I", "-S", "-c", program, str(path)]
     before = os.umask(0o022)
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMPILE_SECONDS, check=False
-        )
-    except subprocess.SubprocessError as error:
-        raise InterpretersError(f"{python.executable} does not compile {path}: {error}") from None
+        answer = ask(command, seconds=_COMPILE_SECONDS, late=f"{python.executable} did not compile {path}")
     finally:
         os.umask(before)
-    if done.returncode != 0:
-        last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        raise InterpretersError(f"{python.executable} does not compile {path}: {last or done.returncode}")
+    if answer.exit_code != 0:
+        raise InterpretersError(f"{python.executable} does not compile {path}: {answer.last_words}")

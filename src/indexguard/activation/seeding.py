@@ -15,9 +15,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
 
+from .. import SUPPORTED
 from .._vendor.platformdirs import user_data_path
 from ..errors import escape
-from ..interpreters.python import SUPPORTED, InterpretersError
+from ..interpreters.python import InterpretersError
 from .journal import Journal, locked
 
 SEED = "indexguard-seed.pth"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
-from .environment import Ended, Environment, UnavailableError, find_pip, find_pip_version, read_events
+from ..interpreters.python import Answer
+from .environment import Environment, UnavailableError, find_pip, find_pip_version, read_events
 from .index import LoopbackIndex
 
 NAME = "acme-core"
@@ -37,7 +38,7 @@ PROOF = ("shadowed-name", "unknown-index")
 class Attempt:
     """One pip run."""
 
-    ended: Ended
+    ended: Answer
     version: str | None
     """The version of the name that is installed afterwards, if it is."""
     origin: str | None

@@ -13,6 +13,7 @@ import os
 import subprocess
 from typing import Any, Callable
 
+from .. import SUPPORTED
 from ..errors import GuardError
 
 BOOTSTRAP = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "standalone", "bootstrap")
@@ -27,8 +28,6 @@ def prepare_interpreter(root: str, interpreter: str) -> None:
     :raises Exception: pip's ``InstallationError``: the guard does not support that interpreter, it does not run, or the
         bootstrap does not reach it.
     """
-    from ..interpreters.python import SUPPORTED  # only here: no other pip run needs it
-
     code = "import sys; print(*sys.version_info[:2])"
     try:
         # -I: neither a sitecustomize on PYTHONPATH nor the current folder may answer in its place.

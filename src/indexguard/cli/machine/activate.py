@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -16,13 +15,12 @@ from ...activation.payload import read_payload
 from ...activation.release import Report
 from ...activation.seeding import user_folder
 from ...interpreters.discovery import find_interpreters
-from ...interpreters.python import Interpreter, InterpretersError, ask_interpreter, base_of, check_supported
+from ...interpreters.python import Interpreter, InterpretersError, ask, ask_interpreter, base_of, check_supported
 from ..console import GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 
 _T = TypeVar("_T")
 
-_CHECK_SECONDS = 60
 _CHECK = "import sys; sys.exit(not any(hasattr(entry, 'indexguard_hook') for entry in sys.meta_path))"
 
 
@@ -188,14 +186,10 @@ def _tell_live(python: Interpreter, console: Console, *, isolated: bool) -> bool
 
 def is_live(python: str, *options: str) -> bool:
     """Start an interpreter and tell whether it has the start-up hook."""
-    command = [python, *options, "-c", _CHECK]
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_CHECK_SECONDS, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
+        return ask([python, *options, "-c", _CHECK]).exit_code == 0
+    except InterpretersError:
         return False
-    return done.returncode == 0
 
 
 ACTIVATE = Command(

@@ -33,7 +33,10 @@ def add_options(group: argparse._ArgumentGroup) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Seed; 1 if an environment could not be seeded or is not live afterwards, 2 if that holds for the only one."""
+    """Seed; 1 if one of several environments could not be seeded, or one is not live afterwards.
+
+    :raises BadInputError: there is no guard to lead to, or the only environment could not be seeded.
+    """
     private = user_folder()
     if private is None:
         raise BadInputError("this user has no home folder (HOME is not set)")
