@@ -6,14 +6,13 @@ Two indexes on loopback offer one name; the policy gives it to the first of them
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..interpreters.python import Answer, InterpretersError, ask
-from .environment import PLAIN_PIP
+from .environment import PLAIN_PIP, read_module
 from .index import LoopbackIndex
 from .play import INTERNAL, MODULE, NAME, POLICY, PROOF, PUBLIC
 
@@ -67,20 +66,12 @@ class Canary:
             answer = ask(command, seconds=_TIMEOUT, late="pip did not end", environ=self._environ(), cwd=target)
         except InterpretersError as error:
             return Proof(UNCLEAR, str(error))
-        return _judge(_find_origin(target), answer)
+        return _judge(read_module(target / f"{MODULE}.py").get("ORIGIN"), answer)
 
     def _environ(self) -> dict[str, str]:
         # What could shadow the guard (PYTHONPATH, PYTHONNOUSERSITE) stays: it is what is to be found out.
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
         return {**environ, **PLAIN_PIP, "INDEXGUARD_POLICY": str(self._policy), "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def _find_origin(target: Path) -> str | None:
-    module = target / f"{MODULE}.py"
-    if not module.is_file():
-        return None
-    found = re.search(r"^ORIGIN = '(.*)'$", module.read_text(encoding="utf-8"), re.MULTILINE)
-    return found[1] if found else None
 
 
 def _judge(origin: str | None, answer: Answer) -> Proof:

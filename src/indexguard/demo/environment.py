@@ -113,9 +113,9 @@ class Environment:
     def find_installed(self, module: str) -> tuple[str, str] | None:
         """Return version and origin of an installed module of the demo, and take it away again."""
         path = self.site / f"{module}.py"
-        if not path.is_file():
+        told = read_module(path)
+        if not told:
             return None
-        told = dict(re.findall(r"^(\w+) = '(.*)'$", path.read_text(encoding="utf-8"), re.MULTILINE))
         path.unlink()
         for info in self.site.glob(f"{module}-*.dist-info"):
             for file in info.iterdir():
@@ -153,6 +153,12 @@ class Environment:
             (self.folder / "plain" / "sitecustomize.py").touch()
             environ["PYTHONPATH"] = str(self.folder / "plain")
         return environ
+
+
+def read_module(path: Path) -> dict[str, str]:
+    """Return what an installed module of the demo says of itself (VERSION, ORIGIN); nothing if it is not there."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return dict(re.findall(r"^(\w+) = '(.*)'$", text, re.MULTILINE))
 
 
 def read_events(log: Path, cwd: Path, start: int) -> list[dict[str, Any]]:

@@ -64,9 +64,9 @@ def _one(path: Path, private: Path, arguments: argparse.Namespace, console: Cons
             raise BadInputError(str(error)) from None
         console.note(f"indexguard: {error}", RED)
         return False
-    for change in journal.changes:
+    for change in journal.report.changes:
         console.line(f"{path}: {'would ' if arguments.dry_run else ''}{change.verb} {change.path}")
-    if not journal.changes:
+    if not journal.report.changes:
         console.line(f"{path}: nothing to change")
     if arguments.remove or arguments.dry_run:
         return True
