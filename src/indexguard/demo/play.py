@@ -11,7 +11,8 @@ from typing import Any, Callable
 
 from ..audit.kinds import REFUSED, SHADOWED
 from ..errors import SHADOWED_NAME, UNKNOWN_INDEX
-from .environment import Ended, Environment, UnavailableError, find_pip, find_pip_version, read_events
+from ..interpreters.python import Answer
+from .environment import Environment, UnavailableError, find_pip, find_pip_version, read_events
 from .index import LoopbackIndex
 
 NAME = "acme-core"
@@ -39,7 +40,7 @@ PROOF = (SHADOWED_NAME, UNKNOWN_INDEX)
 class Attempt:
     """One pip run."""
 
-    ended: Ended
+    ended: Answer
     version: str | None
     """The version of the name that is installed afterwards, if it is."""
     origin: str | None

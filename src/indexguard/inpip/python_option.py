@@ -68,5 +68,3 @@ def _installation_error(root: str, text: str) -> Exception:
         f"indexguard: {PIP_NOT_UNDERSTOOD}: {text}\n    hint: use the pip of an interpreter that the guard supports"
     )
     return error
-
-

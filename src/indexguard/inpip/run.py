@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from ..decision.authority import Authority
 from ..decision.outcome import Settings
 from ..patterns import Name
 from ..policy.identity import PYPI, Location, locate
 from ..policy.model import Layer
-
-if TYPE_CHECKING:
-    from .objects import Finder
 
 
 @dataclass(frozen=True)

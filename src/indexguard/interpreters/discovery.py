@@ -1,4 +1,9 @@
-"""Where the Pythons of a machine are: base interpreters and virtual environments. Looks at folders; starts nothing."""
+"""Where the Pythons of a machine are: base interpreters and virtual environments. Looks at folders; starts nothing.
+
+No library does: findpython 0.9 and python-discovery 1.9 start whatever is called python (59 and 25 starts where this makes
+none: for root, other people's programs), know neither conda's environments nor ``/opt``, and of virtual environments
+nothing; the first needs Python 3.10, the second looks along PATH and in uv's folder only.
+"""
 
 from __future__ import annotations
 
@@ -20,20 +25,14 @@ _SYSTEM = (
     "/opt/conda/envs/*/bin",
     "/Library/Frameworks/Python.framework/Versions/*/bin",
 )
+_CONDAS = ("anaconda3", "mambaforge", "miniconda3", "miniforge3")
 _HOME = (
     ".asdf/installs/python/*/bin",
     ".local/bin",
     ".local/share/mise/installs/python/*/bin",
     ".local/share/uv/python/*/bin",
     ".pyenv/versions/*/bin",
-    "anaconda3/bin",
-    "anaconda3/envs/*/bin",
-    "mambaforge/bin",
-    "mambaforge/envs/*/bin",
-    "miniconda3/bin",
-    "miniconda3/envs/*/bin",
-    "miniforge3/bin",
-    "miniforge3/envs/*/bin",
+    *(f"{conda}/{below}" for conda in _CONDAS for below in ("bin", "envs/*/bin")),
 )
 _ENVIRONMENTS_HERE = (".venv", "venv", "env", ".tox/*", ".nox/*")
 _ENVIRONMENTS_HOME = (

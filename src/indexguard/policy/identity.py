@@ -178,6 +178,17 @@ def find_location(url: str) -> Location | None:
         return None
 
 
+def locate(url: str, pypi: Location | None) -> Location | None:
+    """Return the identity of a URL; at or under a pip's own public index, that of the token ``pypi``.
+
+    :param pypi: the public index as that pip knows it.
+    """
+    location = find_location(url)
+    if location is not None and pypi is not None and location.is_at_or_under(pypi):
+        return Location(PYPI.scheme, PYPI.host, PYPI.port, location.segments[len(pypi.segments) :])
+    return location
+
+
 def is_trusted(url: str, hosts: Iterable[tuple[str, int | None]]) -> bool:
     """Tell whether pip was told to trust the host of a URL without TLS (``--trusted-host``): on its port, or on any.
 

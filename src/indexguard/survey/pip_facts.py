@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..audit.redaction import redact_text
+from ..interpreters.python import InterpretersError, ask
 from ..policy.identity import PYPI, Location, find_location, redact
 
 _PROBE = Path(__file__).resolve().parent.parent / "standalone" / "pip_probe.py"
@@ -76,16 +75,13 @@ def ask_pip(listings: Sequence[int] = (), python: str = sys.executable) -> PipFa
     """
     arguments = [python, str(_PROBE), *map(str, listings)]
     try:
-        done = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=False)
-        # The last line: what a start-up file of the environment prints comes before it.
-        told = json.loads(done.stdout.strip().rpartition(b"\n")[2])
-    except subprocess.TimeoutExpired:
-        return PipFacts(f"pip did not answer within {_TIMEOUT} seconds")
-    except OSError as error:
-        return PipFacts(f"{python} cannot be started: {error.strerror}")
+        answer = ask(arguments, seconds=_TIMEOUT, late="pip did not answer")
+    except InterpretersError as error:
+        return PipFacts(str(error))
+    try:
+        told = answer.read_json()
     except ValueError:
-        last = redact_text(done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2])
-        return PipFacts(f"pip does not start: {last or f'exit code {done.returncode}'}")
+        return PipFacts(f"pip does not start: {redact_text(answer.last_words)}")
     return _read(told) if isinstance(told, dict) else PipFacts("pip does not start: its start-up files print")
 
 

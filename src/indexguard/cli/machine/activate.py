@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
-from functools import partial
-from typing import Callable, TypeVar
+from functools import wraps
+from typing import Callable
 
 from ...activation.account import activate_user, deactivate_user
+from ...activation.journal import Report
 from ...activation.library import activate, deactivate, private_folder
 from ...activation.payload import read_payload
-from ...activation.release import Report
 from ...activation.seeding import user_folder
 from ...interpreters.discovery import find_interpreters
-from ...interpreters.python import Interpreter, InterpretersError, ask_interpreter, base_of, check_supported
+from ...interpreters.python import Interpreter, InterpretersError, ask, ask_interpreter, base_of, check_supported
 from ..console import GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 
-_T = TypeVar("_T")
+_Run = Callable[[argparse.Namespace, Console], int]
 
-_CHECK_SECONDS = 60
 _CHECK = "import sys; sys.exit(not any(hasattr(entry, 'indexguard_hook') for entry in sys.meta_path))"
 
 
@@ -51,13 +49,27 @@ def add_activate_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _refusing(run: _Run) -> _Run:
+    """Have a command tell what cannot be done as bad input."""
+
+    @wraps(run)
+    def refusing(arguments: argparse.Namespace, console: Console) -> int:
+        try:
+            return run(arguments, console)
+        except InterpretersError as error:
+            raise BadInputError(str(error)) from None
+
+    return refusing
+
+
+@_refusing
 def run_activate(arguments: argparse.Namespace, console: Console) -> int:
     """Activate; 1 if one of several interpreters could not be done, or a guard is not live afterwards."""
-    payload = _explained(read_payload)
+    payload = read_payload()
     required, dry = arguments.require_policy, arguments.dry_run
     chosen = _choose(arguments, console)
     if arguments.user:
-        report = _explained(lambda: activate_user(chosen.pythons, payload, require_policy=required, dry_run=dry))
+        report = activate_user(chosen.pythons, payload, require_policy=required, dry_run=dry)
         _tell(f"your account: {user_folder()}", report, console, dry_run=dry)
         live = [dry or _tell_live(python, console, isolated=False) for python in chosen.pythons]
         return 0 if all(live) else 1
@@ -70,11 +82,12 @@ def run_activate(arguments: argparse.Namespace, console: Console) -> int:
     return _for_each(one, chosen, console)
 
 
+@_refusing
 def run_deactivate(arguments: argparse.Namespace, console: Console) -> int:
     """Deactivate; 1 if something was kept."""
     dry = arguments.dry_run
     if arguments.user:
-        report = _explained(lambda: deactivate_user(dry_run=dry))
+        report = deactivate_user(dry_run=dry)
         _tell(f"your account: {user_folder()}", report, console, dry_run=dry)
         return 1 if report.kept else 0
 
@@ -100,7 +113,7 @@ def _choose(arguments: argparse.Namespace, console: Console) -> _Chosen:
         raise BadInputError("--all and --python exclude each other")
     if not arguments.all:
         paths = arguments.python or [sys.executable]
-        return _Chosen([_explained(partial(_base, path)) for path in paths], is_search=False)
+        return _Chosen([_base(path) for path in paths], is_search=False)
     found: dict[str, Interpreter] = {}
     for path in find_interpreters():
         python = _try(path, console)
@@ -127,7 +140,7 @@ def _base(path: str) -> Interpreter:
 
 def _for_each(one: Callable[[Interpreter], bool], chosen: _Chosen, console: Console) -> int:
     if len(chosen.pythons) == 1 and not chosen.is_search:
-        return 0 if _explained(partial(one, chosen.pythons[0])) else 1
+        return 0 if one(chosen.pythons[0]) else 1
 
     def attempt(python: Interpreter) -> bool:
         try:
@@ -137,13 +150,6 @@ def _for_each(one: Callable[[Interpreter], bool], chosen: _Chosen, console: Cons
             return False
 
     return 0 if all(list(map(attempt, chosen.pythons))) else 1  # each is tried
-
-
-def _explained(call: Callable[[], _T]) -> _T:
-    try:
-        return call()
-    except InterpretersError as error:
-        raise BadInputError(str(error)) from None
 
 
 def _name(python: Interpreter) -> str:
@@ -188,14 +194,10 @@ def _tell_live(python: Interpreter, console: Console, *, isolated: bool) -> bool
 
 def is_live(python: str, *options: str) -> bool:
     """Start an interpreter and tell whether it has the start-up hook."""
-    command = [python, *options, "-c", _CHECK]
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_CHECK_SECONDS, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
+        return ask([python, *options, "-c", _CHECK]).exit_code == 0
+    except InterpretersError:
         return False
-    return done.returncode == 0
 
 
 ACTIVATE = Command(

@@ -245,4 +245,3 @@ def sha256_of(link: Link) -> str | None:
     """Return the sha256 that pip will check the file against; None where it checks another hash, or none."""
     # A JSON page may give any value as a hash (pip >= 22.2 takes it as it is).
     return link.hash.lower() if link.hash_name == "sha256" and isinstance(link.hash, str) and link.hash else None
-

@@ -47,8 +47,12 @@ def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> No
     ]
     if not parts or (refused_next and not search.kept):
         return
-    rules = {place_of_rule(drop.finding) for drop in search.drops if drop.finding.enforced} or {_rule_of_failure(search)}
-    speaker.warn(f"indexguard: {search.name}: dropped {'; '.join(parts)}; kept {_kept(search)}; {'; '.join(sorted(rules))}")
+    rules = {place_of_rule(drop.finding) for drop in search.drops if drop.finding.enforced} or {
+        _rule_of_failure(search)
+    }
+    speaker.warn(
+        f"indexguard: {search.name}: dropped {'; '.join(parts)}; kept {_kept(search)}; {'; '.join(sorted(rules))}"
+    )
 
 
 def refusal_of(search: Search, cause: Finding) -> Refusal:
