@@ -260,7 +260,7 @@ def find_cause(  # the one cause of a refusal
         return next((failure for failure in failures[1:] if failure.enforced), failures[0])
     refusals = [source.verdict.refusal for source in met.sources]
     causes = [it for it in refusals if it is not None and it.code in ("entry-expired", "unverified-index")]
-    causes += [kept.finding for kept in enforced if any(_satisfies(specifier, version) for version in kept.versions)]
+    causes += [kept.finding for kept in enforced if any(satisfies(specifier, version) for version in kept.versions)]
     if hashed:
         causes = [cause for cause in causes if cause.code != "ambiguous-name"]
     if met.not_configured.refusal is not None:
@@ -297,7 +297,11 @@ def find_untold(met: Met, *, offered: bool) -> Finding | None:
     return None if offered else first_cause(unasked)
 
 
-def _satisfies(specifier: str, version: str) -> bool:
+def satisfies(specifier: str, version: str) -> bool:
+    """Tell whether a version is one that a requirement asks for.
+
+    :param specifier: as pip writes it; empty for any version.
+    """
     if not specifier:
         return True
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..interpreters.python import Answer, InterpretersError, ask
 from .environment import PLAIN_PIP, read_module
 from .index import LoopbackIndex
-from .play import INTERNAL, MODULE, NAME, POLICY, PROOF, PUBLIC
+from .play import INTERNAL, MODULE, NAME, POLICY, PUBLIC, find_proof
 
 _TIMEOUT = 120  # seconds; a pip that talks to loopback needs one or two
 
@@ -79,6 +79,6 @@ def _judge(origin: str | None, answer: Answer) -> Proof:
         return Proof(ATTACKED)
     said = answer.stdout + answer.stderr
     # That nothing of the attacker's is there proves nothing: a broken pip does that, too.
-    if any(code in said for code in PROOF) and (origin == INTERNAL or answer.exit_code != 0):
+    if any(code in said for code in find_proof()) and (origin == INTERNAL or answer.exit_code != 0):
         return Proof(HELD)
     return Proof(UNCLEAR, said.strip().rpartition("\n")[2] or answer.last_words)

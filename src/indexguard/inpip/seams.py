@@ -58,11 +58,8 @@ class Seam:
         owner = self.find_class(root)
         return owner is not None and self.method in vars(owner)
 
-    def bind(self, root: str, function: Filter) -> None:
-        """Have a function stand for the method.
-
-        It is given a ``Call`` of pip's own, the instance, and the arguments that the seam names.
-        """
+    def wrapper(self, function: Filter) -> Filter:
+        """Return a function in wrapt's form: ``(wrapped, instance, args, kwargs)``."""
         names = self.parameters
 
         def wrapper(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -75,9 +72,13 @@ class Seam:
             named = {name: kwargs[name] for name in names[len(args) :] if name in kwargs}
             return function(call, instance, *args[: len(names)], **named)
 
+        return wrapper
+
+    def bind(self, root: str, function: Filter) -> None:
+        """Have a function stand for the method."""
         owner = self.find_class(root)
         # A FunctionWrapper passes attributes on: pip-tools calls `finder.find_all_candidates.cache_clear()` (pip < 25.1).
-        wrapped = FunctionWrapper(vars(owner)[self.method], wrapper)  # type: ignore[no-untyped-call]  # wrapt has no types
+        wrapped = FunctionWrapper(vars(owner)[self.method], self.wrapper(function))  # type: ignore[no-untyped-call]  # wrapt has no types
         setattr(owner, self.method, wrapped)
 
 
@@ -142,10 +143,13 @@ def check_pip(root: str, version: str) -> None:
 
 
 def _fits(root: str, seam: Seam) -> bool:
-    if not seam.is_in(root):
-        return False
+    return seam.is_in(root) and has_parameters(vars(seam.find_class(root))[seam.method], seam)
+
+
+def has_parameters(method: Any, seam: Seam) -> bool:
+    """Tell whether a method takes the positional parameters of a seam, after its first."""
     try:
-        parameters = list(inspect.signature(vars(seam.find_class(root))[seam.method]).parameters)
+        parameters = list(inspect.signature(method).parameters)
     except (TypeError, ValueError):
         return False
     return parameters[1 : 1 + len(seam.parameters)] == list(seam.parameters)

@@ -210,9 +210,10 @@ def parse_trusted_host(text: str) -> tuple[str, int | None]:
     is_bare_address = text.count(":") > 1 and not {"@", "["}.intersection(text)
     try:
         parts = urlsplit(f"https://[{text}]" if is_bare_address else f"https://{text}")
-        return parts.hostname or "", parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
         return "", None
+    return host or "", port
 
 
 def redact(url: str) -> str:

@@ -200,7 +200,7 @@ class Gate:
         :param expected: the name that was judged. With the legacy resolver pip gives a requirement the name in the
             metadata of what it prepared ("Fix your #egg= fragments"), so that afterwards the two are always alike.
         """
-        others = sorted(names - {expected})  # type: ignore[arg-type]  # None is in no set of names
+        others = sorted(names - {expected})
         if expected is None or not others or not (self._run.layers or self._run.built_in):
             return
         finding = find_mismatch(self._run.authority(expected))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ...audit.event import EventFields
 from ...decision.verdict import Finding
 from ...errors import CODES, DIRECT_URL, ENTRY_EXPIRED, LOCKED_LINK, NAME_MISMATCH, VERSION_NOT_ALLOWED, GuardError
 
-_BUILT_IN = {
-    NAME_MISMATCH: "built in: a distribution must be the project that was asked for",
-}
+_BUILT_IN: dict[str, str] = {NAME_MISMATCH: "built in: a distribution must be the project that was asked for"}
 _BUILT_IN_NAMES = "built in: without a policy file, no name may come from more than one index"
 
 
@@ -24,7 +22,7 @@ class Refusal:
     """What was refused: a project name, or a URL; fit to be shown."""
     facts: Sequence[tuple[str, str]] = ()
     """What is told beside the rule: labels and texts."""
-    fields: EventFields = EventFields()
+    fields: EventFields = field(default_factory=EventFields)
     """What the event tells beside the finding."""
     hint: str | None = None
     """What to do; by default the remedy of the code."""

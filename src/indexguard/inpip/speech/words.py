@@ -29,6 +29,7 @@ _MANY = 12
 """How many versions a message names."""
 _LONG = 60
 """How many characters of each."""
+_NO_FILE_FITS = "no file fits this Python and platform, or it was yanked"
 
 
 def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> None:
@@ -110,12 +111,12 @@ def _unfit(search: Search) -> list[tuple[str, str]]:
     if search.kept:
         return []
     dropped = {id(drop.page) for drop in search.drops}
-    return [
-        ("unfit", f"{_versions(newest_first({version for version, _ in page.offered(search.name)}))} from {page.shown}:"
-         " no file fits this Python and platform, or it was yanked")
-        for page in search.listing
-        if id(page) not in dropped and not page.is_local
-    ]  # fmt: skip
+    own = [page for page in search.listing if id(page) not in dropped and not page.is_local]
+    return [("unfit", f"{_all_versions(search, page)} from {page.shown}: {_NO_FILE_FITS}") for page in own]
+
+
+def _all_versions(search: Search, page: Page) -> str:
+    return _versions(newest_first({version for version, _ in page.offered(search.name)}))
 
 
 def _rule_of_failure(search: Search) -> str:
