@@ -177,6 +177,17 @@ def find_location(url: str) -> Location | None:
         return None
 
 
+def locate(url: str, pypi: Location | None) -> Location | None:
+    """Return the identity of ``url``, or None where it is unknown.
+
+    :param pypi: the running pip's own public index; what lies at or under it is at or under the token ``pypi``.
+    """
+    location = find_location(url)
+    if location is not None and pypi is not None and location.is_at_or_under(pypi):
+        return PYPI._replace(segments=location.segments[len(pypi.segments) :])
+    return location
+
+
 def redact(url: str) -> str:
     """Return ``url`` fit to be shown: without credentials, query and fragment, its control characters escaped.
 

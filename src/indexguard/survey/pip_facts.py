@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..audit.redaction import redact_text
-from ..policy.identity import PYPI, Location, find_location, redact
+from ..policy.identity import Location, find_location, locate, redact
 
 _PROBE = Path(__file__).resolve().parent.parent / "standalone" / "pip_probe.py"
 _TIMEOUT = 120
@@ -57,10 +57,7 @@ class PipFacts:
 
     def locate(self, url: str) -> Location | None:
         """Return the identity of a URL; at or under this pip's own public index, that of the token ``pypi``."""
-        location = find_location(url)
-        if location is not None and self.pypi is not None and location.is_at_or_under(self.pypi):
-            return Location(PYPI.scheme, PYPI.host, PYPI.port, location.segments[len(self.pypi.segments) :])
-        return location
+        return locate(url, self.pypi)
 
     def show(self, url: str) -> str:
         """Return a URL fit to be shown, as a policy would write it."""
