@@ -1,4 +1,4 @@
-"""Where events go beside the file: standard error, syslog (RFC 5424), journald; and a limit of time for all of them.
+"""Where events go beside the file: standard error, syslog (RFC 5424), journald; loaded only where one is configured.
 
 What is sent is the line of the file, ``prev`` included where there is a file. Standard library only, and nothing that
 is imported late: pip 26.3 refuses imports once installation has begun.
@@ -13,11 +13,13 @@ import struct
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Callable, Protocol
 
 from ..policy.log import SyslogAddress
 from .kinds import GUARD_FAILED, ROUTINE
 from .line import digest, encode
+from .place import NO_HOME
 
 if sys.platform == "linux":
     import fcntl
@@ -34,6 +36,25 @@ SHORTENED = b'{"shortened":'
 """How an event begins that was shortened: not as a line of the log does."""
 _SHORT = 400
 _TOLD = ("time", "run", "event", "code", "name", "index_asked", "index_answered", "message", "user", "host")
+
+
+def find_obstacle(path: Path) -> str | None:
+    """Return what would keep ``AuditLog`` from writing there, as far as one can tell without writing; None if nothing."""
+    if not path.is_absolute():
+        return NO_HOME
+    try:
+        if path.is_symlink():
+            return "it is a link"
+        if path.exists():
+            if not path.is_file():
+                return "it is not a regular file"
+            return None if os.access(path, os.W_OK) else "it is not yours to write"
+        folder = next(parent for parent in path.parents if parent.exists())
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} is not yours to write"
 
 
 class Sink(Protocol):
@@ -81,7 +102,10 @@ class Syslog:
         self._socket: socket.socket | None = None
 
     def send(self, line: bytes, event: Mapping[str, Any]) -> None:
-        """Send the message; what is too large for a datagram is shortened: its size is the index's to choose."""
+        """Send the message; what is too large for a datagram is shortened: its size is the index's to choose.
+
+        :raises OSError: it cannot be sent.
+        """
         message = format_syslog(line, event)
         if self._address.transport == "tcp":
             self._deliver(b"%d %b" % (len(message), message))
@@ -182,7 +206,10 @@ class Journal:
         self._path = path
 
     def send(self, line: bytes, event: Mapping[str, Any]) -> None:
-        """Send the event."""
+        """Send the event.
+
+        :raises OSError: it cannot be sent.
+        """
         data = format_journal(line, event)
         with _connected(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), self._path) as connection:
             try:

@@ -6,15 +6,18 @@ Pure, as the whole room: what pip met comes in as values.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..patterns import is_in_range, parse_range
 from ..policy.identity import Location
 from ..policy.model import Layer
 from .authority import Authority, FileCheck
 from .verdict import PASS, Finding, Verdict
+
+if TYPE_CHECKING:
+    from .sources import Kept, Source, SourceT
 
 _CAUSES = (
     "index-failed",
@@ -57,45 +60,6 @@ class Settings:
             abort_on_shadow=any(policy.shadow_action == "abort" for policy in enforcing),
             backtrack=bool(enforcing) and all(policy.when_nothing_left == "backtrack" for policy in enforcing),
         )
-
-
-class Source(Protocol):
-    """An index, or a page of links, that pip is configured with, as a search for one name met it."""
-
-    @property
-    def place(self) -> Location | str:
-        """Its identity; the URL itself where that has none."""
-
-    @property
-    def verdict(self) -> Verdict:
-        """What the layers say of asking it."""
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it is a ``file:`` index or page."""
-
-    @property
-    def probing(self) -> bool:
-        """Whether it was asked for squatters only."""
-
-    @property
-    def failure(self) -> str | None:
-        """Why it is not to be relied on; None where it answered."""
-
-
-class Kept(Protocol):
-    """Files that were kept from pip, for one reason."""
-
-    @property
-    def finding(self) -> Finding:
-        """The objection."""
-
-    @property
-    def versions(self) -> Collection[str]:
-        """Those of the files."""
-
-
-_Source = TypeVar("_Source", bound=Source)
 
 
 class Met(NamedTuple):
@@ -222,7 +186,7 @@ AMBIGUOUS = Finding("ambiguous-name", None)
 # The whole name
 
 
-def find_failed(sources: Iterable[_Source]) -> list[_Source]:
+def find_failed(sources: Iterable[SourceT]) -> list[SourceT]:
     """Return the sources that failed: where failures count, no other remote source may stand in for them."""
     return [source for source in sources if source.failure is not None and not source.probing]
 

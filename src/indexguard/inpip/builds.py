@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from . import mark
 from .gate.requests import Requests
-from .objects import Requirement
 from .run import Run
 from .speech.speaker import Speaker
 
 if TYPE_CHECKING:
-    from .objects import Call
+    from .objects import Call, Requirement
 
 
 class Builds:

@@ -8,26 +8,13 @@ the guard lies in the standard library or in the account; they are handed the bo
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .objects import Call
+    from .objects import Call, VenvEnvironment, VirtualEnvironment
 
 BOOTSTRAP = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "standalone", "bootstrap")
 """The folder that a child's path may hold: it starts the guard and has nothing else in it."""
-
-
-class VenvEnvironment(Protocol):
-    """pip's build environment in a venv."""
-
-    lib_dirs: Sequence[str]
-
-
-class VirtualEnvironment(Protocol):
-    """pip's build environment of folders."""
-
-    _site_dir: str
 
 
 def enter_venv(call: Call, environment: VenvEnvironment) -> None:

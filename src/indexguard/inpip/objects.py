@@ -1,4 +1,7 @@
-"""The objects of pip that the guard touches, with what it touches of them: the same in every pip from 20.3 to 26.3."""
+"""The objects of pip that the guard touches, with what it touches of them: the same in every pip from 20.3 to 26.3.
+
+Types alone: other modules import them for the type checker, and no pip run loads them.
+"""
 
 from __future__ import annotations
 
@@ -126,3 +129,15 @@ class CacheEntry(Protocol):
     """A wheel in pip's cache."""
 
     link: Link
+
+
+class VenvEnvironment(Protocol):
+    """A build environment in a venv (pip >= 26.2)."""
+
+    lib_dirs: Sequence[str]
+
+
+class VirtualEnvironment(Protocol):
+    """A build environment of folders."""
+
+    _site_dir: str

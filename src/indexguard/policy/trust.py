@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..errors import POLICY_MISSING, POLICY_UNREADABLE, Fault, PolicyError
-from .reader import MAX_BYTES
+from .table import MAX_BYTES
 
 try:
     import grp

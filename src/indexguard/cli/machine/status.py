@@ -11,7 +11,8 @@ from textwrap import indent
 from typing import Any
 
 from ...audit.output import other_sinks
-from ...audit.place import find_obstacle, log_path
+from ...audit.place import log_path
+from ...audit.sinks import find_obstacle
 from ...demo.canary import HELD, Canary
 from ...errors import escape
 from ...interpreters.discovery import find_environments, find_interpreters

@@ -16,7 +16,6 @@ from ...decision import outcome
 from ...decision.verdict import PASS
 from ...patterns import normalise_name
 from ...policy.identity import Location, find_reference, is_trusted
-from ..objects import BestCandidate, Candidate, Finder, Link
 from ..run import Run
 from ..search.page import Page
 from ..search.search import Search
@@ -26,7 +25,7 @@ from ..speech.speaker import Speaker
 from .pages import counts_failures, index_pages, trusted_hosts
 
 if TYPE_CHECKING:
-    from ..objects import Call
+    from ..objects import BestCandidate, Call, Candidate, Finder, Link
 
 
 class NameFilter:

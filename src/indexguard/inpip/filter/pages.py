@@ -17,7 +17,6 @@ from ...patterns import is_distribution, normalise_name
 from ...policy.identity import find_location, is_trusted
 from ..gate.references import Reference, response_hook
 from ..gate.requests import Requests
-from ..objects import Candidate, Evaluator, Finder, Link, Scope, Session
 from ..run import Run
 from ..seams import pip_module
 from ..search.page import Page
@@ -25,7 +24,7 @@ from ..search.search import Search
 from ..search.searches import Searches
 
 if TYPE_CHECKING:
-    from ..objects import Call
+    from ..objects import Call, Candidate, Evaluator, Finder, Link, Scope, Session
 
 
 class PageFilter:

@@ -17,7 +17,6 @@ from ...decision.verdict import Finding
 from ...errors import clean, escape
 from ...patterns import Name, find_version
 from ...policy.identity import find_reference, redact
-from ..objects import CacheEntry, Distribution, Link, Requirement, Resolved
 from ..run import Run
 from ..search.searches import Searches
 from ..speech.events import as_offer, with_offers
@@ -27,7 +26,7 @@ from .references import Reference
 from .requests import Requests
 
 if TYPE_CHECKING:
-    from ..objects import Call
+    from ..objects import CacheEntry, Call, Distribution, Link, Requirement, Resolved
 
 _CODE_HAS_RUN = "its name was known only after it was fetched: code of its build has run"
 _UNNAMED = Name("")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin
 
 from ...decision.authority import Authority
@@ -11,7 +11,9 @@ from ...decision.verdict import Verdict
 from ...patterns import Name
 from ...policy.identity import find_reference
 from ...policy.model import Layer
-from ..objects import Requirement, Response
+
+if TYPE_CHECKING:
+    from ..objects import Requirement, Response
 
 Hook = Callable[..., None]
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from ...patterns import Name
 from ...policy.identity import Location, find_reference
-from ..objects import Link, Requirement
 from ..run import Run
 from .references import Reference
+
+if TYPE_CHECKING:
+    from ..objects import Link, Requirement
 
 
 class Requests:

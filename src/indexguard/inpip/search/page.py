@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ...decision.verdict import PASS, Finding, Verdict
 from ...errors import clean
 from ...patterns import Name, find_version, is_distribution, newest_first, normalise_name
 from ...policy.identity import Location, redact
-from ..objects import Exchange, Link
+
+if TYPE_CHECKING:
+    from ..objects import Exchange, Link
 
 _FIRST_ERROR = 400
 _NOT_OFFERED = (404, 410)

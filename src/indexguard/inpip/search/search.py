@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ...decision.authority import Authority
 from ...decision.outcome import NOT_TO_BE_ASKED, Met, find_failed
 from ...decision.verdict import PASS, Finding, Verdict
 from ...patterns import Name
-from ..objects import Candidate, Link
 from .page import Drop, Page
+
+if TYPE_CHECKING:
+    from ..objects import Candidate, Link
 
 
 @dataclass

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from ...patterns import Name
-from ..objects import Candidate, Finder, Link
 from ..run import Run
 from .page import Page
 from .search import Search
+
+if TYPE_CHECKING:
+    from ..objects import Candidate, Finder, Link
 
 _SEARCHES = "_indexguard_searches"
 

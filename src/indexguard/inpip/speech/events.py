@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from ...audit.event import MAX_VERSIONS, EventFields, Offer
 from ...audit.kinds import DROPPED, KIND_OF_CODE, REFUSED
@@ -12,10 +13,12 @@ from ...decision.outcome import find_failures
 from ...decision.verdict import Finding
 from ...errors import REDIRECTED, SHADOWED_NAME, UNKNOWN_INDEX
 from ...patterns import newest_first
-from ..objects import Link
 from ..search.page import Drop, Page
 from ..search.search import Search
 from .speaker import Speaker
+
+if TYPE_CHECKING:
+    from ..objects import Link
 
 
 def record_search(speaker: Speaker, search: Search, *, built_in: bool) -> None:
