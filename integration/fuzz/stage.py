@@ -28,7 +28,7 @@ from indexguard.audit.run_context import RunContext
 from indexguard.decision.outcome import Settings
 from indexguard.errors import GuardError
 from indexguard.inpip import failing, seams
-from indexguard.inpip.activation import Guard
+from indexguard.inpip.activation import Guard, closed
 from indexguard.inpip.run import Run
 from indexguard.inpip.speech import pip_errors, words
 from indexguard.policy.identity import parse_location
@@ -157,7 +157,7 @@ class Stage:
         played = Played()
         guard = self._new_guard(policy, played.lines)
         filters = dict(guard.filters())
-        self._wrappers = {seam: seam.wrapper(failing.closed("pip", filters[seam])) for seam in FILTERED}
+        self._wrappers = {seam: seam.wrapper(closed("pip", filters[seam])) for seam in FILTERED}
         with _listening(played):
             self._look_up(played, web, name, specifier, (CORP, PUBLIC), guarded=True)
             played.explanations = guard.speaker.refusals or words.find_explanations(guard.searches.all())

@@ -16,7 +16,8 @@ import pytest
 from indexguard.errors import GuardError
 from indexguard.inpip import children, mark, python_option
 from indexguard.inpip.children import BOOTSTRAP
-from indexguard.inpip.mark import MARK, Reports, parent_run, report_to_parent
+from indexguard.inpip.mark import MARK, parent_run
+from indexguard.inpip.reports import Reports, report_to_parent
 
 REFUSAL = GuardError("redirected", "refused `acme`", [("rule", "indexes.corp\n/etc/policy.toml")], "publish it")
 

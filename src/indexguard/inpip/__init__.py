@@ -85,7 +85,8 @@ def _wrap_finder(module: ModuleType) -> None:
 def _unable(root: str, error: Exception) -> Exception:
     """Return pip's ``InstallationError`` for a guard of which a part is missing or broken."""
     # The hook has loaded this package, and pip its exceptions: nothing else of ours is whole for certain.
-    text = sys.modules["_indexguard_hook"].explain("guard-broken", f"{type(error).__name__}: {error}")
+    hook = sys.modules["_indexguard_hook"]
+    text = hook.explain(hook.BROKEN, f"{type(error).__name__}: {error}")
     made: Exception = sys.modules[f"{root}._internal.exceptions"].InstallationError(text)
     return made
 

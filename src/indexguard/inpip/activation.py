@@ -20,9 +20,7 @@ from ..errors import GuardError
 from ..policy.identity import find_location
 from ..policy.layers import find_layers
 from ..policy.log import LogSettings
-from . import children, mark, seams
-from .builds import Builds
-from .failing import broken, closed, pip_version, record_failure
+from . import mark, seams
 from .filter.finder import NameFilter
 from .filter.pages import PageFilter
 from .gate.gate import Gate
@@ -33,6 +31,8 @@ from .speech.speaker import Speaker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .objects import Call, Requirement, VenvEnvironment, VirtualEnvironment
 
 
 class Guard(NamedTuple):
@@ -69,18 +69,71 @@ class Guard(NamedTuple):
         yield from ((seam, gate.resolve) for seam in (seams.RESOLVE, seams.RESOLVE_LEGACY))
         yield from ((seam, gate.get_installation_order) for seam in (seams.ORDER, seams.ORDER_LEGACY))
 
+    def build_step(self, call: Call, _instance: object) -> object:
+        """Mark what is started for a build, and repeat the refusals of what was started."""
+        from .builds import build_step  # most runs build nothing
+
+        return build_step(self.run, self.requests, self.speaker, call)
+
+    def enter_virtual(self, call: Call, environment: VirtualEnvironment) -> None:
+        """Hand the bootstrap to what is started in a build environment of folders."""
+        from .children import enter_virtual  # as above
+
+        enter_virtual(call, environment)
+
+    def enter_venv(self, call: Call, environment: VenvEnvironment) -> None:
+        """Hand the bootstrap to what is started in a build environment in a venv."""
+        from .children import enter_venv  # as above
+
+        enter_venv(call, environment)
+
+    def build_one(self, call: Call, _instance: object, req: Requirement) -> object:
+        """Note whose wheel is being built: that comes after all preparing."""
+        with self.requests.preparing(req):
+            return call()
+
     def wrap(self) -> None:
         """Bind every filter to its seam."""
-        root, builds = self.run.root, Builds(self.run, self.requests, self.speaker)
-        filters = [*self.filters()]
-        filters += [(seam, builds.build_step) for seam in (*seams.BUILD_SEAMS, seams.SUBPROCESS) if seam.is_in(root)]
-        filters += [(seams.BUILD_ONE, builds.build_one)] if seams.BUILD_ONE.is_in(root) else []
+        root, filters = self.run.root, [*self.filters()]
+        filters += [(seam, self.build_step) for seam in (*seams.BUILD_SEAMS, seams.SUBPROCESS) if seam.is_in(root)]
+        filters += [(seams.BUILD_ONE, self.build_one)] if seams.BUILD_ONE.is_in(root) else []
         virtual = seams.VIRTUAL_BUILD if seams.VIRTUAL_BUILD.find_class(root) is not None else seams.PLAIN_BUILD
-        filters.append((replace(virtual, method="__init__"), children.enter_virtual))
+        filters.append((replace(virtual, method="__init__"), self.enter_virtual))
         if seams.VENV_BUILD.find_class(root) is not None:
-            filters.append((replace(seams.VENV_BUILD, method="__init__"), children.enter_venv))
+            filters.append((replace(seams.VENV_BUILD, method="__init__"), self.enter_venv))
         for seam, function in filters:
             seam.bind(root, closed(root, function))
+
+
+def closed(root: str, function: seams.Filter) -> seams.Filter:
+    """Have a fault of the guard itself stop pip with a clear message; what pip raises passes unchanged.
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    """
+    pip_error: type[Exception] = seams.pip_module(root, "_internal.exceptions").PipError
+
+    def attempt(call: Call, *arguments: object, **named: object) -> object:
+        theirs: list[BaseException] = []
+
+        def call_pip(**changed: object) -> object:
+            try:
+                return call(**changed)
+            except BaseException as error:
+                theirs.append(error)
+                raise
+
+        try:
+            return function(call_pip, *arguments, **named)
+        except pip_error:
+            raise
+        except Exception as error:
+            if any(error is other for other in theirs):
+                raise
+            from .failing import fail
+
+            raise fail(root, error) from error
+
+    return attempt
 
 
 _guards: dict[str, Guard] = {}
@@ -98,15 +151,12 @@ def activate(root: str) -> None:
     if root not in _failures:
         try:
             _guards[root] = _prepare(root)
-        except GuardError as error:
-            refused = f"pip may not look for packages: {error.refused}"
-            _failures[root] = GuardError(error.code, refused, error.facts, error.hint)
         except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded, and say so clearly
-            _failures[root] = broken(error)
+            from .failing import explain_failure
+
+            _failures[root] = explain_failure(root, error)
         else:
             return
-        record_failure(root, _failures[root])
-        mark.report_to_parent(_failures[root])
     from .speech.pip_errors import as_pip_error
 
     raise as_pip_error(root, _failures[root])
@@ -125,7 +175,7 @@ def finish(status: int) -> None:
 
 
 def _prepare(root: str) -> Guard:
-    version = pip_version(root)
+    version = seams.pip_version(root)
     seams.check_pip(root, version)
     found = find_layers()
     public = seams.pip_module(root, "_internal.models.index").PyPI

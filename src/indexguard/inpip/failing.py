@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from ..audit.event import EventFields
 from ..audit.kinds import GUARD_FAILED
@@ -12,39 +11,9 @@ from ..audit.recorder import Recorder
 from ..audit.run_context import RunContext
 from ..errors import GUARD_BROKEN, GuardError, clean
 from . import mark
-from .seams import Filter, pip_module
-
-if TYPE_CHECKING:
-    from .objects import Call
-
-
-def closed(root: str, function: Filter) -> Filter:
-    """Have a fault of the guard itself stop pip with a clear message; what pip raises passes unchanged.
-
-    :param root: ``pip``, or ``pipenv.patched.pip``.
-    """
-    pip_error: type[Exception] = pip_module(root, "_internal.exceptions").PipError
-
-    def attempt(call: Call, *arguments: object, **named: object) -> object:
-        theirs: list[BaseException] = []
-
-        def call_pip(**changed: object) -> object:
-            try:
-                return call(**changed)
-            except BaseException as error:
-                theirs.append(error)
-                raise
-
-        try:
-            return function(call_pip, *arguments, **named)
-        except pip_error:
-            raise
-        except Exception as error:
-            if any(error is other for other in theirs):
-                raise
-            raise fail(root, broken(error)) from error
-
-    return attempt
+from .reports import report_to_parent
+from .seams import pip_version
+from .speech.pip_errors import as_pip_error
 
 
 def broken(error: Exception) -> GuardError:
@@ -53,15 +22,25 @@ def broken(error: Exception) -> GuardError:
     return GuardError(GUARD_BROKEN, "indexguard failed, so pip may not go on", [("cause", cause)])
 
 
-def fail(root: str, error: GuardError) -> Exception:
-    """Tell the audit log what keeps this pip from running guarded at all, and return it as pip's own error.
+def explain_failure(root: str, error: Exception) -> GuardError:
+    """Return what keeps pip from looking for packages, told to the audit log and to the pip that started this one."""
+    failure = broken(error)
+    if isinstance(error, GuardError):
+        refused = f"pip may not look for packages: {error.refused}"
+        failure = GuardError(error.code, refused, error.facts, error.hint)
+    record_failure(root, failure)
+    report_to_parent(failure)
+    return failure
+
+
+def fail(root: str, error: Exception) -> Exception:
+    """Tell the audit log of a fault of the guard, and return it as pip's own error.
 
     :param root: ``pip``, or ``pipenv.patched.pip``.
     """
-    from .speech.pip_errors import as_pip_error
-
-    record_failure(root, error)
-    return as_pip_error(root, error)
+    failure = broken(error)
+    record_failure(root, failure)
+    return as_pip_error(root, failure)
 
 
 def record_failure(root: str, error: GuardError) -> None:
@@ -76,8 +55,3 @@ def record_failure(root: str, error: GuardError) -> None:
     message = f"{error.refused}: {facts}" if facts else error.refused
     recorder.record(GUARD_FAILED, error.code, EventFields(message=message))
     recorder.seal(None)
-
-
-def pip_version(root: str) -> str:
-    """Return the version of the pip whose package is ``root``; ``unknown`` where it does not tell."""
-    return str(getattr(pip_module(root, ""), "__version__", "unknown"))

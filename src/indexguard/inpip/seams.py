@@ -28,6 +28,11 @@ def pip_module(root: str, name: str) -> Any:
     return importlib.import_module(f"{root}.{name}" if name else root)
 
 
+def pip_version(root: str) -> str:
+    """Return the version of the pip whose package is ``root``; ``unknown`` where it does not tell."""
+    return str(getattr(pip_module(root, ""), "__version__", "unknown"))
+
+
 @dataclass(frozen=True)
 class Seam:
     """One method that the guard filters."""

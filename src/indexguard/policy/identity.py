@@ -205,17 +205,6 @@ def is_trusted(url: str, hosts: Iterable[tuple[str, int | None]]) -> bool:
     )
 
 
-def parse_trusted_host(text: str) -> tuple[str, int | None]:
-    """Read ``HOST`` or ``HOST:PORT`` as pip does; the host is empty for a text that it refuses."""
-    is_bare_address = text.count(":") > 1 and not {"@", "["}.intersection(text)
-    try:
-        parts = urlsplit(f"https://[{text}]" if is_bare_address else f"https://{text}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return "", None
-    return host or "", port
-
-
 def redact(url: str) -> str:
     """Return ``url`` fit to be shown: without credentials, query and fragment, its control characters escaped.
 

@@ -10,7 +10,7 @@ import pytest
 from integration.harness.dists import Dist
 
 from indexguard.decision import outcome
-from indexguard.inpip.filter import finder
+from indexguard.inpip.filter import ambiguous
 from indexguard.inpip.run import Run
 from indexguard.inpip.search.page import Page
 from indexguard.policy.identity import Location, parse_location
@@ -35,13 +35,13 @@ def test_only_the_hash_that_pip_checks_counts(
     pip_module: Callable[[str], Any], fragment: str, digest: str | None
 ) -> None:
     link = pip_module("_internal.models.link").Link(f"https://h.example/acme-1.0.tar.gz{fragment}")
-    assert finder.sha256_of(link) == digest
+    assert ambiguous.sha256_of(link) == digest
 
 
 def test_a_hash_in_the_query_counts_only_if_pip_checks_it(pip_module: Callable[[str], Any]) -> None:
     link = pip_module("_internal.models.link").Link(f"https://h.example/acme-1.0.tar.gz?x=1&sha256={B}#md5={A[:32]}")
     # pip < 22.3 does check the file against it.
-    assert finder.sha256_of(link) != B or link.hash == B
+    assert ambiguous.sha256_of(link) != B or link.hash == B
 
 
 @pytest.fixture
@@ -69,13 +69,13 @@ def test_the_index_that_answered_is_the_longest_that_holds_the_page(
     made: Any = SimpleNamespace(search_scope=scope.create(["https://links.example/"], urls, **options))
     page = Page(urls[0], f"{urls[0]}acme/", parse_location(urls[0]), is_index=True)
     page.answered = parse_location(answered)
-    assert finder.find_identity(run, made, page) == parse_location(identity)
+    assert ambiguous.find_identity(run, made, page) == parse_location(identity)
 
 
 def test_an_answer_without_identity_is_like_no_other(run: Run) -> None:
     nowhere: Any = None
     pages = [Page(f"https://{name}.example/", "", None, is_index=True) for name in ("one", "two")]
-    first, second = (finder.find_identity(run, nowhere, page) for page in pages)
+    first, second = (ambiguous.find_identity(run, nowhere, page) for page in pages)
     assert isinstance(first, Location)
     assert first != second
 
@@ -170,4 +170,4 @@ def test_a_file_that_no_index_lists_must_be_the_very_one_that_all_offer(
 ) -> None:
     # Which of two files of one name and version pip takes is its own matter, so that a whole run would prove nothing.
     link: Any = SimpleNamespace(filename=filename, hash_name=digest and "sha256", hash=digest)
-    assert finder.is_among({"a-1.0.whl": "1" * 64}, link) is is_it
+    assert ambiguous.is_among({"a-1.0.whl": "1" * 64}, link) is is_it

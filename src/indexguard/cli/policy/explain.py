@@ -13,7 +13,7 @@ from ...decision.outcome import ask
 from ...decision.verdict import PASS, Finding, Verdict
 from ...errors import CODES
 from ...patterns import Name, is_in_range, normalise_name, parse_pattern
-from ...policy.identity import PYPI, Location, is_trusted, parse_trusted_host, redact
+from ...policy.identity import Location, redact
 from ...policy.layers import find_layers
 from ...policy.model import Layer, Policy
 from ...policy.rules import Rule
@@ -187,10 +187,7 @@ def matching_rules(policy: Policy, name: Name) -> list[Rule]:
 def _ask(authority: Authority, facts: PipFacts, url: str, place: Location | None) -> Asked:
     if place is not None and place.is_local:
         return Asked(str(place), authority.local_file(), is_local=True)
-    # The token stands for what this pip has for the public index, whose host may be trusted, too.
-    real = str(facts.pypi) if url == str(PYPI) else url
-    unverified = is_trusted(real, map(parse_trusted_host, facts.trusted_hosts))
-    return Asked(facts.show(url), ask(authority, place, unverified=unverified))
+    return Asked(facts.show(url), ask(authority, place, unverified=facts.is_trusted(url)))
 
 
 def _read_url(text: str) -> str:

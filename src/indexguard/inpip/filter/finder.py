@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from ...decision import outcome
 from ...decision.verdict import PASS
 from ...patterns import normalise_name
-from ...policy.identity import Location, find_reference, is_trusted
+from ...policy.identity import find_reference, is_trusted
 from ..run import Run
 from ..search.page import Page
 from ..search.search import Search
 from ..search.searches import Searches
 from ..speech import events
 from ..speech.speaker import Speaker
-from .pages import counts_failures, index_pages, trusted_hosts
+from .pages import configured_places, counts_failures, index_pages, is_local_file, trusted_hosts
 
 if TYPE_CHECKING:
     from ..objects import BestCandidate, Call, Candidate, Finder, Link
@@ -98,22 +98,24 @@ class NameFilter:
             if page is not None and not page.is_local and candidate.link.url[:5].lower() != "file:":
                 if not failed:
                     kept.append(candidate)
-            elif failed and not _is_local_file(search, candidate):
+            elif failed and not is_local_file(search, candidate):
                 continue  # no other remote source may stand in for an index that failed
             elif self._may_use_file(search, candidate, is_locked=locked is candidate.link):
                 kept.append(candidate)
         if run.built_in and search.several and not failed:
-            _forget_metadata(search, kept)
+            from . import ambiguous  # where a policy decides, this rule does not hold
+
+            ambiguous.forget_metadata(search, kept)
             # A requirement with hashes is not ambiguous: pip installs nothing that does not match them.
             if not self._searches.hashed:
-                return self._sift_ambiguous(finder, search, kept)
+                return ambiguous.sift_ambiguous(run, finder, search, kept)
         return kept
 
     def _complete_pages(self, finder: Finder, search: Search) -> None:
         """Note the indexes that pip was configured with and did not even ask (not https, and not a trusted host)."""
         if _locked_link(finder, search) is not None:
             return  # a lock file names the file itself: no index is missing
-        search.not_configured = search.authority.configured(_configured(self._run, finder))
+        search.not_configured = search.authority.configured(configured_places(self._run, finder))
         met = {page.page_url for page in search.pages}
         for page_url, url in index_pages(finder, search, search.name).items():
             asked = self._run.locate(url)
@@ -140,64 +142,10 @@ class NameFilter:
             search.drop(finding, page, [(str(candidate.version), candidate.link)])
         return verdict.refusal is None
 
-    def _sift_ambiguous(self, finder: Finder, search: Search, found: Sequence[Candidate]) -> list[Candidate]:
-        offered = [(page, page.offered(search.name)) for page in search.pages if not page.is_local]
-        offers: dict[Location, dict[str, str | None]] = {}
-        for page, files in offered:
-            if files:
-                answered = offers.setdefault(find_identity(self._run, finder, page), {})
-                for _, link in files:
-                    digest = sha256_of(link)
-                    # A name that a page lists with two digests, or once without, is like no other.
-                    answered[link.filename] = digest if answered.get(link.filename, digest) == digest else None
-        alike = outcome.sift_ambiguous(offers)
-        if alike is None:
-            return list(found)
-        digests = {name: digest for files in offers.values() for name, digest in files.items() if name in alike}
-        kept = [it for it in found if _is_local_file(search, it) or is_among(digests, it.link)]
-        if all(drop.finding is not outcome.AMBIGUOUS for drop in search.drops):
-            for page, files in offered:
-                for version, link in files:
-                    if link.filename not in alike:
-                        search.drop(outcome.AMBIGUOUS, page, [(version, link)])
-            _drop_pageless(search, [candidate for candidate in found if candidate not in kept])
-        return kept
-
-
-def _configured(run: Run, finder: Finder) -> list[Location]:
-    scope = finder.search_scope
-    return [place for url in (*scope.index_urls, *scope.find_links) if (place := run.locate(url)) is not None]
-
 
 def _locked_link(finder: Finder, search: Search) -> Link | None:
     links: dict[str, Link] = getattr(finder, "_locked_links", {})  # pip >= 26.2
     return links.get(search.name)
-
-
-def _forget_metadata(search: Search, kept: Sequence[Candidate]) -> None:
-    """Have pip read the metadata in a file, where several indexes offer the file and not one metadata file (PEP 658).
-
-    The hash of a file says nothing of the metadata that an index serves beside it, and that brings requirements.
-    """
-    beside: dict[str, list[str]] = {}
-    for page in search.pages:
-        for _, link in () if page.is_local else page.offered(search.name):
-            beside.setdefault(link.filename, []).append(_metadata_digest(link))
-    for candidate in kept:
-        digests = beside.get(candidate.link.filename, [])
-        if len(digests) > 1 and (len(set(digests)) > 1 or "sha256" not in digests[0]):
-            for attribute in ("metadata_file_data", "dist_info_metadata"):  # pip >= 23.2; 22.3 to 23.1
-                if getattr(candidate.link, attribute, None) is not None:
-                    setattr(candidate.link, attribute, None)
-
-
-def _metadata_digest(link: Link) -> str:
-    """Return what a page says of the hash of a file's metadata file; empty where it lists none."""
-    data = getattr(link, "metadata_file_data", None)  # pip >= 23.2
-    if data is not None:
-        return repr(data.hashes)
-    beside: str | None = getattr(link, "dist_info_metadata", None)  # pip 22.3 to 23.1
-    return beside or ""
 
 
 def _is_bundled(link: Link) -> bool:
@@ -207,40 +155,3 @@ def _is_bundled(link: Link) -> bool:
         return False
     bundled = os.path.join(os.path.dirname(spec.origin), "_bundled", link.filename)
     return os.path.isfile(bundled) and filecmp.cmp(bundled, link.file_path, shallow=False)
-
-
-def is_among(digests: dict[str, str | None], link: Link) -> bool:
-    """Tell whether a link is to the very file that all indexes offer: no index lists a --find-links file."""
-    digest = sha256_of(link)
-    return digest is not None and digests.get(link.filename) == digest
-
-
-def _drop_pageless(search: Search, candidates: Sequence[Candidate]) -> None:
-    """Note the remote files that a --find-links option or a local page names: the name is refused, wherever it is."""
-    for candidate in candidates:
-        page = search.page_of(candidate.link)
-        if page is None or page.is_local:
-            search.drop(outcome.AMBIGUOUS, page, [(str(candidate.version), candidate.link)])
-
-
-def _is_local_file(search: Search, candidate: Candidate) -> bool:
-    page = search.page_of(candidate.link)
-    place = find_reference(candidate.link.url)
-    return (page is None or page.is_local) and place is not None and place.is_local
-
-
-def find_identity(run: Run, finder: Finder, page: Page) -> Location:
-    """Return the index that answered: the configured one that its final URL lies under, else the URL without the name."""
-    answered = page.answered
-    if answered is None:
-        return Location("unknown", page.shown, 0)
-    places = [place for place in _configured(run, finder) if answered.is_at_or_under(place)]
-    if places:
-        return max(places, key=lambda place: len(place.segments))
-    return answered.parent if page.is_index else answered
-
-
-def sha256_of(link: Link) -> str | None:
-    """Return the sha256 that pip will check the file against; None where it checks another hash, or none."""
-    # A JSON page may give any value as a hash (pip >= 22.2 takes it as it is).
-    return link.hash.lower() if link.hash_name == "sha256" and isinstance(link.hash, str) and link.hash else None

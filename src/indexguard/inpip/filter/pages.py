@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ...decision import outcome
 from ...errors import INDEX_FAILED, GuardError, clean
 from ...patterns import is_distribution, normalise_name
-from ...policy.identity import find_location, is_trusted
+from ...policy.identity import Location, find_location, find_reference, is_trusted
 from ..gate.references import Reference, response_hook
 from ..gate.requests import Requests
 from ..run import Run
@@ -155,6 +155,19 @@ def counts_failures(run: Run, finder: Finder, search: Search) -> bool:
     remote = [url for url in urls if url.lower().startswith(("http:", "https:")) and not is_distribution(url)]
     search.several = outcome.is_one_of_several(run.locate(url) or url for url in remote)
     return outcome.counts_failures(search.authority, built_in=run.built_in, several=search.several)
+
+
+def configured_places(run: Run, finder: Finder) -> list[Location]:
+    """Return the identities of the indexes, pages and files that pip is configured with."""
+    scope = finder.search_scope
+    return [place for url in (*scope.index_urls, *scope.find_links) if (place := run.locate(url)) is not None]
+
+
+def is_local_file(search: Search, candidate: Candidate) -> bool:
+    """Tell whether a candidate is a file of this machine, which no remote page names."""
+    page = search.page_of(candidate.link)
+    place = find_reference(candidate.link.url)
+    return (page is None or page.is_local) and place is not None and place.is_local
 
 
 def index_pages(finder: Finder, search: Search, project_name: str) -> dict[str, str]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ...audit.event import EventFields
+from ...codes import words_of
 from ...decision.verdict import Finding
-from ...errors import CODES, DIRECT_URL, ENTRY_EXPIRED, LOCKED_LINK, NAME_MISMATCH, VERSION_NOT_ALLOWED, GuardError
+from ...errors import DIRECT_URL, ENTRY_EXPIRED, LOCKED_LINK, NAME_MISMATCH, VERSION_NOT_ALLOWED, GuardError
 
 _BUILT_IN: dict[str, str] = {NAME_MISMATCH: "built in: a distribution must be the project that was asked for"}
 _BUILT_IN_NAMES = "built in: without a policy file, no name may come from more than one index"
@@ -45,7 +46,7 @@ class Refusal:
 
     @property
     def _refused(self) -> str:
-        return f"refused `{self.subject}`: {CODES[self.finding.code].meaning}"
+        return f"refused `{self.subject}`: {words_of(self.finding.code).meaning}"
 
 
 def rule_in_words(finding: Finding, subject: str) -> str:

@@ -12,7 +12,6 @@ from ...audit.recorder import Recorder
 from ...decision.verdict import Finding, Verdict
 from ...errors import LOG_FAILED, GuardError
 from ...policy.model import Layer
-from .. import mark
 from ..run import Run
 
 logger = logging.getLogger("indexguard")
@@ -76,11 +75,12 @@ class Speaker:
         return self._refuse(refusal.error, refusal.event)
 
     def _refuse(self, error: GuardError, fields: EventFields) -> Exception:
+        from ..reports import report_to_parent
         from .pip_errors import as_pip_error
 
         if self.add_refusals([error]):
             self._write(REFUSED, error.code, replace(fields, message=fields.message or error.refused))
-            mark.report_to_parent(error)
+            report_to_parent(error)
         return as_pip_error(self._run.root, error)
 
     def add_refusals(self, errors: list[GuardError]) -> list[GuardError]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...audit.event import EventFields
+from ...codes import words_of
 from ...decision.outcome import NOT_TO_BE_ASKED, find_failures, find_untold
 from ...decision.verdict import Finding
 from ...errors import (
     CLAIMED_ELSEWHERE,
-    CODES,
     INDEX_FAILED,
     INDEX_NOT_CONFIGURED,
     REDIRECTED,
@@ -94,7 +94,7 @@ def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
         else:
             text = f"found no `{search.name}` where the policy lets pip look for it"
             facts = [("rule", rule_in_words(cause, search.name)), *_asked(search)]
-            found.append(GuardError(cause.code, text, facts, f"check the name; {CODES[cause.code].remedy}"))
+            found.append(GuardError(cause.code, text, facts, f"check the name; {words_of(cause.code).remedy}"))
     return found
 
 
@@ -177,7 +177,7 @@ def _hint(search: Search, cause: Finding) -> str | None:
     hint = f"publish {what}{search.name}` on index {' or '.join(f'`{index.name}`' for index in indexes)}"
     if cause.code == SHADOWED_NAME:
         return f"{hint}; the public project of that name is not yours unless you registered it"
-    return f"{hint}; {CODES[cause.code].remedy}" if cause.code == REDIRECTED else hint
+    return f"{hint}; {words_of(cause.code).remedy}" if cause.code == REDIRECTED else hint
 
 
 def _option(index: Index) -> str:

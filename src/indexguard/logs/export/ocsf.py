@@ -12,7 +12,7 @@ from typing import Any
 
 from ... import __version__
 from ...audit import kinds
-from ...errors import CODES
+from ...codes import all_words
 from .fields import (
     ALERT,
     SUBTECHNIQUE,
@@ -218,7 +218,7 @@ def _application(event: Event) -> dict[str, Any]:
 
 def _finding(event: Event) -> dict[str, Any]:
     """Return what is peculiar to Detection Finding (2004)."""
-    code = CODES.get(text(event, "code"))
+    words = all_words().get(text(event, "code"))
     name = text(event, "name")
     data = carried(event, ("name", "versions", "more_versions", "files", "index_asked", "index_answered"))
     return {
@@ -234,7 +234,7 @@ def _finding(event: Event) -> dict[str, Any]:
         },
         "evidences": [{"data": data, "url": {"url_string": index(event)}}],
         "resources": [{"name": name, "uid": purl(event), "type": "package", "version": version(event)}] if name else [],
-        "remediation": {"desc": code.remedy} if code else {},
+        "remediation": {"desc": words.remedy} if words else {},
     }
 
 
