@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..activation.manifest import read_manifest, sha256
+from ..activation.manifest import Manifest, read_manifest, sha256
 from ..activation.payload import BLOCK_BEGIN, find_block
 from ..activation.release import FOLDER
 from ..activation.seeding import CURRENT, SEED, is_seed
@@ -275,11 +275,15 @@ def _cut(content: bytes) -> bytes | None:
 
 
 def _listed_hooks(private: str) -> set[str]:
-    try:
-        manifest = read_manifest(Path(private))
-    except InterpretersError:
-        return set()
+    manifest = _manifest(private)
     return set() if manifest is None else {hook.sha256 for hook in manifest.hooks}
+
+
+def _manifest(private: str) -> Manifest | None:
+    try:
+        return read_manifest(Path(private))
+    except InterpretersError:
+        return None
 
 
 def _follow(hooks: list[StartupHook], *, live: bool) -> list[StartupHook]:
@@ -308,10 +312,7 @@ def _is_known(hook: str, owner: Owner | None) -> bool:
     if owner is not None and owner.name == "indexguard" and not owner.altered:
         return True
     release = os.path.dirname(os.path.realpath(hook))
-    try:
-        manifest = read_manifest(Path(os.path.dirname(release)))
-    except InterpretersError:
-        return False
+    manifest = _manifest(os.path.dirname(release))
     name = f"{os.path.basename(release)}/_indexguard_hook.py"
     return manifest is not None and manifest.files.get(name) == sha256(content)
 

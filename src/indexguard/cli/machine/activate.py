@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from dataclasses import dataclass
 from functools import wraps
 from typing import Callable
 
@@ -67,11 +66,11 @@ def run_activate(arguments: argparse.Namespace, console: Console) -> int:
     """Activate; 1 if one of several interpreters could not be done, or a guard is not live afterwards."""
     payload = read_payload()
     required, dry = arguments.require_policy, arguments.dry_run
-    chosen = _choose(arguments, console)
+    pythons = _choose(arguments, console)
     if arguments.user:
-        report = activate_user(chosen.pythons, payload, require_policy=required, dry_run=dry)
+        report = activate_user(pythons, payload, require_policy=required, dry_run=dry)
         _tell(f"your account: {user_folder()}", report, console, dry_run=dry)
-        live = [dry or _tell_live(python, console, isolated=False) for python in chosen.pythons]
+        live = [dry or _tell_live(python, console, isolated=False) for python in pythons]
         return 0 if all(live) else 1
 
     def one(python: Interpreter) -> bool:
@@ -79,7 +78,7 @@ def run_activate(arguments: argparse.Namespace, console: Console) -> int:
         _tell(_name(python), report, console, dry_run=dry)
         return dry or _tell_live(python, console, isolated=True)
 
-    return _for_each(one, chosen, console)
+    return _for_each(one, pythons, console, is_search=arguments.all)
 
 
 @_refusing
@@ -96,24 +95,14 @@ def run_deactivate(arguments: argparse.Namespace, console: Console) -> int:
         _tell(_name(python), report, console, dry_run=dry)
         return not report.kept
 
-    return _for_each(one, _choose(arguments, console), console)
+    return _for_each(one, _choose(arguments, console), console, is_search=arguments.all)
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """What the options name."""
-
-    pythons: list[Interpreter]
-    is_search: bool
-    """Whether they were looked for: then what cannot be done with one is no reason to leave the others."""
-
-
-def _choose(arguments: argparse.Namespace, console: Console) -> _Chosen:
+def _choose(arguments: argparse.Namespace, console: Console) -> list[Interpreter]:
     if arguments.all and arguments.python:
         raise BadInputError("--all and --python exclude each other")
     if not arguments.all:
-        paths = arguments.python or [sys.executable]
-        return _Chosen([_base(path) for path in paths], is_search=False)
+        return [_base(path) for path in arguments.python or [sys.executable]]
     found: dict[str, Interpreter] = {}
     for path in find_interpreters():
         python = _try(path, console)
@@ -121,7 +110,7 @@ def _choose(arguments: argparse.Namespace, console: Console) -> _Chosen:
             found.setdefault(os.path.realpath(python.stdlib), python)
     if not found:
         raise BadInputError("no Python was found that the guard supports; name one with --python")
-    return _Chosen(list(found.values()), is_search=True)
+    return list(found.values())
 
 
 def _try(path: str, console: Console) -> Interpreter | None:
@@ -138,9 +127,12 @@ def _base(path: str) -> Interpreter:
     return python
 
 
-def _for_each(one: Callable[[Interpreter], bool], chosen: _Chosen, console: Console) -> int:
-    if len(chosen.pythons) == 1 and not chosen.is_search:
-        return 0 if one(chosen.pythons[0]) else 1
+def _for_each(
+    one: Callable[[Interpreter], bool], pythons: list[Interpreter], console: Console, *, is_search: bool
+) -> int:
+    # Where several were named, or looked for, what cannot be done with one is no reason to leave the others.
+    if len(pythons) == 1 and not is_search:
+        return 0 if one(pythons[0]) else 1
 
     def attempt(python: Interpreter) -> bool:
         try:
@@ -149,7 +141,7 @@ def _for_each(one: Callable[[Interpreter], bool], chosen: _Chosen, console: Cons
             console.note(f"{_name(python)}: {error}", RED)
             return False
 
-    return 0 if all(list(map(attempt, chosen.pythons))) else 1  # each is tried
+    return 0 if all(list(map(attempt, pythons))) else 1  # each is tried
 
 
 def _name(python: Interpreter) -> str:

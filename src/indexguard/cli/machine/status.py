@@ -113,10 +113,9 @@ def _find(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
     """
     named = []
     for path in arguments.paths:
-        below = [str(path)] if path.is_file() else find_environments({}, folder=path, more=[path])
-        below = [
-            each for each in below if Path(each) == path or path in Path(each).absolute().parents or path.is_file()
-        ]
+        all_of_it = () if path.is_file() else find_environments({}, folder=path, more=[path])
+        below = [each for each in all_of_it if path in (Path(each), *Path(each).absolute().parents)]
+        below += [str(path)] if path.is_file() else []
         if not below:
             raise BadInputError(f"{path} is neither a Python nor a virtual environment, and none is below it")
         named += below
