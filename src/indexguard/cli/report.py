@@ -6,30 +6,28 @@ import argparse
 import os
 import re
 import stat
-import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
 from ..audit.place import log_path
 from ..logs.files import LogStream, Reading
 from ..logs.fleet import open_events
-from ..logs.opening import LogError
-from ..logs.query import Filter
+from ..logs.query import Wanted
 from ..report.fleet import summarise
 from ..report.page import MARK, render_page
 from ..report.summary import DEFAULT_ROWS, Summary
 from ..report.words import count
 from .console import GREEN, YELLOW, Console
-from .files import explain_os, open_named
+from .files import explain_os, open_named, write_whole
 from .log.source import (
     FILES,
     FILTERS,
     add_engine,
     add_files,
     add_filters,
+    bad_logs,
+    for_engine,
     note_left_out,
-    paths_for_engine,
-    progress_of_engine,
     with_progress,
 )
 from .parsing import BadInputError, Command
@@ -85,10 +83,8 @@ def _read(arguments: argparse.Namespace, console: Console) -> tuple[Summary, lis
     """
     summary = Summary(arguments.rows)
     stream = LogStream([*arguments.file, *arguments.files], in_order=False, own=log_path())
-    try:
-        summary.add_all(filter(Filter(arguments).matches, with_progress(stream, console)))
-    except LogError as error:
-        raise BadInputError(str(error)) from None
+    with bad_logs():
+        summary.add_all(filter(Wanted.of(vars(arguments)).matches, with_progress(stream, console)))
     for note in stream.notes:
         console.note(note, YELLOW)
     if not stream.readings:
@@ -101,12 +97,8 @@ def _ask_engine(arguments: argparse.Namespace, console: Console) -> tuple[Summar
 
     :raises BadInputError: it is not there, or cannot read a log.
     """
-    try:
-        paths, wanted = paths_for_engine(arguments), Filter(arguments).wanted
-        with open_events(paths, wanted, progress_of_engine(console)) as events:
-            summary = summarise(events, arguments.rows)
-    except LogError as error:
-        raise BadInputError(str(error)) from None
+    with for_engine(arguments, console) as asked, open_events(*asked) as events:
+        summary = summarise(events, arguments.rows)
     note_left_out(events.foreign, events.unread, console)
     readings = [Reading(path) for path in events.files]
     readings += [Reading(path, problem=why) for path, why in events.unread.items()]
@@ -159,14 +151,7 @@ def _write(path: Path, content: bytes) -> None:
     """
     try:
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else _MODE
-        descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            Path(scratch).chmod(mode)
-            Path(scratch).replace(path)
-        finally:
-            Path(scratch).unlink(missing_ok=True)
+        write_whole(path, [content], mode)
     except OSError as error:
         raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
 

@@ -10,6 +10,7 @@ import shlex
 from typing import Any
 
 from ...audit import kinds
+from ..record import table, tables
 from .fields import (
     ALERT,
     SUBTECHNIQUE,
@@ -25,8 +26,6 @@ from .fields import (
     number,
     severity,
     summary,
-    table,
-    tables,
     text,
     texts,
     timestamp,

@@ -13,6 +13,7 @@ from typing import Any
 from ... import __version__
 from ...audit import kinds
 from ...errors import CODES
+from ..record import table, tables
 from .fields import (
     ALERT,
     SUBTECHNIQUE,
@@ -32,8 +33,6 @@ from .fields import (
     purl,
     severity,
     summary,
-    table,
-    tables,
     text,
     texts,
     timestamp,

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from ... import __version__
 from ...audit.kinds import NOTABLE
 from ...errors import CODES
+from ..record import table
 from .fields import (
     ALERT,
     Event,
@@ -22,7 +23,6 @@ from .fields import (
     purl,
     severity,
     summary,
-    table,
     text,
     timestamp,
 )
