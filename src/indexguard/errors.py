@@ -104,9 +104,7 @@ DIRECT_URL = Code(
     "publish the distribution on the index that the name belongs to",
 )
 LOCAL_PATH = Code(
-    "local-path",
-    'the policy says `local = "block"`',
-    "publish the distribution on the index that the name belongs to",
+    "local-path", 'the policy says `local = "block"`', "publish the distribution on the index that the name belongs to"
 )
 FIND_LINKS = Code(
     "find-links",

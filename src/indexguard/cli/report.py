@@ -19,17 +19,7 @@ from ..report.summary import DEFAULT_ROWS, Summary
 from ..report.words import count
 from .console import GREEN, YELLOW, Console
 from .files import explain_os, open_named, write_whole
-from .log.source import (
-    FILES,
-    FILTERS,
-    add_engine,
-    add_files,
-    add_filters,
-    bad_logs,
-    for_engine,
-    note_left_out,
-    with_progress,
-)
+from .log import source
 from .parsing import BadInputError, Command
 
 _MODE = 0o640
@@ -45,9 +35,9 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         "--rows", metavar="N", type=_rows, default=DEFAULT_ROWS,
         help=f"how many findings the table holds at most, the newest (default: {DEFAULT_ROWS})",
     )  # fmt: skip
-    add_filters(group)
-    add_engine(group)
-    add_files(group)
+    source.add_filters(group)
+    source.add_engine(group)
+    source.add_files(group)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -83,8 +73,8 @@ def _read(arguments: argparse.Namespace, console: Console) -> tuple[Summary, lis
     """
     summary = Summary(arguments.rows)
     stream = LogStream([*arguments.file, *arguments.files], in_order=False, own=log_path())
-    with bad_logs():
-        summary.add_all(filter(Wanted.of(vars(arguments)).matches, with_progress(stream, console)))
+    with source.bad_logs():
+        summary.add_all(filter(Wanted.of(vars(arguments)).matches, source.with_progress(stream, console)))
     for note in stream.notes:
         console.note(note, YELLOW)
     if not stream.readings:
@@ -97,9 +87,9 @@ def _ask_engine(arguments: argparse.Namespace, console: Console) -> tuple[Summar
 
     :raises BadInputError: it is not there, or cannot read a log.
     """
-    with for_engine(arguments, console) as asked, open_events(*asked) as events:
+    with source.for_engine(arguments, console) as asked, open_events(*asked) as events:
         summary = summarise(events, arguments.rows)
-    note_left_out(events.foreign, events.unread, console)
+    source.note_left_out(events.foreign, events.unread, console)
     readings = [Reading(path) for path in events.files]
     readings += [Reading(path, problem=why) for path, why in events.unread.items()]
     readings[0].foreign = events.foreign  # it does not say whose lines they were
@@ -165,7 +155,7 @@ COMMAND = Command(
         "and sorting. The page loads nothing from a network, and is as private as the log."
     ),
     example="indexguard report -o report.html --since 30d /var/log/indexguard",
-    usage=f"[-h] -o PAGE [--rows N] {FILTERS} [--engine NAME]\n    {FILES}",
+    usage=f"[-h] -o PAGE [--rows N] {source.FILTERS} [--engine NAME]\n    {source.FILES}",
     add_options=add_options,
     run=run,
     exit_codes="Exit codes: 0 fine, 2 a log that cannot be read or a page that cannot be written.",

@@ -13,16 +13,7 @@ from ...logs.query import Wanted
 from ...logs.tally import Count, NameCount, Tally
 from ..console import BOLD, RED, Console, columns, count
 from ..parsing import Command
-from .source import (
-    FILES,
-    FILTERS,
-    add_engine,
-    add_files,
-    add_filters,
-    for_engine,
-    note_left_out,
-    read_events,
-)
+from .source import FILES, FILTERS, add_engine, add_files, add_filters, for_engine, note_left_out, read_events
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
