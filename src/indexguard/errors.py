@@ -131,4 +131,16 @@ def escape(text: str) -> str:
 
 def clean(text: str) -> str:
     """Return foreign text fit for one line of a message: no credentials, no control characters, at most 200 characters."""
-    return escape(_CREDENTIALS.sub("", " ".join(text.split())))[:200]
+    return cut(escape(_CREDENTIALS.sub("", " ".join(text.split()))), 200, within=True)
+
+
+def cut(text: str, limit: int, *, counted: bool = False, within: bool = False) -> str:
+    """Return the first characters of a text, and behind them a mark where there are more.
+
+    :param counted: the mark says how long the text was.
+    :param within: the limit holds for the mark too.
+    """
+    if len(text) <= limit:
+        return text
+    mark = f"... ({len(text)} characters)" if counted else "..."
+    return f"{text[: max(0, limit - len(mark))]}{mark}"[:limit] if within else f"{text[:limit]}{mark}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import os
@@ -19,7 +18,7 @@ from indexguard.decision.verdict import Finding
 from indexguard.logs.files import LogStream
 from indexguard.logs.fleet import count_events, open_events
 from indexguard.logs.opening import LogError
-from indexguard.logs.query import Filter, Wanted
+from indexguard.logs.query import Wanted
 from indexguard.logs.tally import Tally
 from indexguard.patterns import parse_pattern
 from indexguard.policy.model import Layer, Policy
@@ -79,10 +78,10 @@ def logs(tmp_path: Path) -> Path:
     ids=str,
 )
 def test_engine_and_loop_count_alike(logs: Path, given: dict[str, object]) -> None:
-    chosen = Filter(argparse.Namespace(**{**NONE, **given}))
+    chosen = Wanted.of({**NONE, **given})
     paths = sorted(path for path in logs.rglob("*") if path.is_file())
     expected = Tally.of(filter(chosen.matches, LogStream(paths, in_order=False)))
-    counted = count_events([logs], chosen.wanted)
+    counted = count_events([logs], chosen)
     assert counted.tally.groups == expected.groups
     assert (counted.files, counted.foreign) == (3, 3)
 

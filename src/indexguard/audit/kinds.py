@@ -45,12 +45,7 @@ ROUTINE = frozenset(kind for kind, severity in SEVERITIES.items() if severity < 
 REFUSING = (REFUSED, SHADOWED, REDIRECTED, GUARD_FAILED)
 """The kinds of events that kept something from the user."""
 
-GROUPS: dict[str, str] = {
-    SHADOWED: "Shadowed name",
-    REFUSED: "Refused",
-    DROPPED: "Files dropped",
-    "observed": "Audit mode only",
-}
+GROUPS = {SHADOWED: "Shadowed name", REFUSED: "Refused", DROPPED: "Files dropped", "observed": "Audit mode only"}
 """What can happen to a name, in the order of the report: the key and its words."""
 GROUP_OF: dict[str, str] = {SHADOWED: SHADOWED, DROPPED: DROPPED, WOULD_REFUSE: "observed"}
 """The group of a finding by its kind; every other one is refused."""

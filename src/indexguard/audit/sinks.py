@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Protocol
 
+from ..errors import cut
 from ..policy.log import SyslogAddress
 from .kinds import GUARD_FAILED, ROUTINE
 from .line import digest, encode
@@ -172,7 +173,7 @@ def format_syslog(line: bytes, event: Mapping[str, Any]) -> bytes:
 
 def shorten(line: bytes, event: Mapping[str, Any]) -> bytes:
     """Return what a datagram can hold of an event, with size and digest of its line. It does not begin as a line does."""
-    texts = {key: event[key][:_SHORT] for key in _TOLD if isinstance(event.get(key), str)}
+    texts = {key: cut(event[key], _SHORT) for key in _TOLD if isinstance(event.get(key), str)}
     return encode(
         {
             "shortened": len(line),
@@ -186,7 +187,7 @@ def shorten(line: bytes, event: Mapping[str, Any]) -> bytes:
 
 def _printable(value: object, limit: int) -> str:
     text = "".join(char for char in value if "!" <= char <= "~") if isinstance(value, str) else ""
-    return text[:limit] or "-"
+    return cut(text, limit, within=True) or "-"
 
 
 def _severity(event: Mapping[str, Any]) -> int:

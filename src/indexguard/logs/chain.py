@@ -23,6 +23,7 @@ from ..audit.writer import LONGEST_LINE
 from ..errors import escape
 from .opening import LogError, LongLine, explain, list_logs, open_file, read_named, unreadable
 from .reader import EventReader
+from .record import table
 
 _AFTER_COMPRESSED = (
     "it goes on from no line: the file before it was compressed before this one was begun; whether lines between"
@@ -141,7 +142,7 @@ class Verifier:
             self.found.breaks.append(place.remark(text))
         state.last = seq
         state.is_sealed = event["event"] == SEALED
-        told = event["seal"].get("events") if isinstance(event.get("seal"), dict) else None
+        told = table(event, "seal").get("events")
         if state.is_sealed and told != seq:
             text = f"the seal of run {escape(run)} does not stand for the {seq} events that it has"
             self.found.breaks.append(place.remark(text))

@@ -6,7 +6,6 @@ offers go through. What the log does not tell is not guessed: such an event is n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, Callable, NamedTuple, Optional
@@ -20,6 +19,7 @@ from ..patterns import Name, normalise_name, parse_pattern
 from ..policy.identity import PYPI, Location, find_reference
 from ..policy.model import Layer
 from .files import Event
+from .record import items, table, tables
 
 Locate = Callable[[str], Optional[Location]]
 """Returns the identity of a URL, that of the token ``pypi`` for the public index; None where it is unknown."""
@@ -126,8 +126,7 @@ class Replay:
         place, verdict = self._page(authority, event)
         if verdict.refusal is not None or place is None:
             return verdict
-        chosen = event.get("chosen")
-        file = chosen if isinstance(chosen, dict) else {"version": (_list(event, "versions") or [None])[0]}
+        file = table(event, "chosen") or {"version": next(iter(items(event, "versions")), None)}
         return self._file(authority, place, file)
 
     def _offered(self, authority: Authority, event: Event) -> Verdict:
@@ -137,8 +136,8 @@ class Replay:
         place, verdict = self._page(authority, event)
         if verdict.refusal is not None or place is None:
             return verdict
-        files = [file for file in _list(event, "offered") if isinstance(file, dict)]
-        files = files or [{"version": version} for version in _list(event, "versions")]
+        files = tables(event, "offered")
+        files = files or [{"version": version} for version in items(event, "versions")]
         verdicts = [self._file(authority, place, file) for file in files]
         return next((verdict for verdict in verdicts if verdict.refusal is None), verdicts[0] if verdicts else verdict)
 
@@ -180,8 +179,7 @@ class Replay:
 
     def _readings(self, authority: Authority, event: Event, place: Location) -> list[Verdict]:
         """Return the verdicts on a reference by each way in which it may have come."""
-        code, rule = event.get("code"), event.get("rule")
-        key = rule.get("key") if isinstance(rule, dict) else None
+        code, key = event.get("code"), table(event, "rule").get("key")
         if code == errors.FIND_LINKS or key == "direct-urls.requested":
             return [authority.direct(place, requested=True)]
         # A local reference that the user gave is refused as `local-path`, if at all.
@@ -189,7 +187,7 @@ class Replay:
             return [authority.direct(place, requested=False)]
         if place.is_local:
             return [authority.local_file()]
-        version = (_list(event, "versions") or [""])[0]
+        version = (items(event, "versions") or [""])[0]
         locked = authority.locked(self._locate(str(event.get("index_asked"))), str(version), place)
         if code == errors.LOCKED_LINK:
             return [locked]
@@ -221,8 +219,3 @@ def _read_name(name: str) -> Name | None:
     except ValueError:
         return None
     return normalise_name(name) if pattern.exact else None
-
-
-def _list(event: Event, key: str) -> Sequence[Any]:
-    value = event.get(key)
-    return value if isinstance(value, list) else ()

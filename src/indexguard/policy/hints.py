@@ -6,19 +6,20 @@ import re
 from datetime import date, time
 from typing import TYPE_CHECKING
 
-from ..errors import escape
+from ..errors import cut, escape
 from ..patterns import parse_pattern, parse_range
 from .identity import UnknownLocation, parse_location, redact
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+_LINE = 100
 
 
 def show(value: object) -> str:
     """Return a value as a policy file would write it, fit for a terminal: short, without credentials."""
     if isinstance(value, str):
         text = escape(redact(value) if "@" in value else value)
-        return f'"{text}"' if len(text) <= 100 else f'"{text[:100]}..."'  # noqa: PLR2004  # a line's worth
+        return f'"{cut(text, _LINE)}"'
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (date, time)):

@@ -210,6 +210,3 @@ def _find_home(environ: Mapping[str, str]) -> str | None:
         reason = f"PYTHONHOME is set, and {sys.executable} could not be asked for its own folder: {error}"
         raise unreadable(interpreter_policy_path(), reason) from None
     return os.fsdecode(answer.stdout) if answer.returncode == 0 else None
-
-
-# Trust

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..audit.kinds import GROUP_OF, REFUSED, ROUTINE, SHADOWED
 from ..codes import all_words
-from ..errors import SHADOWED_NAME
+from ..errors import SHADOWED_NAME, cut
+from ..logs.record import items, table, tables, text
 
 Event = dict[str, Any]
 
@@ -57,21 +58,15 @@ def find_group(event: Event) -> str | None:
     return SHADOWED if group == REFUSED and event.get("code") == SHADOWED_NAME else group
 
 
-def read_text(table: object, key: str, limit: int = MAX_NAME) -> str:
+def read_text(fields: Event, key: str, limit: int = MAX_NAME) -> str:
     """Return a text of an event or of an object in it; empty if it is something else."""
-    value = table.get(key) if isinstance(table, dict) else None
-    return bounded(value, limit) if isinstance(value, str) else ""
+    return cut(text(fields, key), limit)
 
 
 def find_offering_index(event: Event) -> str:
     """Return the index that was asked, or the page that answered in its place where that was another one."""
     asked, answered = read_text(event, "index_asked", MAX_LINE), read_text(event, "index_answered", MAX_LINE)
     return asked if answered.startswith(asked) and asked else answered or asked
-
-
-def bounded(text: str, limit: int) -> str:
-    """Return the beginning of a text, with a mark if there is more."""
-    return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def read_entry(event: Event, group: str) -> Entry:
@@ -88,12 +83,12 @@ def read_entry(event: Event, group: str) -> Entry:
         host=read_text(event, "host"),
         user=read_text(event, "user"),
         message=read_text(event, "message", MAX_MESSAGE),
-        facts=tuple((label, text) for label, text in _facts(event) if text),
+        facts=tuple((label, told) for label, told in _facts(event) if told),
     )
 
 
 def _facts(event: Event) -> tuple[tuple[str, str], ...]:
-    rule, run = event.get("rule"), read_text(event, "run")
+    rule, run = table(event, "rule"), read_text(event, "run")
     words = all_words().get(read_text(event, "code"))
     return (
         ("Meaning", words.meaning if words else ""),
@@ -116,27 +111,22 @@ def _facts(event: Event) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _list(table: object, key: str, *, more: str = "", sign: str = ", ", shown: int = MAX_ITEMS) -> str:
+def _list(fields: Event, key: str, *, more: str = "", sign: str = ", ", shown: int = MAX_ITEMS) -> str:
     """Return the first texts of a list, and how many there are beside those."""
-    if not isinstance(table, dict) or not isinstance(found := table.get(key), list):
-        return ""
-    texts = [bounded(item, MAX_NAME) for item in found[:shown] if isinstance(item, str)]
-    left_out = len(found[shown:]) + _count(table.get(more))
-    text = bounded(sign.join(texts), MAX_LINE)
-    return f"{text} and {left_out:,} more" if text and left_out else text
+    found = items(fields, key)
+    left_out = len(found[shown:]) + _count(fields.get(more))
+    told = cut(sign.join(cut(item, MAX_NAME) for item in found[:shown] if isinstance(item, str)), MAX_LINE)
+    return f"{told} and {left_out:,} more" if told and left_out else told
 
 
 def _offered(event: Event) -> str:
     """Return the files that the event is about, each with its hash."""
-    offered = event.get("offered")
-    if not isinstance(offered, list):
-        return ""
-    files = [f"{read_text(file, 'file')} {read_text(file, 'hash')}".strip() for file in offered]
+    files = [f"{read_text(file, 'file')} {read_text(file, 'hash')}".strip() for file in tables(event, "offered")]
     return _list({"files": files, "more": event.get("more_offered")}, "files", more="more")
 
 
 def _ci(event: Event) -> str:
-    job = event.get("ci")
+    job = table(event, "ci")
     return ", ".join(filter(None, (read_text(job, key) for key in ("provider", "repository", "ref", "job", "run"))))
 
 

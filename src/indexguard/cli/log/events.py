@@ -8,8 +8,8 @@ from collections import deque
 from typing import Any
 
 from ...audit.kinds import DROPPED, NOT_ASKED, SEALED, SELECTED, WOULD_REFUSE
-from ...logs.query import Filter
-from ...logs.record import table, text, texts
+from ...logs.query import Wanted
+from ...logs.record import items, table, text, texts
 from ..console import GREEN, RED, YELLOW, Console, count
 from ..parsing import Command
 from .source import FILES, FILTERS, add_files, add_filters, read_events
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     :raises BadInputError: a log cannot be read.
     """
-    matches = Filter(arguments).matches
+    matches = Wanted.of(vars(arguments)).matches
     met = 0
     found: deque[dict[str, Any]] = deque(maxlen=arguments.last)
     for event in read_events(arguments, console):
@@ -87,9 +87,7 @@ def _seal(event: dict[str, Any]) -> str:
 
 
 def _versions(event: dict[str, Any]) -> str:
-    versions = event.get("versions")
-    if not isinstance(versions, list) or not versions:
-        return ""
+    versions = items(event, "versions")
     more = event.get("more_versions")
     left_out = len(versions) - _MOST_VERSIONS + (more if isinstance(more, int) else 0)
     return ", ".join(map(str, versions[:_MOST_VERSIONS])) + (f" and {left_out} more" if left_out > 0 else "")

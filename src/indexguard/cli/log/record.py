@@ -11,7 +11,7 @@ from typing import Any
 
 from ...audit.kinds import SELECTED
 from ...errors import AMBIGUOUS_NAME, UNCLAIMED_INTERNAL
-from ...logs.query import Filter
+from ...logs.query import Wanted
 from ...logs.record import text
 from ...patterns import normalise_name, parse_pattern
 from ...policy.identity import PYPI, Location
@@ -187,7 +187,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     facts = ask_pip()
     if facts.pypi is None:
         console.note(f"the address of the public index is not known: {facts.problem or 'pip names none'}", YELLOW)
-    chosen = Filter(arguments)
+    chosen = Wanted.of(vars(arguments))
     observed = Observed.of(filter(chosen.matches, read_events(arguments, console)), facts)
     public = frozenset([PYPI, *(_read_url(url, facts) for url in arguments.public)])
     proposal = Proposal.of(observed, public, _find_rest(observed, public, arguments.rest, facts))

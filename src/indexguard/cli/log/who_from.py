@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...audit.kinds import SEALED, SELECTED
-from ...logs.query import Filter, name_pattern
-from ...logs.record import table, text, texts
+from ...logs.query import Wanted, name_pattern
+from ...logs.record import table, tables, text, texts
 from ...patterns import normalise_name, parse_pattern
 from ..console import GREEN, YELLOW, Console, columns, count
 from ..parsing import BadInputError, Command
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """
     names = [_read_name(name) for name in arguments.names]
     wanted = name_pattern(names)
-    chosen = Filter(arguments)
+    chosen = Wanted.of(vars(arguments))
     events = (
         event
         for event in read_events(arguments, console)
@@ -169,10 +169,7 @@ def _as_json(origin: Origin, event: dict[str, Any]) -> dict[str, Any]:
 def _print(origin: Origin, event: dict[str, Any], console: Console) -> None:
     chosen = _file(event)
     rule = table(event, "rule")
-    policies = event.get("policy")
-    files = (
-        [text(policy, "file") for policy in policies if isinstance(policy, dict)] if isinstance(policies, list) else []
-    )
+    files = [text(policy, "file") for policy in tables(event, "policy")]
     decided = f"{text(rule, 'file')} {text(rule, 'key')}".strip() or ", ".join(files) or "no policy"
     facts = [
         ("file", chosen["file"]),

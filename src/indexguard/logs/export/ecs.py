@@ -10,28 +10,9 @@ import shlex
 from typing import Any
 
 from ...audit import kinds
-from .fields import (
-    ALERT,
-    SUBTECHNIQUE,
-    TACTIC,
-    TECHNIQUE,
-    Event,
-    carried,
-    compact,
-    filled,
-    identity,
-    is_shadow,
-    meaning,
-    number,
-    severity,
-    summary,
-    table,
-    tables,
-    text,
-    texts,
-    timestamp,
-    version,
-)
+from ..record import table, tables
+from . import fields
+from .fields import Event, number, text, texts
 
 VERSION = "9.4.0"
 """The release of ECS that the fields are of."""
@@ -46,16 +27,16 @@ _OWN = ("parent_run", "versions", "more_versions", "files", "kept", "index_asked
 
 def line(event: Event) -> str:
     """Return one line of JSON."""
-    return compact(document(event))
+    return fields.compact(document(event))
 
 
 def document(event: Event) -> dict[str, Any]:
     """Return the document; what ECS has no field for stands under ``indexguard``, by the log's own names."""
-    found: dict[str, Any] = filled(
+    found: dict[str, Any] = fields.filled(
         {
-            "@timestamp": timestamp(event),
+            "@timestamp": fields.timestamp(event),
             "ecs": {"version": VERSION},
-            "message": summary(event),
+            "message": fields.summary(event),
             "labels": {label: text(event, label) for label in ("run", "guard", "pip", "python")},
             "event": _event(event),
             "package": _package(event),
@@ -63,8 +44,8 @@ def document(event: Event) -> dict[str, Any]:
             "process": _process(event),
             "host": {"name": text(event, "host"), "hostname": text(event, "host")},
             "user": {"name": text(event, "user")},
-            "threat": _threat() if is_shadow(event) else {},
-            "indexguard": carried(event, _OWN),
+            "threat": _threat() if fields.is_shadow(event) else {},
+            "indexguard": fields.carried(event, _OWN),
         }
     )
     return found
@@ -73,15 +54,15 @@ def document(event: Event) -> dict[str, Any]:
 def _event(event: Event) -> dict[str, Any]:
     kind = text(event, "event")
     return {
-        "kind": "alert" if severity(event) >= ALERT else "event",
+        "kind": "alert" if fields.severity(event) >= fields.ALERT else "event",
         "category": ["package"],
         "type": ["info"],
         "action": _ACTIONS.get(kind, f"package-{kind}"),
         "outcome": _outcome(event),
         "code": text(event, "code"),
         "reason": text(event, "message"),
-        "severity": severity(event),
-        "id": identity(event),
+        "severity": fields.severity(event),
+        "id": fields.identity(event),
         "sequence": number(event, "seq"),
         "module": "indexguard",
         "dataset": "indexguard.audit",
@@ -102,7 +83,7 @@ def _package(event: Event) -> dict[str, Any]:
     file = text(chosen, "file").lower()
     return {
         "name": text(event, "name"),
-        "version": version(event),
+        "version": fields.version(event),
         "type": next((form for ending, form in _FORMS.items() if file.endswith(ending)), ""),
         "checksum": text(chosen, "hash"),
         "reference": text(chosen, "url"),
@@ -115,7 +96,7 @@ def _rule(event: Event) -> dict[str, Any]:
     digests = (text(layer, "sha256") for layer in tables(event, "policy") if file and text(layer, "file") == file)
     return {
         "name": code,
-        "description": meaning(event) if code else "",
+        "description": fields.meaning(event) if code else "",
         "id": text(rule, "key"),
         "category": text(rule, "pattern"),
         "ruleset": file,
@@ -140,10 +121,10 @@ def _process(event: Event) -> dict[str, Any]:
 def _threat() -> dict[str, Any]:
     return {
         "framework": "MITRE ATT&CK",
-        "tactic": {"id": [TACTIC[0]], "name": [TACTIC[1]]},
+        "tactic": {"id": [fields.TACTIC[0]], "name": [fields.TACTIC[1]]},
         "technique": {
-            "id": [TECHNIQUE[0]],
-            "name": [TECHNIQUE[1]],
-            "subtechnique": {"id": [SUBTECHNIQUE[0]], "name": [SUBTECHNIQUE[1]]},
+            "id": [fields.TECHNIQUE[0]],
+            "name": [fields.TECHNIQUE[1]],
+            "subtechnique": {"id": [fields.SUBTECHNIQUE[0]], "name": [fields.SUBTECHNIQUE[1]]},
         },
     }

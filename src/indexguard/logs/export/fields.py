@@ -16,6 +16,8 @@ from urllib.parse import quote
 from ...audit.kinds import SEALED, SELECTED, SEVERITIES, SHADOWED, UNKNOWN_SEVERITY
 from ...codes import all_words
 from ...errors import SHADOWED_NAME, escape
+from .. import record
+from ..record import table
 
 Event = Mapping[str, Any]
 
@@ -37,8 +39,7 @@ compact = json.JSONEncoder(separators=(",", ":")).encode
 
 def text(table: Event, key: str) -> str:
     """Return a text, escaped."""
-    value = table.get(key)
-    return _safe(value) if isinstance(value, str) else ""
+    return escape(record.text(table, key))
 
 
 def number(table: Event, key: str) -> int | None:
@@ -49,24 +50,7 @@ def number(table: Event, key: str) -> int | None:
 
 def texts(table: Event, key: str) -> list[str]:
     """Return a list of texts, each escaped."""
-    value = table.get(key)
-    return [_safe(item) for item in value if isinstance(item, str)] if isinstance(value, list) else []
-
-
-def _safe(value: str) -> str:
-    return value if value.isprintable() else escape(value)  # mostly it is, and this is many times faster
-
-
-def table(event: Event, key: str) -> Event:
-    """Return a table of an event."""
-    value = event.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def tables(event: Event, key: str) -> list[Event]:
-    """Return a list of tables."""
-    value = event.get(key)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [escape(item) for item in record.texts(table, key)]
 
 
 def carried(event: Event, keys: Sequence[str], depth: int = 3) -> dict[str, Any]:
