@@ -22,6 +22,7 @@ from indexguard.audit.run_context import RunContext
 from indexguard.cli import COMMANDS
 from indexguard.cli.manual import find_documents
 from indexguard.cli.policy.codes import table
+from indexguard.codes import words_of
 from indexguard.decision.verdict import Finding
 from indexguard.errors import CODES
 from indexguard.policy.lints import lint_policy
@@ -215,7 +216,7 @@ def build(layer: Layer, policy: Policy, rule: Rule) -> dict[str, Any]:
             index_answered=f"{public}acme-ghost/",
             kept=[],
             finding=Finding("shadowed-name", layer, rule),
-            message=f"refused `acme-ghost`: {CODES['shadowed-name'].meaning}",
+            message=f"refused `acme-ghost`: {words_of('shadowed-name').meaning}",
             offered=[audit_event.Offer(**example_event()["offered"][0])],
         ),
     )

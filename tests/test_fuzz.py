@@ -327,7 +327,7 @@ DEFECTS: dict[str, tuple[str, str, Any]] = {
     "every page passes": ("html", "indexguard.decision.authority.Authority.page", NOTHING_SAID),
     "files may lie anywhere": ("html", "indexguard.decision.authority.Authority.file_check", lambda *_: None),
     "every index is asked": ("html", "indexguard.decision.authority.Authority.ask", NOTHING_SAID),
-    "nothing is ambiguous": ("json", "indexguard.inpip.filter.finder.sift_ambiguous", lambda _: None),
+    "nothing is ambiguous": ("json", "indexguard.decision.outcome.sift_ambiguous", lambda _: None),
     "lines are not escaped": ("log", "indexguard.cli.console.escape", str),
     "a line of another shape is an event": ("log", "indexguard.logs.reader._parse", json.loads),
 }

@@ -28,7 +28,7 @@ layers = [
 type = "forbidden"
 """
 WORDS = {
-    "errors.py": 'CODES = [Code("local-path", "a meaning", "a remedy")]\n',
+    "errors.py": 'CODES = (LOCAL_PATH := "local-path",)\n',
     "audit/kinds.py": 'EventKind = Literal["refused", "sealed"]\n"""``refused``: ..."""\n',
     "decision/a.py": 'Finding("local-path")\n',
 }

@@ -45,6 +45,7 @@ MODULES = (
     "pip._vendor.requests.adapters",
     "pip._vendor.urllib3.response",
     "indexguard.inpip.activation",
+    "indexguard.cli.policy.explain",
     "indexguard._vendor.packaging.specifiers",
     "netrc",
 )
@@ -163,7 +164,7 @@ def play(world: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     activation.datetime = Clock
     web = Web(world["web"], folder)
     arguments = [argument.replace(FOLDER, str(folder)) for argument in world["arguments"]]
-    runs: dict[str, Any] = vars(activation)["_runs"]
+    runs: dict[str, Any] = vars(activation)["_guards"]
     if "lookups" not in world:
         return [run_errand(runs, web, arguments, folder)]
     finder = open_finder(arguments, web)
@@ -202,7 +203,7 @@ def run_errand(runs: dict[str, Any], web: Web, arguments: list[str], folder: Pat
         ]
     )
     sys.stdout.flush()
-    refusals = runs["pip"].refusals if runs else []
+    refusals = runs["pip"].speaker.refusals if runs else []
     text = (folder / "said.txt").read_text(encoding="utf-8", errors="replace").replace(str(folder), FOLDER)
     done = re.search("^Successfully downloaded (.*)$", text, re.MULTILINE)
     return {
@@ -227,14 +228,14 @@ def open_finder(arguments: list[str], web: Web) -> Any:
     return command._build_package_finder(options, session)  # noqa: SLF001
 
 
-def look_up(run: Any, finder: Any, web: Web, lookup: dict[str, Any], folder: Path) -> dict[str, Any]:
+def look_up(guard: Any, finder: Any, web: Web, lookup: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Have pip look up one requirement; return what reached its selection, what was asked, and the refusal's code."""
     web.asked.clear()
     specifiers = importlib.import_module("pip._vendor.packaging.specifiers")
     hashes = importlib.import_module("pip._internal.utils.hashes").Hashes({"sha256": lookup["hashes"]})
     arguments = lookup["name"], specifiers.SpecifierSet(lookup["specifier"]), hashes if lookup["hashes"] else None
     # All that the finder's wrappers know of a resolver is that one is at work.
-    run.resolving = int(lookup["resolves"])
+    guard.searches.resolving = int(lookup["resolves"])
     refused = None
     log = folder / "log" / "audit.jsonl"
     before = len(read_log(log))
@@ -243,7 +244,7 @@ def look_up(run: Any, finder: Any, web: Web, lookup: dict[str, Any], folder: Pat
         result = finder.find_best_candidate(*arguments)
         candidates = list(result.iter_all() if hasattr(result, "iter_all") else result.all_candidates)
     except sys.modules["pip._internal.exceptions"].PipError as error:
-        refused = next((refusal.code for refusal in run.refusals if str(refusal) == str(error)), f"pip: {error}")
+        refused = next((refusal.code for refusal in guard.speaker.refusals if str(refusal) == str(error)), f"pip: {error}")
         # Without the hashes of the requirement this is another question.
         candidates = None if lookup["hashes"] else finder.find_all_candidates(lookup["name"])
     return {
@@ -251,7 +252,30 @@ def look_up(run: Any, finder: Any, web: Web, lookup: dict[str, Any], folder: Pat
         "refused": refused,
         "logged": [event["code"] for event in read_log(log)[before:] if event["event"] != "would-refuse"],
         "passing": None if candidates is None else [tell(candidate, folder) for candidate in candidates],
+        **compare_with_explain(guard, finder, lookup["name"]),
     }
+
+
+def compare_with_explain(guard: Any, finder: Any, name: str) -> dict[str, Any]:
+    """Return what the guard and what `explain` say of each index that was looked at, and whether one may serve the name."""
+    explain: Any = sys.modules["indexguard.cli.policy.explain"]
+    explain.datetime = Clock
+    run, scope = guard.run, finder.search_scope
+    search = guard.searches.of(finder, explain.normalise_name(name))
+    origins = finder._link_collector.session.pip_trusted_origins  # noqa: SLF001  # as the guard reads them
+    hosts = tuple(host if port is None else f"{host}:{port}" for host, port in origins)
+    urls = tuple(dict.fromkeys(scope.index_urls))
+    facts = explain.PipFacts(indexes=urls, trusted_hosts=hosts, pypi=run.pypi)
+    told = explain.Explanation.of(search.name, run.layers, facts, urls, None, built_in=run.built_in)
+    met = {page.url: page.verdict for page in search.pages if page.is_index and not page.is_local}
+    asked = {url: asked.verdict for url, asked in zip(urls, told.asked) if url in met}
+    return {
+        "guard": sorted((url, [finding.code for finding in verdict.findings]) for url, verdict in met.items()),
+        "explain": sorted((url, [finding.code for finding in verdict.findings]) for url, verdict in asked.items()),
+        "allowed": told.is_allowed,
+        "from_indexes": sum(search.page_of(kept.link) in search.pages and not search.page_of(kept.link).is_local
+                            for kept in search.kept),
+    }  # fmt: skip
 
 
 def read_log(log: Path) -> list[dict[str, Any]]:

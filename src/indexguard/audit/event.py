@@ -84,16 +84,18 @@ def build_event(
     """Return one event, ready for ``json.dumps``; the writer adds ``prev``.
 
     :param seq: the number of the event in its run, from 1.
-    :param code: a key of ``errors.CODES``; None for ``selected``.
-    :raises KeyError: ``code`` is not one of ``CODES``.
+    :param code: one of ``errors.CODES``; None for ``selected``.
+    :raises KeyError: ``code`` is not one of them.
     """
+    if code is not None and code not in CODES:
+        raise KeyError(code)
     return {
         "schema": SCHEMA,
         "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "run": context.run,
         "seq": seq,
         "event": event,
-        "code": None if code is None else str(CODES[code]),
+        "code": code,
         "name": bounded(fields.name, MAX_NAME),
         "versions": [bounded(version, MAX_NAME) for version in fields.versions[:MAX_VERSIONS]],
         "more_versions": max(0, len(fields.versions) - MAX_VERSIONS),

@@ -49,3 +49,10 @@ GROUPS = {SHADOWED: "Shadowed name", REFUSED: "Refused", DROPPED: "Files dropped
 """What can happen to a name, in the order of the report: the key and its words."""
 GROUP_OF: dict[str, str] = {SHADOWED: SHADOWED, DROPPED: DROPPED, WOULD_REFUSE: "observed"}
 """The group of a finding by its kind; every other one is refused."""
+
+KIND_OF_CODE: dict[str, EventKind] = {
+    "shadowed-name": SHADOWED,
+    "redirected": REDIRECTED,
+    "claimed-elsewhere": NOT_ASKED,
+}
+"""The kind of event that an objection makes, where its code alone says so."""

@@ -12,8 +12,9 @@ from typing import Any, Callable, NamedTuple, Optional
 
 from .. import errors
 from ..audit.kinds import GUARD_FAILED, SEALED, SELECTED, WOULD_REFUSE
+from ..decision import outcome
 from ..decision.authority import Authority
-from ..decision.verdict import Finding, Verdict
+from ..decision.verdict import PASS, Finding, Verdict
 from ..patterns import Name, normalise_name, parse_pattern
 from ..policy.identity import PYPI, Location, find_reference
 from ..policy.model import Layer
@@ -145,16 +146,16 @@ class Replay:
         asked = self._place(event.get("index_asked"), "which index was asked")
         if asked.is_local:
             return None, authority.local_file()
-        verdict = authority.ask(asked)
+        verdict = outcome.ask(authority, asked, unverified=False)
         if verdict.refusal is not None or event.get("index_answered") is None:
             return None, verdict
         answered = self._place(event["index_answered"], "which index answered")
-        return answered, authority.page(answered)
+        return answered, outcome.answer(authority, verdict, answered, unverified=False)
 
     def _file(self, authority: Authority, page: Location, file: dict[str, Any]) -> Verdict:
-        check = authority.file_check(page)
+        check = outcome.file_check(authority, PASS, page)
         if check is None:
-            return Verdict()
+            return PASS
         url, version = file.get("url"), file.get("version")
         if not isinstance(version, str):
             raise _NotToldError("the log does not tell the version of the file")

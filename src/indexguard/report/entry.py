@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..audit.kinds import GROUP_OF, REFUSED, ROUTINE, SHADOWED
-from ..errors import CODES, SHADOWED_NAME, Code, cut
+from ..codes import all_words
+from ..errors import SHADOWED_NAME, cut
 from ..logs.record import items, table, tables, text
 
 Event = dict[str, Any]
@@ -88,10 +89,10 @@ def read_entry(event: Event, group: str) -> Entry:
 
 def _facts(event: Event) -> tuple[tuple[str, str], ...]:
     rule, run = table(event, "rule"), read_text(event, "run")
-    code: Code | None = CODES.get(read_text(event, "code"))
+    words = all_words().get(read_text(event, "code"))
     return (
-        ("Meaning", code.meaning if code else ""),
-        ("What to do", code.remedy if code else ""),
+        ("Meaning", words.meaning if words else ""),
+        ("What to do", words.remedy if words else ""),
         ("Rule", " ".join(filter(None, (read_text(rule, "file", MAX_LINE), read_text(rule, "key", MAX_LINE))))),
         ("Pattern", read_text(rule, "pattern")),
         ("Belongs to", _list(rule, "indexes")),

@@ -247,7 +247,7 @@ def test_outcomes_in_words(response: Response) -> None:
 
 
 def test_drops_of_one_reason_are_one() -> None:
-    def files(*versions: str) -> list[tuple[str, None]]:
+    def files(*versions: str) -> list[tuple[str, Any]]:
         return [(version, None) for version in versions]
 
     search, first, second = search_for(), open_page(), open_page("https://other.example/")

@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ...audit.kinds import SEALED, SELECTED, SEVERITIES, SHADOWED, UNKNOWN_SEVERITY
-from ...errors import CODES, SHADOWED_NAME, escape
+from ...codes import all_words
+from ...errors import SHADOWED_NAME, escape
 from .. import record
 from ..record import table
 
@@ -108,9 +109,9 @@ def is_shadow(event: Event) -> bool:
 
 def meaning(event: Event) -> str:
     """Return what was found, in the general words of its code; for an event without one, those of its kind."""
-    code = CODES.get(text(event, "code"))
+    words = all_words().get(text(event, "code"))
     kind = text(event, "event")
-    return code.meaning if code else text(event, "code") or _WORDS.get(kind, kind) or "an event without a kind"
+    return words.meaning if words else text(event, "code") or _WORDS.get(kind, kind) or "an event without a kind"
 
 
 def version(event: Event) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ... import __version__
 from ...audit import kinds
-from ...errors import CODES
+from ...codes import all_words
 from ..record import table, tables
 from . import fields
 from .fields import Event, number, text, texts
@@ -195,7 +195,7 @@ def _application(event: Event) -> dict[str, Any]:
 
 def _finding(event: Event) -> dict[str, Any]:
     """Return what is peculiar to Detection Finding (2004)."""
-    code = CODES.get(text(event, "code"))
+    words = all_words().get(text(event, "code"))
     name = text(event, "name")
     data = fields.carried(event, ("name", "versions", "more_versions", "files", "index_asked", "index_answered"))
     return {
@@ -213,7 +213,7 @@ def _finding(event: Event) -> dict[str, Any]:
         "resources": [{"name": name, "uid": fields.purl(event), "type": "package", "version": fields.version(event)}]
         if name
         else [],
-        "remediation": {"desc": code.remedy} if code else {},
+        "remediation": {"desc": words.remedy} if words else {},
     }
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from ... import __version__
 from ...audit.kinds import NOTABLE
+from ...codes import words_of
 from ...errors import CODES
 from ..record import table
 from . import fields
@@ -67,7 +68,7 @@ def level(event: Event) -> str:
 
 
 def _rule(code: str) -> dict[str, Any]:
-    known = CODES[code]
+    known = words_of(code)
     return {
         "id": code,
         "shortDescription": {"text": known.meaning},
