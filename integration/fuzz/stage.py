@@ -15,7 +15,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Callable
@@ -221,7 +221,7 @@ class Stage:
 
     def _new_guard(self, policy: str, lines: list[bytes]) -> Guard:
         layers = self._layers.get(policy, ())
-        recorder = Recorder(replace(self._context, policy=layers), Path("/nowhere/audit.jsonl"))
+        recorder = Recorder(self._context._replace(policy=layers), Path("/nowhere/audit.jsonl"))
         recorder._output = _MemoryOutput(lines)  # noqa: SLF001  # the one part that meets a disk
         pypi = parse_location(PUBLIC)
         run = Run("pip", layers, Settings.of(layers), not layers, pypi, "files.public.example", TODAY)

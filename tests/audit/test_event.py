@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +122,7 @@ def test_versions_are_capped_and_the_rest_counted() -> None:
 
 def test_line_is_bounded_whatever_the_index_sends() -> None:
     huge = "\x00" * 1_000_000
-    context = replace(CONTEXT, command=())
+    context = CONTEXT._replace(command=())
     event = built("refused", "name-mismatch", context, name=huge, versions=[huge] * 500, kept=[huge] * 500,
         index_asked=f"https://a.example/{huge}", index_answered=huge, message=huge,
         offered=[Offer(huge, huge, huge, f"https://a.example/{huge}")] * 500, requested_by=[huge] * 500,
@@ -199,7 +198,7 @@ def test_no_event_is_longer_than_a_line_that_is_read() -> None:
     wide = "\N{GRINNING FACE}" * 100_000  # twelve bytes each, in JSON
     described = RunContext.of_process(wide, [LAYER], argv=[wide] * 500, parent_run=wide)
     path = wide[:4096]  # as long as the system allows
-    context = replace(described, cwd=path, prefix=path, executable=path)
+    context = described._replace(cwd=path, prefix=path, executable=path)
     offer = Offer(wide, wide, wide, f"https://mirror.example/{wide}")
     many = [wide] * 500
     event = built("selected", "shadowed-name", context, name=wide, versions=many, kept=many, index_asked=wide,

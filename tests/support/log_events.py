@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from hypothesis import strategies as st
@@ -90,7 +89,7 @@ def events(draw: DrawFn) -> dict[str, Any]:
     versions = draw(st.lists(TEXTS, max_size=3) | st.just(["1"] * 60))
     context = draw(st.sampled_from([CONTEXT, RunContext("ab" * 8, "26.3", (LAYER,), ())]))
     event = build_event(
-        replace(context, prefix=draw(TEXTS), ci=draw(st.none() | _CI)),
+        context._replace(prefix=draw(TEXTS), ci=draw(st.none() | _CI)),
         draw(st.integers(1, 100)),
         kind,
         code,

@@ -7,7 +7,6 @@ that one line stays one line, of a bounded size, whatever an index sends.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
@@ -44,8 +43,7 @@ class Offer(NamedTuple):
     """Credentials are taken out in the event."""
 
 
-@dataclass(frozen=True)
-class EventFields:
+class EventFields(NamedTuple):
     """What an event says beside its kind and code."""
 
     name: str | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
@@ -46,8 +45,8 @@ class Recorder:
         """Write one event. Never raises: see ``problem``."""
         if os.getpid() != self._process:
             parent = self.context.run
-            self.context = replace(
-                self.context, run=os.urandom(8).hex(), parent_run=parent, pid=os.getpid(), ppid=os.getppid()
+            self.context = self.context._replace(
+                run=os.urandom(8).hex(), parent_run=parent, pid=os.getpid(), ppid=os.getppid()
             )
             self._begin()
         with self._lock:

@@ -6,7 +6,7 @@ import os
 import pwd
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import escape
 from ..policy.model import Layer
@@ -27,8 +27,7 @@ _JOBS = (
 )
 
 
-@dataclass(frozen=True)
-class RunContext:
+class RunContext(NamedTuple):
     """What all events of one pip run share."""
 
     run: str

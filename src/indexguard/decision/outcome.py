@@ -7,7 +7,6 @@ Pure, as the whole room: what pip met comes in as values.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..patterns import is_in_range, parse_range
@@ -44,8 +43,7 @@ NOT_TO_BE_ASKED = ("unknown-index", "unverified-index")
 _RANKS = {code: rank for rank, code in enumerate(_CAUSES)}
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The settings that hold for a whole run: of all enforcing layers, the strictest."""
 
     abort_on_shadow: bool

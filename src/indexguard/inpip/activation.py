@@ -98,9 +98,9 @@ class Guard(NamedTuple):
         filters += [(seam, self.build_step) for seam in (*seams.BUILD_SEAMS, seams.SUBPROCESS) if seam.is_in(root)]
         filters += [(seams.BUILD_ONE, self.build_one)] if seams.BUILD_ONE.is_in(root) else []
         virtual = seams.VIRTUAL_BUILD if seams.VIRTUAL_BUILD.find_class(root) is not None else seams.PLAIN_BUILD
-        filters.append((replace(virtual, method="__init__"), self.enter_virtual))
+        filters.append((virtual._replace(method="__init__"), self.enter_virtual))
         if seams.VENV_BUILD.find_class(root) is not None:
-            filters.append((replace(seams.VENV_BUILD, method="__init__"), self.enter_venv))
+            filters.append((seams.VENV_BUILD._replace(method="__init__"), self.enter_venv))
         for seam, function in filters:
             seam.bind(root, closed(root, function))
 

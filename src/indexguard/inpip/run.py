@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from ..decision.authority import Authority
 from ..decision.outcome import Settings
@@ -12,8 +12,7 @@ from ..policy.identity import PYPI, Location, locate
 from ..policy.model import Layer
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """One pip run."""
 
     root: str

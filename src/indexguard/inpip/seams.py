@@ -8,8 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._vendor.wrapt import FunctionWrapper
 from ..errors import PIP_NOT_UNDERSTOOD, GuardError
@@ -33,8 +32,7 @@ def pip_version(root: str) -> str:
     return str(getattr(pip_module(root, ""), "__version__", "unknown"))
 
 
-@dataclass(frozen=True)
-class Seam:
+class Seam(NamedTuple):
     """One method that the guard filters."""
 
     module: str

@@ -6,7 +6,6 @@ names that several indexes offer.
 
 from __future__ import annotations
 
-import filecmp
 import importlib.util
 import os
 from collections.abc import Sequence
@@ -154,4 +153,8 @@ def _is_bundled(link: Link) -> bool:
     if spec is None or spec.origin is None:
         return False
     bundled = os.path.join(os.path.dirname(spec.origin), "_bundled", link.filename)
-    return os.path.isfile(bundled) and filecmp.cmp(bundled, link.file_path, shallow=False)
+    if not os.path.isfile(bundled):
+        return False
+    from filecmp import cmp  # few meet such a file
+
+    return cmp(bundled, link.file_path, shallow=False)

@@ -7,7 +7,6 @@ prepared only if the finder approved that very link, or a direct reference is al
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...audit.event import EventFields
@@ -234,7 +233,7 @@ class Gate:
     ) -> Exception:
         from ..speech.refusal import Refusal
 
-        return self._speaker.refuse(Refusal(finding, subject, facts, replace(fields, files=1), note=note))
+        return self._speaker.refuse(Refusal(finding, subject, facts, fields._replace(files=1), note=note))
 
     def _record_selected(self, requirement: Requirement) -> None:
         link, name = requirement.link, name_of(requirement)

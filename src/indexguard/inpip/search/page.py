@@ -18,7 +18,7 @@ _NOT_OFFERED = (404, 410)
 _NOT_OFFERED_TO_US = (*_NOT_OFFERED, 401, 403)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)  # quicker to make
 class Drop:
     """Files of one index that the guard kept from pip, for one reason."""
 
@@ -43,7 +43,7 @@ class Drop:
         return self._sorted
 
 
-@dataclass
+@dataclass(eq=False, repr=False)  # quicker to make
 class Page:
     """One index (or page of links), asked for one name."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..objects import Candidate, Link
 
 
-@dataclass
+@dataclass(eq=False, repr=False)  # quicker to make
 class Search:
     """One name, looked for by one finder."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -74,7 +73,7 @@ def with_offers(fields: EventFields, files: Sequence[tuple[str, Link]]) -> Event
         by_version.setdefault(version, []).append(link)
     newest = ((version, link) for version in newest_first(set(by_version)) for link in by_version[version])
     told = [as_offer(version, link) for version, link in islice(newest, MAX_VERSIONS)]
-    return replace(fields, offered=told, more_offered=len(files) - len(told))
+    return fields._replace(offered=told, more_offered=len(files) - len(told))
 
 
 def as_offer(version: str, link: Link) -> Offer:

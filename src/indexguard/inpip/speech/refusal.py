@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ...audit.event import EventFields
 from ...codes import words_of
@@ -42,7 +42,7 @@ class Refusal:
     def event(self) -> EventFields:
         """The fields of its event."""
         message = f"{self._refused}; {self.note}" if self.note else self._refused
-        return replace(self.fields, finding=self.finding, message=message)
+        return self.fields._replace(finding=self.finding, message=message)
 
     @property
     def _refused(self) -> str:

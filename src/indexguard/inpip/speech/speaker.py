@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import replace
 
 from ...audit.event import EventFields
 from ...audit.kinds import REFUSED, WOULD_REFUSE, EventKind
@@ -60,7 +59,7 @@ class Speaker:
 
         :raises Exception: as ``record``.
         """
-        self.record(event if finding.enforced else WOULD_REFUSE, finding.code, replace(fields, finding=finding))
+        self.record(event if finding.enforced else WOULD_REFUSE, finding.code, fields._replace(finding=finding))
 
     def record_observed(self, verdict: Verdict, fields: EventFields) -> None:
         """Write the events of what layers in audit mode would have refused.
@@ -79,7 +78,7 @@ class Speaker:
         from .pip_errors import as_pip_error
 
         if self.add_refusals([error]):
-            self._write(REFUSED, error.code, replace(fields, message=fields.message or error.refused))
+            self._write(REFUSED, error.code, fields._replace(message=fields.message or error.refused))
             report_to_parent(error)
         return as_pip_error(self._run.root, error)
 
