@@ -90,7 +90,20 @@ def test_all_arguments_together_are_bounded() -> None:
 
 @pytest.mark.parametrize(
     "word",
-    ["a", "token", "token ", "token-", "-eyJaaaaaaaaa", "basic ", "http://a:b@", "http://[a", "[", "a:", "a=b=", "h://?"],
+    [
+        "a",
+        "token",
+        "token ",
+        "token-",
+        "-eyJaaaaaaaaa",
+        "basic ",
+        "http://a:b@",
+        "http://[a",
+        "[",
+        "a:",
+        "a=b=",
+        "h://?",
+    ],
 )
 @pytest.mark.parametrize("start", ["", "http://", "--"])
 def test_time_grows_with_the_text_alone(start: str, word: str) -> None:

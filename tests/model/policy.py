@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any, NamedTuple, Union
 from urllib.parse import urljoin
 
-from packaging.specifiers import SpecifierSet  # noqa: TID251, TID253  # not the guard's: the model stands alone
+from packaging.specifiers import SpecifierSet  # noqa: TID253  # not the guard's: the model stands alone
 
 TODAY = date(2026, 6, 15)
 PYPI_URL = "https://public.example/simple/"
