@@ -13,50 +13,20 @@ from pathlib import Path
 import pytest
 
 from integration.harness import pips
+from integration.harness.cases import read_cases
 from integration.harness.dists import Dist, NestedPip, origin_of_text, origin_of_wheel, write_file, write_project
 from integration.harness.scenario import Expected, ScenarioError, find_scenarios, read_scenario
 from integration.harness.scripted_index import Listed, ScriptedIndex
 from integration.harness.stage import Outcome, mismatches
 
-BENIGN = """
-description = "One index."
-attack = false
-command = ["install", "acme-core"]
-configured = ["corp"]
+CASES = read_cases(__file__)
 
-[indexes.corp]
-files = ["acme-core 1.0"]
-
-[unguarded]
-exit = 0
-installed = { acme-core = "corp 1.0" }
-
-[guarded]
-exit = 0
-"""
+BENIGN = CASES["benign"]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
-    [
-        ("attack = false", "atack = false", "attack: is required"),
-        ("attack = false", 'attack = "no"', "attack: expected bool"),
-        ("attack = false", "attack = false\nspeed = 3", "unknown key speed"),
-        ("attack = false", 'attack = false\nneeds = ["docker"]', "unknown tool 'docker'"),
-        ("attack = false", 'attack = false\nresolvers = ["old"]', "unknown resolver 'old'"),
-        ("attack = false", 'attack = false\npip = "~=21.2"', "not a version range"),
-        ('configured = ["corp"]', 'configured = ["crop"]', "there is no index 'crop'"),
-        ('configured = ["corp"]', "", "pip would ask its default index"),
-        ('files = ["acme-core 1.0"]', 'files = ["acme-core"]', "expected a name and a version"),
-        ('files = ["acme-core 1.0"]', 'answer = "418 teapot"', "unknown answer"),
-        ('files = ["acme-core 1.0"]', 'transport = "ftp"', "expected one of"),
-        ('files = ["acme-core 1.0"]', 'file = ["acme-core 1.0"]', "unknown key file"),
-        ("exit = 0\ninstalled", "exit = true\ninstalled", "exit: expected int"),
-        ("exit = 0\ninstalled", "exit = 0\nevents = []\ninstalled", "unknown key events"),
-        ("exit = 0\ninstalled", 'exit = 0\nwrites = { "a.txt" = "x" }\ninstalled', "expected list"),
-        ("attack = false", "attack = true", "the attack would succeed unseen"),
-        ('attack = false\ncommand = ["install", "acme-core"]', "attack = true\ncommand = []", "command: is required"),
-    ],
+    CASES["faults"],
 )
 def test_a_faulty_scenario_is_refused(old: str, new: str, message: str) -> None:
     text = BENIGN.replace(old, new, 1).replace(
@@ -93,15 +63,7 @@ def test_a_difference_applies_to_its_pips_and_resolver_only() -> None:
 
 @pytest.mark.parametrize(
     ("version", "wanted", "answer"),
-    [
-        ("22.0.4", "", True),
-        ("22.0", ">=22", True),
-        ("21.3.1", ">=22", False),
-        ("9.0", "<10", True),
-        ("22.0.4", ">=21.1,<22", False),
-        ("24.0", "!=24.0", False),
-        ("24.0", "==24", True),
-    ],
+    CASES["ranges"],
 )
 def test_ranges_of_pips(version: str, wanted: str, *, answer: bool) -> None:
     assert pips.in_range(version, wanted) is answer

@@ -20,36 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from integration.harness.cases import read_cases
 
-_RUNS_ON = {
-    "20.3.4": ("3.9", "3.11"),
-    "21.0.1": ("3.9", "3.11"),
-    "21.1.3": ("3.9", "3.11"),
-    "21.2.4": ("3.9", "3.11"),
-    "21.3.1": ("3.9", "3.11"),
-    "22.0.4": ("3.9", "3.11"),
-    "22.1.2": ("3.9", "3.11"),
-    "22.2.2": ("3.9", "3.11"),
-    "22.3.1": ("3.9", "3.11"),
-    "23.0.1": ("3.9", "3.11"),
-    "23.1.2": ("3.9", "3.13"),
-    "23.2.1": ("3.9", "3.13"),
-    "23.3.2": ("3.9", "3.13"),
-    "24.0": ("3.9", "3.13"),
-    "24.1.2": ("3.9", "3.13"),
-    "24.2": ("3.9", "3.13"),
-    "24.3.1": ("3.9", "3.13"),
-    "25.0.1": ("3.9", "3.13"),
-    "25.1.1": ("3.9", "3.13"),
-    "25.2": ("3.9", "3.14"),
-    "25.3": ("3.9", "3.14"),
-    "26.0.1": ("3.9", "3.14"),
-    "26.1.2": ("3.10", "3.14"),
-    "26.2.1": ("3.10", "3.15"),
-    "26.3": ("3.10", "3.15"),
-}
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+CASES = read_cases(__file__)
+
+_RUNS_ON = CASES["runs_on"]
 """Oldest (of those that the guard supports) and newest Python by pip: up to 23.0 pip needs what Python 3.12 took away;
 otherwise the newest that the pip's own classifiers name, or on which all of these scenarios were seen to run."""
 
@@ -256,7 +234,7 @@ def plain_environment(pip: str, python_version: str) -> Environment:
     return Environment(pip, python_version, folder)
 
 
-def tool_environment(plain: Environment, tools: tuple[str, ...]) -> Environment:
+def tool_environment(plain: Environment, tools: Sequence[str]) -> Environment:
     """Return a copy of ``plain`` with ``tools`` from the machine's registry in it, made once per cache folder.
 
     :param tools: requirements, such as ``pip-tools==7.6.2``, also with markers.

@@ -28,6 +28,8 @@ from integration.harness.pips import cache_folder, locked
 from integration.harness.scripted_index import Listed, html_page
 
 _ROOT = Path(__file__).resolve().parents[2]
+_NGINX = Path(__file__).with_name("nginx.conf")
+"""A template of ``str.format``."""
 _READY_LIMIT = 120  # seconds until a server must listen; devpi needs one, on a busy machine more
 _ATTEMPTS = 5  # how often a port that somebody else took in the meantime is replaced
 
@@ -262,33 +264,6 @@ def find_nginx() -> str | None:
     return shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
 
 
-_NGINX = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log stderr;
-worker_processes 1;
-{user}
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  types {{ text/html html; }}
-  default_type application/octet-stream;
-  server {{
-    listen 127.0.0.1:{port} ssl;
-    ssl_certificate {certificate};
-    ssl_certificate_key {certificate};
-    root {folder}/tree;
-    location / {{ index index.html; {missing} }}
-  }}
-}}
-"""
-
-
 @contextmanager
 def nginx(folder: Path, dists: Sequence[Dist], certificate: Path, fallback: str | None = None) -> Iterator[RealIndex]:
     """Serve a static index over TLS with nginx.
@@ -308,7 +283,9 @@ def nginx(folder: Path, dists: Sequence[Dist], certificate: Path, fallback: str 
         missing += f" }} location @public {{ rewrite ^/simple/(.*)$ {fallback}$1 redirect;"
 
     def command(port: int) -> list[str]:
-        text = _NGINX.format(folder=folder, user=user, port=port, certificate=certificate, missing=missing)
+        text = _NGINX.read_text(encoding="utf-8").format(
+            folder=folder, user=user, port=port, certificate=certificate, missing=missing
+        )
         (folder / "nginx.conf").write_text(text, encoding="utf-8")
         return [program, "-e", "stderr", "-c", str(folder / "nginx.conf"), "-p", str(folder)]
 

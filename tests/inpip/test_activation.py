@@ -43,11 +43,7 @@ def run_altered(bench: Bench, tmp_path: Path, pip_module: Callable[[str], Any]) 
 INSTALL = ("install", "--target", "target", "foo")
 FAULTS = {
     "while the policy is read": ("policy/layers.py", "def find_layers(", "def find_layers(*a, **k): 1 / 0\ndef _x("),
-    "while it is imported": (
-        "decision/authority.py",
-        "from __future__ import annotations\n",
-        "raise ZeroDivisionError('now')\n",
-    ),
+    "while it is imported": ("decision/authority.py", "from __future__ import annotations\n", "raise ZeroDivisionError('now')\n"),
     "in what wraps a page": ("inpip/filter/pages.py", "    page.take_links(links)\n", "    page.take_links(1 / 0)\n"),
     "in what wraps a request": (
         "inpip/filter/pages.py",
