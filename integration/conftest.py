@@ -13,6 +13,7 @@ import pytest
 
 from integration.harness import pips, route, route_table
 from integration.harness.case import Case, cases, has_resolver, route_cases
+from integration.harness.children import run_child
 from integration.harness.playing import environment_of
 from integration.harness.results import all_results, empty_counts, print_clients, summary_lines, table_lines
 from integration.harness.scenario import FOLDER, find_scenarios
@@ -134,7 +135,7 @@ def guard_wheel(session_folder: Path, request: pytest.FixtureRequest) -> Path:
             builder = pips.plain_environment(newest, pips.pythons_for(newest).found[-1])
             command = [str(builder.python), "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
             # Build requirements come from the machine's registry, so the machine's pip configuration stays.
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = run_child(command)
             found = sorted(folder.glob("indexguard-*.whl"))
             if done.returncode != 0 or not found:
                 pytest.fail(f"the wheel cannot be built:\n{done.stdout}{done.stderr}")

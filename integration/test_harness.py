@@ -14,6 +14,7 @@ import pytest
 
 from integration.harness import pips
 from integration.harness.cases import read_cases
+from integration.harness.children import run_child
 from integration.harness.dists import Dist, NestedPip, origin_of_text, origin_of_wheel, write_file, write_project
 from integration.harness.scenario import Expected, ScenarioError, find_scenarios, read_scenario
 from integration.harness.scripted_index import Listed, ScriptedIndex
@@ -233,12 +234,8 @@ def test_a_suite_without_an_attack_fails(tmp_path: Path) -> None:
     (tmp_path / "benign.toml").write_text(BENIGN)
     options = ["--unguarded-only", "--pips=26.3", "--legacy-pips=", f"--scenarios={tmp_path}", "-p", "no:cacheprovider"]
     suite = Path(__file__).with_name("test_scenarios.py")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, f"--basetemp={tmp_path / 'base'}", suite],
-        cwd=suite.parent.parent,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_child(
+        [sys.executable, "-m", "pytest", *options, f"--basetemp={tmp_path / 'base'}", suite], cwd=suite.parent.parent
     )
     assert "1 passed" in done.stdout, done.stdout + done.stderr
     assert "FAILED: no attack shown at all" in done.stdout

@@ -7,7 +7,6 @@ the attack must succeed, then with it.
 from __future__ import annotations
 
 import dataclasses
-import subprocess
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 
 from integration.harness import namespace, pips, servers
+from integration.harness.children import run_child
 from integration.harness.dists import Dist
 from integration.harness.scenario import read_scenario
 from integration.harness.scripted_index import Listed, ScriptedIndex
@@ -429,7 +429,7 @@ def _inside(environment: Environment, space: namespace.Namespace, script: Path) 
 def _default_index_host(environment: Environment) -> str:
     """Return the host of the index that this pip asks when it is told nothing."""
     code = "from pip._internal.models.index import PyPI; print(PyPI.netloc)"
-    done = subprocess.run([str(environment.python), "-I", "-c", code], capture_output=True, text=True, check=True)
+    done = run_child([str(environment.python), "-I", "-c", code], check=True)
     return done.stdout.strip()
 
 

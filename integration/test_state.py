@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from integration.harness import pips
+from integration.harness.children import write_policy
 from integration.harness.pips import Environment, in_range
 from integration.harness.scenario import Expected
 from integration.harness.scripted_index import Request, ScriptedIndex
@@ -472,9 +473,7 @@ def test_a_policy_spoilt_in_mid_run_stops_the_next_run(pair: Pair, ground: Groun
 
 
 def test_a_policy_may_be_a_link_to_one_that_is_as_safe(pair: Pair, ground: Ground) -> None:
-    other = ground.folder / "policy" / "loose.toml"
-    other.write_text(ground.fill(LOOSE), encoding="utf-8")
-    other.chmod(0o644)
+    other = write_policy(ground.folder / "policy" / "loose.toml", ground.fill(LOOSE))
     _at(ground.public, "app-1.0-py3-none-any.whl", lambda: _relink(ground, other))
     outcome = ground.run(pair.guarded, "install", "app", "--target", "{out}")
     _expect(outcome, exit=0, installed=_FROM_STRICT)

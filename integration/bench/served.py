@@ -45,7 +45,7 @@ class StaticIndex(LoopbackIndex):
             self._pages[f"/simple/{project}/"] = (html, json_page)
         return self
 
-    def answer(self, request: Handler) -> Answer:
+    def reply(self, request: Handler) -> Answer:
         """Answer with a page, a file, or 404."""
         self.requests += 1
         if self._latency:

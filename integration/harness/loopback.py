@@ -8,7 +8,7 @@ from __future__ import annotations
 import socketserver
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Union, cast
 
 if TYPE_CHECKING:
     import socket
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-Answer = tuple[int, dict[str, str], bytes]
+Answer = tuple[int, dict[str, str], Union[str, bytes]]
 """Status, headers and body."""
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer as the index says."""
-        self.send(*cast("Server", self.server).index.answer(self))
+        self.send(*cast("Server", self.server).index.reply(self))
 
     def do_HEAD(self) -> None:
         """Answer as to a GET, without the body."""
@@ -61,7 +61,7 @@ class LoopbackIndex:
     port = 0
     _server: Server | None = None
 
-    def answer(self, request: Handler) -> Answer:
+    def reply(self, request: Handler) -> Answer:
         """Answer a GET or a HEAD."""
         raise NotImplementedError
 

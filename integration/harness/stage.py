@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from integration.harness import pips
+from integration.harness.children import run_child, write_policy
 from integration.harness.dists import Dist, normalised, origin_of_text, origin_of_wheel, write_file, write_project
 from integration.harness.scenario import PIP
 from integration.harness.scripted_index import Listed, ScriptedIndex
@@ -206,11 +207,7 @@ class Stage:
     def _write_policies(self) -> None:
         policy = self.scenario.policy
         if policy.user is not None:
-            path = self.folder / "config" / "indexguard" / "policy.toml"
-            path.parent.mkdir()
-            path.parent.chmod(0o755)
-            path.write_text(self.fill(policy.user), encoding="utf-8")
-            path.chmod(0o644)
+            write_policy(self.folder / "config" / "indexguard" / "policy.toml", self.fill(policy.user))
         if policy.text is None:
             return
         path = self.policy_path
@@ -319,16 +316,7 @@ class Stage:
             variables.pop("INDEXGUARD_POLICY", None)
         if self.scenario.tools:
             variables["PATH"] = f"{launch.environment.python.parent}:{variables['PATH']}"
-        return subprocess.run(
-            [*map(self.fill, start), *words],
-            cwd=self.cwd,
-            env=variables,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=_RUN_LIMIT,
-        )
+        return run_child([*map(self.fill, start), *words], cwd=self.cwd, env=variables, timeout=_RUN_LIMIT)
 
     def _installed(self, environment: Environment) -> dict[str, str]:
         """Return ``ORIGIN VERSION`` by project of all modules installed and of all files downloaded or built."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from integration.harness import pips
+from integration.harness.children import run_child, write_policy
 from integration.harness.dists import Dist, normalised, origin_of_text
 from integration.harness.scripted_index import Listed, ScriptedIndex
 from integration.machines.activated import Attacked
@@ -128,16 +129,7 @@ class Root:
         else:
             ids = f"--userspec={account.uid}:{account.uid}"
             start = ["chroot", ids, "--groups=", str(self.folder), "/usr/bin/env", "-C", cwd]
-        return subprocess.run(
-            ["/usr/bin/env", "nice", *start, *words],
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=_RUN_LIMIT,
-        )
+        return run_child(["/usr/bin/env", "nice", *start, *words], env=variables, timeout=_RUN_LIMIT)
 
     def succeed(self, *words: str, **how: Any) -> Done:
         """Run a program as ``run`` does; it must succeed."""
@@ -165,11 +157,7 @@ class Root:
 
     def write_policy(self, text: str) -> None:
         """Put a machine policy into the root."""
-        path = self.inside(POLICY)
-        path.parent.mkdir(exist_ok=True)
-        path.parent.chmod(0o755)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)
+        write_policy(self.inside(POLICY), text)
 
     def add(self, account: Account) -> None:
         """Give a user a passwd entry and a home."""
@@ -266,7 +254,7 @@ def find_obstacle(recipe: Recipe, *more: str) -> str | None:
     missing += [str(path) for path in (_APT_HELPER,) if not path.exists()]
     if missing:
         return f"missing: {', '.join(missing)}"
-    trial = subprocess.run(["/usr/bin/env", "unshare", "--mount", "true"], capture_output=True, text=True, check=False)
+    trial = run_child(["/usr/bin/env", "unshare", "--mount", "true"])
     return None if trial.returncode == 0 else f"unshare --mount failed: {trial.stderr.strip()}"
 
 
@@ -276,7 +264,7 @@ def find_mirror(release: str, folder: Path) -> str | None:
     :param folder: for what is downloaded.
     """
     listing = ["/usr/bin/env", "apt-get", "indextargets", "--format", "$(REPO_URI)"]
-    listed = subprocess.run(listing, capture_output=True, text=True, check=False).stdout
+    listed = run_child(listing).stdout
     target = folder / "InRelease"
     for url in dict.fromkeys(line.strip() for line in listed.splitlines()):
         if not url.startswith(("http://", "https://")):
@@ -304,7 +292,7 @@ def copied_root(recipe: Recipe, scratch: Path) -> Iterator[Root]:
             if mirror is None:
                 pytest.skip(f"missing: a mirror of Debian {recipe.release} among the machine's apt sources")
             shutil.rmtree(made, ignore_errors=True)
-            done = subprocess.run(recipe.command(made, mirror), capture_output=True, text=True, check=False)
+            done = run_child(recipe.command(made, mirror))
             if done.returncode != 0:
                 last = "\n".join((done.stdout + done.stderr).splitlines()[-20:])
                 pytest.fail(f"{recipe.tool} failed:\n{last.replace(mirror, '<mirror>')}", pytrace=False)

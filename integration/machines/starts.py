@@ -19,6 +19,7 @@ from typing import Any, Callable
 
 from integration.harness import pips
 from integration.harness.cases import read_cases
+from integration.harness.children import run_child
 from integration.harness.dists import Dist
 from integration.machines.bases import copy_base, hard_link
 
@@ -316,15 +317,10 @@ class Place:
     def _run(
         self, command: Iterable[str | Path], variables: Mapping[str, str], cwd: str
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return run_child(
             self._base.command(command, self.folder / cwd),
-            env=dict(variables),
             cwd=self.folder / cwd,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
+            env=dict(variables),
             timeout=_RUN_LIMIT,
         )
 

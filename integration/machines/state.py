@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from integration.harness.children import write_policy
 from integration.harness.dists import Dist, normalised, origin_of_text
 from integration.harness.pips import Environment
 from integration.harness.scripted_index import Listed, ScriptedIndex
@@ -46,7 +47,6 @@ public = true
 LOOSE = STRICT.replace('namespaces = ["acme"]', 'packages = ["billing"]')
 """Here the names of ``acme`` are the public index's."""
 _RUN_LIMIT = 120  # seconds after which a pip that hangs is killed and the test fails
-_MODE = 0o644
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Ground:
         """Have every pip trust what this certificate signs."""
         self.certificate = self.folder / "certificate.pem"
         shutil.copyfile(certificate, self.certificate)
-        self.certificate.chmod(_MODE)
+        self.certificate.chmod(0o644)
 
     def give_to(self, uid: int) -> None:
         """Make a user the owner of what pip writes to."""
@@ -132,11 +132,7 @@ class Ground:
     def write_policy(self, text: str) -> str:
         """Put a new policy into the place of the old one, as an editor does, and return its sha256."""
         content = self.fill(text).encode()
-        self.policy_path.parent.mkdir(parents=True, exist_ok=True)
-        new = self.policy_path.with_suffix(".new")
-        new.write_bytes(content)
-        new.chmod(_MODE)
-        new.replace(self.policy_path)
+        write_policy(self.policy_path.with_suffix(".new"), content.decode()).replace(self.policy_path)
         return hashlib.sha256(content).hexdigest()
 
     def fill(self, text: str) -> str:

@@ -6,7 +6,6 @@ import functools
 import os
 import shutil
 import stat
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -15,6 +14,7 @@ from typing import Any
 
 from integration.harness import pips
 from integration.harness.cases import read_cases
+from integration.harness.children import run_child
 from integration.harness.pips import Environment
 
 NOBODYS_ID = 54321
@@ -73,7 +73,7 @@ def _no_mounts() -> str | None:
     missing = [tool for tool in ("unshare", "mount") if shutil.which(tool) is None]
     if missing:
         return f"missing: {', '.join(missing)}"
-    trial = subprocess.run(["/usr/bin/env", "unshare", "-m", "true"], capture_output=True, text=True, check=False)
+    trial = run_child(["/usr/bin/env", "unshare", "-m", "true"])
     return None if trial.returncode == 0 else f"unshare -m failed: {trial.stderr.strip()}"
 
 

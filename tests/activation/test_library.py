@@ -7,12 +7,12 @@ import json
 import os
 import shutil
 import stat
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.harness.children import run_child
 
 from indexguard.activation import journal, library, release
 from indexguard.activation.library import activate, deactivate, with_block
@@ -466,7 +466,7 @@ except InterpretersError as error:
     for folder in (base.home.parent, *base.home.parent.parents):
         if folder != Path("/tmp") and folder.stat().st_uid == 0 and len(folder.parts) > 2:  # noqa: S108  # not ours
             folder.chmod(0o755)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = run_child([sys.executable, "-c", program])
     assert "cannot change " in done.stdout, done.stderr
     assert "use `indexguard activate --user`" in done.stdout
     assert not (base.stdlib / "_indexguard").exists()

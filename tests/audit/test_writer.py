@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from integration.harness.children import run_child
 
 from indexguard.audit import writer
 from indexguard.audit.place import log_path, rotated_files
@@ -132,9 +133,7 @@ def test_log_that_may_not_be_read_is_added_to_without_a_chain(tmp_path: Path) ->
         "os.setgid(54321); os.setuid(54321)\n"
         "log = AuditLog(Path(sys.argv[2])); log.write({'second': 2}); print(log.problem)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(SOURCE), str(path)], capture_output=True, text=True, check=True
-    )
+    done = run_child([sys.executable, "-c", script, str(SOURCE), str(path)], check=True)
     assert done.stdout == "None\n"
     assert path.read_bytes() == b'{"first":1}\n{"second":2,"prev":null}\n'
 
@@ -350,12 +349,7 @@ def test_read_only_folder_is_one_problem(tmp_path: Path) -> None:
         "print(log.problem)\n"
     )
     tmp_path.chmod(0o500)
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(SOURCE), str(tmp_path / "audit.jsonl")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_child([sys.executable, "-c", script, str(SOURCE), str(tmp_path / "audit.jsonl")], check=True)
     assert done.stdout == f"the audit log {tmp_path}/audit.jsonl cannot be written: Permission denied\n"
     assert done.stderr == ""
 
@@ -436,9 +430,7 @@ def test_user_without_entry_and_home(tmp_path: Path) -> None:
         "recorder.record('selected', None, name='a')\n"
         "print(recorder.context.user, '|', recorder.problem)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(SOURCE)], env={}, cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    done = run_child([sys.executable, "-c", script, str(SOURCE)], cwd=tmp_path, env={}, check=True)
     assert done.stdout.startswith("54321 | the audit log ")
     assert (done.stderr, list(tmp_path.iterdir())) == ("", [])
 
@@ -523,9 +515,7 @@ def test_what_somebody_put_in_the_place_of_a_full_file_is_not_read(tmp_path: Pat
         "log = AuditLog(Path(sys.argv[2])); log.write({'number': 1}); print(log.problem)\n"
     )
     path = tmp_path / "audit.jsonl"
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(SOURCE), str(path)], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = run_child([sys.executable, "-c", script, str(SOURCE), str(path)], check=True, timeout=60)
     assert done.stdout == "None\n"
     assert path.read_bytes() == b'{"number":1,"prev":null}\n'
 

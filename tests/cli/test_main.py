@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from integration.harness.cases import read_cases
+from integration.harness.children import run_child
 
 import indexguard.cli
 from indexguard.cli import COMMANDS
@@ -174,11 +175,9 @@ def test_ascii_terminal_shows_everything(tmp_path: Path) -> None:
     log.write_text(
         '{"schema": 1, "time": "2026-01-01T00:00:00.000Z", "event": "refused", "name": "\u00e9\u202e"}\n', "utf-8"
     )
-    done = subprocess.run(
+    done = run_child(
         [sys.executable, "-m", "indexguard", "log", "--file", str(log)],
         env={"PYTHONPATH": str(SOURCE), "PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-        text=True,
         check=True,
     )
     assert done.stdout.split() == ["2026-01-01T00:00:00.000Z", "refused", "\\xe9\\u202e"]

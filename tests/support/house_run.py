@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from integration.harness.children import Done, run_child, write_policy
 from integration.harness.dists import Dist
 from integration.harness.scripted_index import Listed, ScriptedIndex
 
@@ -55,12 +55,11 @@ def loaded_files(root: Path) -> list[Path]:
     return files
 
 
-def _download(root: Path, folder: Path, url: str) -> subprocess.CompletedProcess[str]:
-    policy = folder / "policy.toml"
-    policy.write_text(f'version = 1\n[indexes.corp]\nurl = "{url}"\nnamespaces = ["acme"]\n', encoding="utf-8")
-    policy.chmod(0o644)
+def _download(root: Path, folder: Path, url: str) -> Done:
+    text = f'version = 1\n[indexes.corp]\nurl = "{url}"\nnamespaces = ["acme"]\n'
+    policy = write_policy(folder / "policy.toml", text)
     environ = {"HOME": str(folder), "PATH": os.defpath, "LANG": "C.UTF-8", "INDEXGUARD_POLICY": str(policy)}
     environ |= {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     options = ["--quiet", "--no-deps", "--no-cache-dir", f"--dest={folder / 'got'}", f"--index-url={url}"]
     command = [sys.executable, "-c", _RUN, str(root / "src"), str(folder / "told"), "pip", "download", *options]
-    return subprocess.run([*command, "acme-core"], cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    return run_child([*command, "acme-core"], cwd=folder, env=environ)

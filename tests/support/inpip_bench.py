@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
+from integration.harness.children import run_child, write_policy
 from integration.harness.loopback import HTML, Answer, Handler, LoopbackIndex
 
 from indexguard.inpip.children import BOOTSTRAP
@@ -28,7 +28,7 @@ class Index(LoopbackIndex):
         self.answers: dict[str, Body] = {}
         self.asked: list[str] = []
 
-    def answer(self, request: Handler) -> Answer:
+    def reply(self, request: Handler) -> Answer:
         """Remember the path, and answer."""
         self.asked.append(request.path)
         body = self.answers.get(request.path.partition("?")[0], (404, {}, b"not here"))
@@ -100,14 +100,10 @@ packages = ["*"]
         cwd.mkdir()
         home.mkdir(exist_ok=True)
         path = os.pathsep.join(map(str, paths))
-        done = subprocess.run(
+        done = run_child(
             [sys.executable, *map(str, args)],
             cwd=cwd,
             env=clean_environ(home, PYTHONPATH=path, PIP_CACHE_DIR=str(self.folder / "cache"), **(environ or {})),
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
         )
         origins = {
             file.stem: file.read_text(encoding="utf-8").partition("'")[2].partition("'")[0]
@@ -120,9 +116,7 @@ packages = ["*"]
         variables = {"PIP_INDEX_URL": self.corp.url, "PIP_EXTRA_INDEX_URL": self.public.url, **environ}
         if policy is not None:
             file = self.folder / f"policy{self.runs}.toml"
-            file.write_text(f"version = 1\n{policy}", encoding="utf-8")
-            file.chmod(0o644)
-            variables["INDEXGUARD_POLICY"] = str(file)
+            variables["INDEXGUARD_POLICY"] = str(write_policy(file, f"version = 1\n{policy}"))
         return self.python("-m", "pip", *args, environ=variables)
 
     def install(self, *args: str | Path, policy: str | None = None, **environ: str) -> Done:

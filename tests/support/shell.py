@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from integration.harness.children import write_policy
 from integration.harness.loopback import JSON_TYPE, Handler, LoopbackIndex
 from integration.harness.loopback import Answer as Reply
 
@@ -48,11 +49,7 @@ class Shell:
 
     def policy(self, text: str, kind: str = "environment") -> Path:
         """Put a policy into the place of a layer."""
-        path = self.home / kind / "policy.toml"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)
-        path.parent.chmod(0o755)
+        path = write_policy(self.home / kind / "policy.toml", text)
         if kind == "environment":
             self.monkeypatch.setenv("INDEXGUARD_POLICY", str(path))
         return path
@@ -76,7 +73,7 @@ class ListingIndex(LoopbackIndex):
         self.as_json = False
         self.body: bytes | None = None
 
-    def answer(self, request: Handler) -> Reply:
+    def reply(self, request: Handler) -> Reply:
         """Answer with the root page, to whoever may see it."""
         expected = None if self.password is None else base64.b64encode(self.password.encode()).decode()
         if expected is not None and request.headers.get("Authorization") != f"Basic {expected}":
