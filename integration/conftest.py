@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from integration.harness import pips, route, route_table
-from integration.harness.case import Case, cases, has_resolver, route_cases
+from integration.harness import pips, route
+from integration.harness.case import Case, cases, environment_of, has_resolver, route_cases
 from integration.harness.children import run_child
-from integration.harness.playing import environment_of
 from integration.harness.results import all_results, empty_counts, print_clients, summary_lines, table_lines
 from integration.harness.scenario import FOLDER, find_scenarios
 from integration.machines.starts import print_matrix
@@ -210,7 +209,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(line)
     path: Path | None = config.getoption("--routes-table")
     if path is not None:
-        path.write_text(route_table.markdown(route.find_routes(config.getoption("--routes")), results), "utf-8")
+        path.write_text(route.markdown(route.find_routes(config.getoption("--routes")), results), "utf-8")
         terminalreporter.write_line(f"the table of routes is in {path}")
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from integration.harness import pips
+from integration.harness.case import Record
 from integration.harness.cases import read_cases
 from integration.harness.dists import Dist, origin_of_wheel, write_project
 from integration.harness.pips import Environment
-from integration.harness.playing import Record
 from integration.machines.laptop import INTERNAL, PUBLIC, Laptop, laptop, origin_in
 
 _PYTHONS = ("3.9", "3.11", "3.13")

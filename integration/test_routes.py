@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from integration.harness import pips, route_table
-from integration.harness.playing import play
-from integration.harness.route import GROUPS, find_routes, read_route
+from integration.harness import pips
+from integration.harness.case import play
+from integration.harness.route import GROUPS, expected, find_routes, markdown, read_route, without_codes
 from integration.harness.scenario import ScenarioError
 from support.documents import marked
 
@@ -37,8 +37,8 @@ def test_the_document_has_the_table_of_all_routes() -> None:
     routes = find_routes()
     table = marked("routes").strip()
     assert re.match(r"Run on \d{4}-\d\d-\d\d on pip ", table)
-    ended_as_the_files_say = route_table.markdown(routes, route_table.expected(routes, pips.ROUTE_PIPS)).strip()
-    assert route_table.without_codes(table) == route_table.without_codes(ended_as_the_files_say)
+    ended_as_the_files_say = markdown(routes, expected(routes, pips.ROUTE_PIPS)).strip()
+    assert without_codes(table) == without_codes(ended_as_the_files_say)
 
 
 def test_every_group_has_routes() -> None:
@@ -91,7 +91,7 @@ def test_a_route_out_of_reach_must_be_seen_to_be_so() -> None:
 def test_neighbouring_pips_with_the_same_end_are_one_line() -> None:
     ended = {"status": "passed", "half": "attack", "route": "a-way", "codes": []}
     pairs = [("20.3.4", 1), ("21.3.1", 1), ("23.0.1", 0), ("26.3", 1)]
-    table = route_table.markdown(
+    table = markdown(
         [read_route("a-way", ROUTE)], [{**ended, "column": pip, "exit": code} for pip, code in pairs]
     )
     assert table.splitlines()[-3:] == [
@@ -99,5 +99,5 @@ def test_neighbouring_pips_with_the_same_end_are_one_line() -> None:
         "| A way | 23.0.1 | guarded |",
         "| A way | 26.3 | refused |",
     ]
-    failed = route_table.markdown([read_route("a-way", ROUTE)], [{**ended, "column": "26.3", "status": "failed"}])
+    failed = markdown([read_route("a-way", ROUTE)], [{**ended, "column": "26.3", "status": "failed"}])
     assert "**FAILED**" in failed

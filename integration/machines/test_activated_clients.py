@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from integration.harness.playing import Record
+    from integration.harness.case import Record
 
 _BUILD = Client("build 1.6.1", "tool", (), tools=("build==1.6.1",))
 _PYTHONS = sorted({client.python for client in CLIENTS}, key=pips.version_key)
