@@ -9,21 +9,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from integration.harness import pips
 from integration.harness.children import write_policy
 from integration.harness.dists import Dist, normalised, origin_of_text
 from integration.harness.pips import Environment
-from integration.harness.scripted_index import Listed, ScriptedIndex
+from integration.harness.scripted_index import Listed, Request, ScriptedIndex
 from integration.harness.stage import Outcome
 from integration.machines.surroundings import (
     NOBODYS_ID,
@@ -314,3 +318,76 @@ def grounds(certificate: Path | None = None) -> Iterator[Ground]:
         if certificate is not None:
             ground.trust(certificate)
         yield ground
+
+
+# What the tests of it share
+
+BOTH = ("install", "acme-core", "pubdep", "--target", "{out}")
+HELD = {"acme-core": "corp 1.0", "pubdep": "public 2.0"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One pip, without the guard and with it, where every user can run it."""
+
+    plain: Environment
+    guarded: Environment
+
+
+PIPS = ("20.3.4", "26.3")
+
+
+def expect(outcome: Outcome, **expected: object) -> None:
+    """Compare fields of the outcome, and see that the guard is in no traceback."""
+    found = [
+        f"{key} is {getattr(outcome, key)!r}, expected {value!r}"
+        for key, value in expected.items()
+        if getattr(outcome, key) != value
+    ]
+    if any("Traceback (most" in part and "/indexguard/" in part for part in _tracebacks(outcome.output)):
+        found.append("the guard is in a traceback")
+    if found:
+        pytest.fail("\n".join([*found, outcome.report()]), pytrace=False)
+
+
+def _tracebacks(text: str) -> list[str]:
+    """Return each traceback: its first line, the indented ones after it, and the error."""
+    return re.findall(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n)*.*$", text, re.MULTILINE)
+
+
+def digests_of(outcome: Outcome) -> dict[str, set[str]]:
+    """Return the digests of the policies that each run of pip had, by run."""
+    found: dict[str, set[str]] = {}
+    for event in outcome.events:
+        found.setdefault(event["run"], set()).update(layer["sha256"] for layer in event["policy"])
+    return found
+
+
+def only_digest(outcome: Outcome) -> str:
+    """Return the one digest that all events of the one run name."""
+    (digests,) = digests_of(outcome).values()
+    (digest,) = digests
+    return digest
+
+
+def codes_of(outcome: Outcome) -> set[str]:
+    return {event["code"] for event in outcome.events if event["event"] in ("refused", "guard-failed")}
+
+
+def at(index: ScriptedIndex, path: str, act: Callable[[], object]) -> None:
+    """Have ``act`` called once, before the first answer to a request whose path ends so."""
+    once = [act]
+
+    def look(request: Request) -> None:
+        if request.path.endswith(path) and once:
+            once.pop()()
+
+    index.on_request = look
+
+
+def plain_of(pip: str) -> Environment:
+    """Return the environment of one of ``PIPS``: the first is on the oldest of its Pythons, the others on their newest."""
+    found = pips.pythons_for(pip).found
+    if not found:
+        pytest.skip(f"no Python on this machine runs pip {pip}")
+    return pips.plain_environment(pip, found[0] if pip == PIPS[0] else found[-1])

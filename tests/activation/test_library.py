@@ -215,9 +215,6 @@ def test_one_on_pythonpath_that_chains_is_not_run_twice(base: Base, payload: Pay
     assert base.run("-c", "import os; print(os.environ['RUNS'])", PYTHONPATH=path).stdout == "x\n"
 
 
-# Upgrades, and what was changed since
-
-
 # Failures
 
 
