@@ -48,6 +48,22 @@ class Client:
         """As in the table."""
         return f"{self.name} (Python {self.python})"
 
+    def make(self, account: Laptop, folder: Path, places: Mapping[str, str]) -> tuple[Path, Path, str]:
+        """Have the program make its environment, and its pip install; return the environment, its site, what was said.
+
+        :param places: what stands for ``python``, ``site`` and ``base``.
+        """
+        places = {"pip": str(account.pip), "env": str(folder / "env"), "home": str(account.home), **places}
+        cwd = folder / "app"
+        cwd.mkdir()
+        for name, text in self.files.items():
+            (cwd / name).write_text(text, encoding="utf-8")
+        environ = {name: value.format(**places) for name, value in self.environ.items()}
+        runs = [account.run(*(it.format(**places) for it in words), cwd=cwd, **environ) for words in self.commands]
+        environment = cwd / self.environment.format(**places)
+        (site,) = environment.glob("lib/python3*/site-packages")
+        return environment, site, "".join(done.stderr for done in runs)
+
 
 CLIENTS = [Client(**values) for values in read_cases(__file__)["client"]]
 
@@ -94,25 +110,15 @@ def test_environment_of_a_client(
     base = find_base(client.python)
     if base is None:
         pytest.skip(f"missing: Python {client.python}, with ensurepip")
-    places = {"base": str(base), "pip": str(machine.pip), "env": str(tmp_path / "env"), "home": str(machine.home)}
+    places = {"base": str(base)}
     if client.tools:
         tool = tool_before_activation(client, tmp_path)
         places |= {"python": str(tool.python), "site": str(tool.site_packages)}
         if tool_seeded:
             assert "live" in machine.indexguard("seed", tool.folder)
-    cwd = tmp_path / "app"
-    cwd.mkdir()
-    for name, text in client.files.items():
-        (cwd / name).write_text(text, encoding="utf-8")
-
-    environ = {name: value.format(**places) for name, value in client.environ.items()}
-    for words in client.commands:
-        done = machine.run(*(word.format(**places) for word in words), cwd=cwd, **environ)
-        assert "is not seeded" not in done.stderr
-        assert "are not seeded" not in done.stderr
-
-    environment = cwd / client.environment.format(**places)
-    (site,) = environment.glob("lib/python3*/site-packages")
+    environment, site, said = client.make(machine, tmp_path, places)
+    assert "is not seeded" not in said
+    assert "are not seeded" not in said
     guarded = client.made_by == "base" or tool_seeded
     record_property("guarded", guarded)
     assert origin_in(site) == (INTERNAL if guarded else PUBLIC)

@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from integration.harness import pips
+from integration.harness.children import QUIET_PIP
 from integration.harness.dists import Dist
 from integration.harness.scripted_index import Listed, ScriptedIndex
 
@@ -133,10 +134,7 @@ def _environ(folder: Path, policy: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "INDEXGUARD_POLICY": str(policy),
         "PIP_CONFIG_FILE": os.devnull,
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "PIP_NO_CACHE_DIR": "1",
-        "PIP_NO_INPUT": "1",
-        "PIP_RETRIES": "0",
+        **QUIET_PIP,
     }
 
 

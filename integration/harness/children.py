@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Done = subprocess.CompletedProcess[str]
+QUIET_PIP = {
+    "COLUMNS": "200",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_CACHE_DIR": "1",
+    "PIP_NO_INPUT": "1",
+    "PIP_PROGRESS_BAR": "off",
+    "PIP_RETRIES": "0",
+    "PIP_ROOT_USER_ACTION": "ignore",
+}
+"""What has pip wait for nothing, and say nothing that depends on the day."""
 
 
 def run_child(
@@ -38,6 +49,14 @@ def run_child(
         encoding="utf-8",
         errors="replace",
     )
+
+
+def own_variables(folder: str | Path) -> dict[str, str]:
+    """Return the whole environment of a pip whose user has nothing but this folder, and in it one for each purpose."""
+    purposes = {"HOME": "home", "TMPDIR": "tmp"}
+    purposes |= {f"XDG_{kind.upper()}_HOME": kind for kind in ("config", "cache", "state", "data")}
+    own = {variable: f"{folder}/{name}" for variable, name in purposes.items()}
+    return {**own, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PIP_CONFIG_FILE": os.devnull, **QUIET_PIP}
 
 
 def write_policy(path: str | Path, text: str) -> Path:

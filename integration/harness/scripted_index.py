@@ -42,6 +42,7 @@ import socket
 import ssl
 import struct
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
@@ -50,7 +51,7 @@ from integration.harness.dists import Dist, normalised
 from integration.harness.loopback import JSON_TYPE, Handler, LoopbackIndex, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from typing_extensions import Self
@@ -243,6 +244,22 @@ class ScriptedIndex(LoopbackIndex):
     def page_of(self, project: str) -> list[Listed]:
         """Return what the page of ``project`` lists."""
         return [item for item in self.listed if normalised(item.dist.name) == normalised(project)]
+
+
+@contextmanager
+def two_indexes(
+    corp: Iterable[Dist], public: Iterable[Dist], certificate: Path | None = None
+) -> Iterator[tuple[ScriptedIndex, ScriptedIndex]]:
+    """Start an internal index and a public one.
+
+    :param certificate: key and certificate in one PEM file; the indexes then speak TLS.
+    """
+    transport = "http" if certificate is None else "bad-tls"
+    with (
+        ScriptedIndex("corp", list(map(Listed, corp)), transport=transport, certificate=certificate) as one,
+        ScriptedIndex("public", list(map(Listed, public)), transport=transport, certificate=certificate) as other,
+    ):
+        yield one, other
 
 
 def html_page(project: str, listed: Iterable[Listed], files_url: str) -> str:

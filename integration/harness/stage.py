@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from integration.harness import pips
-from integration.harness.children import run_child, write_policy
+from integration.harness.children import own_variables, run_child, write_policy
 from integration.harness.dists import Dist, normalised, origin_of_text, origin_of_wheel, write_file, write_project
 from integration.harness.scenario import PIP
 from integration.harness.scripted_index import Listed, ScriptedIndex
@@ -222,24 +222,9 @@ class Stage:
     def environment(self) -> dict[str, str]:
         """Return the whole environment of pip: nothing of the machine's but the tools in /usr/bin."""
         variables = {
-            "HOME": str(self.folder / "home"),
-            "XDG_CONFIG_HOME": str(self.folder / "config"),
-            "XDG_CACHE_HOME": str(self.folder / "cache"),
-            "XDG_STATE_HOME": str(self.folder / "state"),
-            "XDG_DATA_HOME": str(self.folder / "data"),
-            "TMPDIR": str(self.folder / "tmp"),
-            "PATH": "/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "COLUMNS": "200",
+            **own_variables(self.folder),
             "GIT_CONFIG_NOSYSTEM": "1",
-            "PIP_CONFIG_FILE": os.devnull,
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_NO_CACHE_DIR": "1",
-            "PIP_NO_INPUT": "1",
-            "PIP_RETRIES": "0",
             "PIP_TIMEOUT": "20",
-            "PIP_PROGRESS_BAR": "off",
-            "PIP_ROOT_USER_ACTION": "ignore",
             "VIRTUALENV_NO_PERIODIC_UPDATE": "1",  # virtualenv leaves a process behind that asks the public index
         }
         if self.scenario.policy.text is not None:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.harness import pips
-from integration.harness.children import run_child, write_policy
+from integration.harness.children import QUIET_PIP, run_child, write_policy
 from integration.harness.dists import Dist, origin_of_text
-from integration.harness.scripted_index import Listed, ScriptedIndex
+from integration.harness.scripted_index import two_indexes
 from integration.machines.state import STRICT
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ class Laptop:
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_INDEX_URL": self.indexes[0],
             "PIP_EXTRA_INDEX_URL": self.indexes[1],
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_NO_CACHE_DIR": "1",
-            "PIP_RETRIES": "0",
+            **QUIET_PIP,
             "VIRTUALENV_NO_PERIODIC_UPDATE": "1",  # virtualenv leaves a process behind that asks the public index
         }
 
@@ -95,9 +93,9 @@ def origin_in(folder: Path) -> str:
     return origin_of_text((folder / "acme_core.py").read_text(encoding="utf-8"))
 
 
-def _app(version: str, origin: str) -> Listed:
+def _app(version: str, origin: str) -> Dist:
     more = ((f"acme_core-{version}.dist-info/entry_points.txt", _APP),)
-    return Listed(Dist("acme-core", version, origin, more=more))
+    return Dist("acme-core", version, origin, more=more)
 
 
 @contextmanager
@@ -110,10 +108,7 @@ def laptop(folder: Path, wheel: Path, pythons: list[Path], *, user: bool = True)
     home.mkdir(mode=0o755)
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(guard)
-    with (
-        ScriptedIndex("corp", [_app("1.0", "corp")]) as corp,
-        ScriptedIndex("public", [_app("99.0", "public")]) as public,
-    ):
+    with two_indexes([_app("1.0", "corp")], [_app("99.0", "public")]) as (corp, public):
         text = STRICT.format(corp=corp.url, public=public.url)
         write_policy(home / ".config" / "indexguard" / "policy.toml", text)
         made = Laptop(home, guard, pythons[-1], (corp.url, public.url), pips.pip_wheel(_PIP))

@@ -24,10 +24,10 @@ from typing import Any
 import pytest
 
 from integration.harness import pips
-from integration.harness.children import write_policy
+from integration.harness.children import own_variables, write_policy
 from integration.harness.dists import Dist, normalised, origin_of_text
 from integration.harness.pips import Environment
-from integration.harness.scripted_index import Listed, Request, ScriptedIndex
+from integration.harness.scripted_index import Request, ScriptedIndex, two_indexes
 from integration.harness.stage import Outcome
 from integration.machines.surroundings import (
     NOBODYS_ID,
@@ -170,23 +170,8 @@ class Ground:
     def variables(self, around: Surroundings = PLAIN) -> dict[str, str]:
         """Return the whole environment of a command."""
         variables: dict[str, str | None] = {
-            "HOME": "{ground}/home",
-            "XDG_CONFIG_HOME": "{ground}/config",
-            "XDG_CACHE_HOME": "{ground}/cache",
-            "XDG_STATE_HOME": "{ground}/state",
-            "XDG_DATA_HOME": "{ground}/data",
-            "TMPDIR": "{ground}/tmp",
-            "PATH": "/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "COLUMNS": "200",
-            "PIP_CONFIG_FILE": os.devnull,
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_NO_CACHE_DIR": "1",
-            "PIP_NO_INPUT": "1",
-            "PIP_RETRIES": "0",
+            **own_variables("{ground}"),
             "PIP_TIMEOUT": "60",
-            "PIP_PROGRESS_BAR": "off",
-            "PIP_ROOT_USER_ACTION": "ignore",
             "INDEXGUARD_POLICY": str(self.policy_path),
         }
         if self.certificate is not None:
@@ -302,18 +287,7 @@ def grounds(certificate: Path | None = None) -> Iterator[Ground]:
     ]
     with ExitStack() as stack:
         folder = stack.enter_context(open_folder())
-        indexes = [
-            stack.enter_context(
-                ScriptedIndex(
-                    name,
-                    [Listed(dist) for dist in dists],
-                    transport="http" if certificate is None else "bad-tls",
-                    certificate=certificate,
-                )
-            )
-            for name, dists in (("corp", corp), ("public", public))
-        ]
-        ground = Ground(folder, *indexes)
+        ground = Ground(folder, *stack.enter_context(two_indexes(corp, public, certificate)))
         ground.prepare()
         if certificate is not None:
             ground.trust(certificate)
@@ -322,6 +296,7 @@ def grounds(certificate: Path | None = None) -> Iterator[Ground]:
 
 # What the tests of it share
 
+PIPS = ("20.3.4", "26.3")
 BOTH = ("install", "acme-core", "pubdep", "--target", "{out}")
 HELD = {"acme-core": "corp 1.0", "pubdep": "public 2.0"}
 
@@ -332,9 +307,6 @@ class Pair:
 
     plain: Environment
     guarded: Environment
-
-
-PIPS = ("20.3.4", "26.3")
 
 
 def expect(outcome: Outcome, **expected: object) -> None:
