@@ -25,10 +25,7 @@ from integration.machines.state import (
     only_digest,
     plain_of,
 )
-from integration.machines.surroundings import (
-    PLAIN,
-    Surroundings,
-)
+from integration.machines.surroundings import PLAIN, Surroundings
 
 CACHING_PIPS = ("20.3.4", "23.0.1", "26.3")
 """pip <= 23.0 does not keep from where a cached wheel came."""

@@ -15,18 +15,7 @@ from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet  # noqa: TID253  # not the guard's: the model stands alone
 
-from model.web import (
-    PYPI_URL,
-    Answer,
-    Failure,
-    File,
-    Page,
-    Place,
-    World,
-    normal,
-    place_of,
-    visit,
-)
+from model.web import PYPI_URL, Answer, Failure, File, Page, Place, World, normal, place_of, visit
 
 TODAY = date(2026, 6, 15)
 
