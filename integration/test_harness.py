@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -185,31 +186,10 @@ REFUSED = Outcome(
 
 @pytest.mark.parametrize(
     ("expected", "count"),
-    [
-        (Expected(exit=1), 0),
-        (Expected(exit=0), 1),
-        (Expected(exit=1, installed={"pubdep": "public 2.0"}), 0),
-        (Expected(exit=1, installed={}), 1),
-        (Expected(exit=1, says=("Looking   in\nindexes", "nothing else")), 1),
-        (Expected(exit=1, writes={"lock.txt": ("acme-core == 1.0",), "other.txt": ()}), 0),
-        (Expected(exit=1, writes={"lock.txt": ("99.0", "1.0")}), 1),
-        (Expected(exit=1, writes={"lock.txt": ()}), 1),
-        (Expected(exit=1, writes={"other.txt": ("1.0",)}), 1),
-        (Expected(exit=1, traceback=True), 1),
-        (Expected(exit=1, lacks=("Looking in",)), 1),
-        (Expected(exit=1, lacks=("acme-core",)), 1),  # in an event
-        (Expected(exit=1, code="redirected"), 0),
-        (Expected(exit=1, code="index-failed"), 1),
-        (Expected(exit=1, events=({"code": "redirected", "name": "acme-core"},)), 0),
-        (Expected(exit=1, events=({"code": "redirected", "name": "other"},)), 1),
-        (Expected(exit=1, no_events=({"event": "refused"},)), 1),
-        (Expected(exit=1, asked=("corp:acme-core", "public:acme-core")), 1),
-        (Expected(exit=1, not_asked=("corp:acme-core",)), 1),
-        (Expected(exit=1, not_asked=("corp:*", "public:*")), 1),
-    ],
+    CASES["mismatches"],
 )
-def test_mismatches_are_seen(expected: Expected, count: int) -> None:
-    assert len(mismatches(expected, REFUSED)) == count
+def test_mismatches_are_seen(expected: dict[str, Any], count: int) -> None:
+    assert len(mismatches(Expected(**expected), REFUSED)) == count
 
 
 def test_a_traceback_is_a_mismatch_unless_it_is_the_tools_own() -> None:

@@ -34,15 +34,7 @@ def test_names_compare_normalised(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "stem", "exact"),
-    [
-        ("*", "", False),
-        ("acme*", "acme", False),
-        ("Types_*", "types-", False),
-        ("zope.*", "zope-", False),
-        ("a-_.*", "a-", False),
-        ("9", "9", True),
-        ("a.b", "a-b", True),
-    ],
+    CASES["patterns"],
 )
 def test_patterns(text: str, stem: str, *, exact: bool) -> None:
     pattern = parse_pattern(text)
@@ -156,25 +148,7 @@ def test_newest_first() -> None:
 
 @pytest.mark.parametrize(
     ("filename", "version"),
-    [
-        ("acme_core-1.0-py3-none-any.whl", "1.0"),
-        ("Acme.Core-1.0-1-py3-none-any.whl", "1.0"),
-        ("acme_core-1.0+local.1-py3-none-any.whl", "1.0+local.1"),
-        ("acme-core-1.0.tar.gz", "1.0"),
-        ("ACME_core-2.0.ZIP", "2.0"),
-        ("acme-core-1.0-py2.7.egg", "1.0"),
-        ("acme-core-1.0.tar.bz2", "1.0"),
-        ("acme--core-1.0.tar.gz", "1.0"),
-        ("acme-core--py3.tar.gz", "-py3"),
-        ("acme-1.0.tar.gz", None),
-        ("acme-core.tar.gz", None),
-        ("acme-core-.tar.gz", None),
-        ("acme_core_extra-1.0-py3-none-any.whl", None),
-        ("acme_core.whl", None),
-        ("acme-core-1.0.txt", None),
-        ("acme-core-1.0.tar.gz.asc", None),
-        ("", None),
-    ],
+    [*CASES["claims"], *((name, None) for name in CASES["claims_none"])],
 )
 def test_the_version_that_a_file_name_claims(filename: str, version: str | None) -> None:
     assert find_version(filename, Name("acme-core")) == version

@@ -20,9 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from socket import AF_UNIX, SOCK_DGRAM, socket
 
+from integration.harness.cases import read_cases
 from integration.harness.children import run_child
 from integration.harness.pips import cache_folder, locked
 from integration.harness.servers import ServerError, comes_true, free_port, listens, started, stop
+
+CASES = read_cases(__file__)
 
 JOURNAL_REMOTE = Path("/lib/systemd/systemd-journal-remote")
 _READY_LIMIT = 60  # seconds until a daemon must listen, and until it must have written what was sent
@@ -61,28 +64,10 @@ def _lines(path: Path) -> list[bytes]:
     return path.read_bytes().splitlines() if path.exists() else []
 
 
-_RSYSLOG = """
-global(workDirectory="{folder}" maxMessageSize="4m")
-module(load="imudp")
-module(load="imtcp")
-module(load="imuxsock" SysSock.Use="off")
-module(load="imfile" mode="inotify")
-template(name="text" type="string" string="%msg%\\n")
-input(type="imudp" address="127.0.0.1" port="{udp}" ruleset="udp")
-input(type="imtcp" address="127.0.0.1" port="{tcp}" ruleset="tcp")
-input(type="imuxsock" socket="{unix}" ruleset="unix" useSpecialParser="off" usePIDFromSystem="off")
-input(type="imfile" file="{log}" tag="audit" ruleset="file")
-"""
+_RSYSLOG = CASES["rsyslog"]
 _RSYSLOG_WAY = 'ruleset(name="{way}") {{ action(type="omfile" file="{path}" template="text" asyncWriting="off") }}\n'
 
-_SYSLOG_NG_CONF = """
-@version: {version}
-options {{ log-msg-size(4194304); keep-hostname(yes); use-dns(no); stats-freq(0); flush-lines(1); }};
-source unix {{ unix-dgram("{unix}" flags(syslog-protocol)); }};
-source udp {{ syslog(ip("127.0.0.1") transport("udp") port({udp}) so-rcvbuf(4194304)); }};
-source tcp {{ syslog(ip("127.0.0.1") transport("tcp") port({tcp})); }};
-source file {{ file("{log}" flags(no-parse) follow-freq(0.1)); }};
-"""
+_SYSLOG_NG_CONF = CASES["syslog_ng"]
 _SYSLOG_NG_WAY = (
     'destination to_{way} {{ file("{path}" template("${{MESSAGE}}\\n")); }};'
     " log {{ source({way}); destination(to_{way}); }};\n"

@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 
 from integration.harness import pips
+from integration.harness.cases import read_cases
 from integration.harness.children import own_variables, write_policy
 from integration.harness.dists import Dist, normalised, origin_of_text
 from integration.harness.pips import Environment
@@ -38,16 +39,9 @@ from integration.machines.surroundings import (
     prefix_of,
 )
 
-STRICT = """
-version = 1
-[indexes.corp]
-url = "{corp}"
-namespaces = ["acme"]
-[indexes.public]
-url = "{public}"
-packages = ["*"]
-public = true
-"""
+CASES = read_cases(__file__)
+
+STRICT: str = CASES["strict"]
 LOOSE = STRICT.replace('namespaces = ["acme"]', 'packages = ["billing"]')
 """Here the names of ``acme`` are the public index's."""
 _RUN_LIMIT = 120  # seconds after which a pip that hangs is killed and the test fails
