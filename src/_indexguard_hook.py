@@ -31,6 +31,7 @@ _WATCHED = (_FINDER, _MAIN_PARSER, _BASE_COMMAND, *_OLD_FINDERS, _FIRST, *_MAKER
 
 # Why the other half could not run (code, cause): the finder may be imported later than the module that showed it.
 _failures: "list[tuple[str, str]]" = []
+BROKEN = "guard-broken"
 
 
 def install() -> None:
@@ -151,7 +152,7 @@ def _after_import(watched: "str", module: "ModuleType") -> None:
             _load_guard("indexguard.inpip").on_load(module)
         except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded
             cause = f"{type(error).__name__}: {error}"
-            _failures.append((getattr(error, "code", "guard-broken"), cause))
+            _failures.append((getattr(error, "code", BROKEN), cause))
     if _failures:
         _refuse(watched, module, *_failures[0])
 

@@ -176,7 +176,7 @@ def pip_module() -> Callable[[str], Any]:
     def module(name: str) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an old pip on a new Python
-            return importlib.import_module(f"pip.{name}")  # noqa: TID251  # its name comes at run time
+            return importlib.import_module(f"pip.{name}")
 
     module("_internal.exceptions")
     return module

@@ -23,6 +23,7 @@ from indexguard.audit.run_context import RunContext
 from indexguard.cli import COMMANDS
 from indexguard.cli.manual import find_documents
 from indexguard.cli.policy.codes import table
+from indexguard.codes import words_of
 from indexguard.decision.verdict import Finding
 from indexguard.errors import CODES
 from indexguard.policy.lints import lint_policy
@@ -206,15 +207,17 @@ def build(layer: Layer, policy: Policy, rule: Rule) -> dict[str, Any]:
         3,
         "refused",
         "shadowed-name",
-        name="acme-ghost",
-        versions=["5.0"],
-        files=1,
-        index_asked=public,
-        index_answered=f"{public}acme-ghost/",
-        kept=[],
-        finding=Finding("shadowed-name", layer, rule),
-        message=f"refused `acme-ghost`: {CODES['shadowed-name'].meaning}",
-        offered=[audit_event.Offer(**example_event()["offered"][0])],
+        audit_event.EventFields(
+            name="acme-ghost",
+            versions=["5.0"],
+            files=1,
+            index_asked=public,
+            index_answered=f"{public}acme-ghost/",
+            kept=[],
+            finding=Finding("shadowed-name", layer, rule),
+            message=f"refused `acme-ghost`: {words_of('shadowed-name').meaning}",
+            offered=[audit_event.Offer(**example_event()["offered"][0])],
+        ),
     )
     return json.loads(link(encode(body), "0" * 64))  # type: ignore[no-any-return]  # an object
 

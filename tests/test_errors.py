@@ -8,19 +8,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexguard.codes import Words, all_words, words_of
 from indexguard.errors import CODES, Fault, GuardError, PolicyError, escape
 
 
 def test_codes_are_what_pip_accepts() -> None:
     assert len(CODES) >= 23
-    for name, code in CODES.items():
-        assert code.name == name
+    for name in CODES:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)  # DiagnosticPipError asserts it
 
 
-@pytest.mark.parametrize("code", CODES.values(), ids=list(CODES))
-def test_words_stand_in_the_middle_of_a_sentence(code: object) -> None:
-    words = CODES[str(getattr(code, "name", ""))]
+def test_every_code_has_its_words() -> None:
+    assert tuple(all_words()) == CODES
+
+
+def test_words_that_are_lost_stop_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexguard.codes.json.load", lambda _: {"shadowed-name": "no words"})
+    all_words.cache_clear()
+    assert "indexguard: shadowed-name: refused x" in str(GuardError("shadowed-name", "refused x"))
+    assert words_of("shadowed-name").remedy == "install indexguard again"
+    all_words.cache_clear()
+
+
+@pytest.mark.parametrize("words", all_words().values(), ids=list(CODES))
+def test_words_stand_in_the_middle_of_a_sentence(words: Words) -> None:
     for text in (words.meaning, words.remedy):
         assert text.isascii()
         assert text.isprintable()
@@ -35,7 +46,7 @@ def test_an_unknown_code_is_a_mistake_of_ours() -> None:
 
 def test_an_error_is_data_first() -> None:
     error = GuardError("shadowed-name", "refused `acme`", [("rule", "acme-*"), ("from", "one\ntwo"), ("kept", "")])
-    assert (error.code, error.refused, error.hint) == ("shadowed-name", "refused `acme`", CODES["shadowed-name"].remedy)
+    assert (error.code, error.refused, error.hint) == ("shadowed-name", "refused `acme`", words_of("shadowed-name").remedy)
     assert error.fact_lines() == ["rule  acme-*", "from  one", "      two", "kept  "]
     assert str(error).splitlines() == [
         "indexguard: shadowed-name: refused `acme`",
@@ -43,7 +54,7 @@ def test_an_error_is_data_first() -> None:
         "    from  one",
         "          two",
         "    kept  ",
-        f"    hint: {CODES['shadowed-name'].remedy}",
+        f"    hint: {words_of('shadowed-name').remedy}",
     ]
 
 

@@ -256,14 +256,14 @@ def wait_within(seconds: int) -> None:
 
 NOTHING_SAID: Callable[..., Any] = lambda *_: PASS  # noqa: E731  # as Authority's methods
 DEFECTS: dict[str, tuple[str, str, Any]] = {
-    "faults are not escaped": ("policy", "indexguard.policy.reader.escape", str),
+    "faults are not escaped": ("policy", "indexguard.policy.hints.escape", str),
     "a rule is not found": ("policy", "indexguard.policy.rules.Rules.find", lambda *_: None),
-    "deep nesting is not caught": ("policy", "indexguard.policy.reader.RecursionError", KeyError),
+    "deep nesting is not caught": ("policy", "indexguard.policy.table.RecursionError", KeyError),
     "events are not escaped": ("html", "indexguard.audit.redaction.escape", str),
     "every page passes": ("html", "indexguard.decision.authority.Authority.page", NOTHING_SAID),
     "files may lie anywhere": ("html", "indexguard.decision.authority.Authority.file_check", lambda *_: None),
     "every index is asked": ("html", "indexguard.decision.authority.Authority.ask", NOTHING_SAID),
-    "nothing is ambiguous": ("json", "indexguard.inpip.filter.finder.sift_ambiguous", lambda _: None),
+    "nothing is ambiguous": ("json", "indexguard.decision.outcome.sift_ambiguous", lambda _: None),
     "lines are not escaped": ("log", "indexguard.cli.console.escape", str),
     "a line of another shape is an event": ("log", "indexguard.logs.reader._parse", json.loads),
 }

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from indexguard.audit.event import build_event
+from indexguard.audit.event import EventFields, build_event
 from indexguard.audit.run_context import RunContext
 from integration.harness.cases import read_cases
 
@@ -116,9 +116,15 @@ def log_files() -> list[bytes]:
     """Return inputs with logs: whole events, and lines that are none."""
     context = RunContext(run="0" * 16, pip="26.3", policy=(), command=("pip", "install", "acme-core"))
     events = [
-        build_event(context, 1, "shadowed", "shadowed-name", name="acme-core", versions=["9.0", "8.0"], files=2),
-        build_event(context, 2, "selected", None, name="acme-core", index_asked=CORP, index_answered=PUBLIC),
-        build_event(context, 3, "refused", "unmatched-name", name="foo", kept=[], message="not \x1b[31masked"),
+        build_event(
+            context, 1, "shadowed", "shadowed-name", EventFields(name="acme-core", versions=["9.0", "8.0"], files=2)
+        ),
+        build_event(
+            context, 2, "selected", None, EventFields(name="acme-core", index_asked=CORP, index_answered=PUBLIC)
+        ),
+        build_event(
+            context, 3, "refused", "unmatched-name", EventFields(name="foo", kept=[], message="not \x1b[31masked")
+        ),
     ]
     start = {"schema": 1, "time": "2026-01-01T00:00:00.000Z", "event": "refused"}
     odd: list[dict[str, Any]] = [

@@ -25,9 +25,10 @@ from indexguard.audit.line import encode, link
 from indexguard.audit.output import Output
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
+from indexguard.decision.outcome import Settings
 from indexguard.errors import GuardError
 from indexguard.inpip import failing, seams
-from indexguard.inpip.filter import finder, pages
+from indexguard.inpip.activation import Guard, closed
 from indexguard.inpip.run import Run
 from indexguard.inpip.speech import pip_errors, words
 from indexguard.policy.identity import parse_location
@@ -42,6 +43,7 @@ CORP = "https://corp.example/simple/"
 PUBLIC = "https://public.example/simple/"
 CORP_FILES = ("https://files.corp.example/", "https://corp.example/files/")
 TODAY = date(2026, 6, 15)
+FILTERED = (seams.REQUEST, seams.PROCESS_PAGE, seams.EVALUATE_LINKS, seams.FIND_ALL, seams.FIND_BEST)
 
 POLICY = CASES["policy"]
 """The token stands for ``PUBLIC`` here."""
@@ -123,7 +125,7 @@ class Stage:
         self._web: Web = lambda url: Answer(url.encode(), {}, 404)
         # Where the guard is installed it waits in this method for the first finder: not for these.
         own = {"__init__": inspect.unwrap(finder_class.__init__)}
-        filtered = (seams.PROCESS_PAGE, seams.EVALUATE_LINKS, seams.FIND_ALL, seams.FIND_BEST)
+        filtered = FILTERED[1:]
         self._finders = {
             False: type("PackageFinder", (finder_class,), own),
             True: type("PackageFinder", (finder_class,), {**own, **self._methods(finder_class, filtered)}),
@@ -143,12 +145,13 @@ class Stage:
         :param policy: ``enforce``, ``audit``, or ``none`` for the rule that holds without a policy.
         """
         played = Played()
-        run = self._new_run(policy, played.lines)
-        self._wrappers = {seam: failing.fail_closed("pip", wrapper) for seam, wrapper in _wrappers(run).items()}
+        guard = self._new_guard(policy, played.lines)
+        filters = dict(guard.filters())
+        self._wrappers = {seam: seam.wrapper(closed("pip", filters[seam])) for seam in FILTERED}
         with _listening(played):
             self._look_up(played, web, name, specifier, (CORP, PUBLIC), guarded=True)
-            played.explanations = run.refusals or words.find_explanations(run)
-        played.refusals, played.problem = run.refusals, run.recorder.problem
+            played.explanations = guard.speaker.refusals or words.find_explanations(guard.searches.all())
+        played.refusals, played.problem = guard.speaker.refusals, guard.speaker.recorder.problem
         return played
 
     def play_unguarded(
@@ -206,22 +209,15 @@ class Stage:
         )
         return adapter.build_response(request, raw)
 
-    def _new_run(self, policy: str, lines: list[bytes]) -> Run:
+    def _new_guard(self, policy: str, lines: list[bytes]) -> Guard:
         layers = self._layers.get(policy, ())
         recorder = Recorder(replace(self._context, policy=layers), Path("/nowhere/audit.jsonl"))
         recorder._output = _MemoryOutput(lines)  # noqa: SLF001  # the one part that meets a disk
-        run = Run(
-            "pip",
-            layers,
-            built_in=not layers,
-            pypi=parse_location(PUBLIC),
-            pypi_files="files.public.example",
-            today=TODAY,
-            recorder=recorder,
-            takes_requests=True,
-        )
-        run.resolving = 1  # a command that only looks is never refused
-        return run
+        pypi = parse_location(PUBLIC)
+        run = Run("pip", layers, Settings.of(layers), not layers, pypi, "files.public.example", TODAY)
+        guard = Guard.of(run, recorder, takes_requests=True)
+        guard.searches.resolving = 1  # a command that only looks is never refused
+        return guard
 
 
 class _NoCredentials:
@@ -241,16 +237,6 @@ def _layer(mode: str) -> Layer:
     path = f"/etc/indexguard/{mode}.toml"
     policy = read_policy(POLICY.replace("MODE", mode).encode(), path).resolve_pypi(parse_location(PUBLIC))
     return Layer("machine", path, "0" * 64, policy)
-
-
-def _wrappers(run: Run) -> dict[seams.Seam, Any]:
-    return {
-        seams.REQUEST: pages.wrap_request(run, lambda *_: None),
-        seams.PROCESS_PAGE: pages.wrap_process_project_url(run),
-        seams.EVALUATE_LINKS: pages.wrap_evaluate_links(run),
-        seams.FIND_ALL: finder.wrap_find_all_candidates(run),
-        seams.FIND_BEST: finder.wrap_find_best_candidate(run),
-    }
 
 
 @contextmanager

@@ -28,12 +28,12 @@ _WRITER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from indexguard.audit.recorder import LogSettings, Recorder, RunContext
+from indexguard.audit.recorder import EventFields, LogSettings, Recorder, RunContext
 path, count, size = Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 recorder = Recorder(RunContext.of_process("26.3", argv=["pip"]), path, LogSettings(max_size=size or None))
 print(recorder.context.run, flush=True)
 for number in range(count - 1):
-    recorder.record("selected", None, name=f"name-{number}", versions=["1.0"], files=1)
+    recorder.record("selected", None, EventFields(name=f"name-{number}", versions=["1.0"], files=1))
 recorder.seal(0)
 sys.exit(recorder.problem)
 """

@@ -16,7 +16,7 @@ from typing import Callable
 import pytest
 
 from indexguard.audit import sinks
-from indexguard.audit.event import MAX_VERSIONS, Offer
+from indexguard.audit.event import MAX_VERSIONS, EventFields, Offer
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
 from indexguard.logs.chain import Verifier
@@ -50,10 +50,10 @@ def _record(log: Path, settings: LogSettings, *names: str) -> list[bytes]:
     for number in range(_MANY - 1 - len(names)):
         few = range(number if number < _SIZES else 0)
         offers = [Offer(f"{n}.0", f"a-{n}.0.zip", None, f"https://a.example/{'x' * 100}") for n in few]
-        recorder.record("dropped", "file-elsewhere", name='a\u00e4\x1b"', files=number, offered=offers)
+        recorder.record("dropped", "file-elsewhere", EventFields(name='a\u00e4\x1b"', files=number, offered=offers))
     for name in names:
         many = [Offer(name, name, None, f"https://a.example/{name}")] * MAX_VERSIONS
-        recorder.record("dropped", "file-elsewhere", name='a\u00e4\x1b"', files=len(many), offered=many)
+        recorder.record("dropped", "file-elsewhere", EventFields(name='a\u00e4\x1b"', files=len(many), offered=many))
     recorder.seal(0)
     assert recorder.problem is None
     lines = log.read_bytes().splitlines()

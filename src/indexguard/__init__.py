@@ -4,3 +4,6 @@ Nothing is imported here: this module runs inside pip before the guard knows whe
 """
 
 __version__ = "0.1.0"
+
+SUPPORTED = ((3, 9), (3, 18))
+"""Pythons that the guard supports: from the first, below the second."""

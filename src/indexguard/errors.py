@@ -1,7 +1,7 @@
-"""Every code of the guard, once: what it means, what to do, and the exceptions that carry it.
+"""Every code of the guard, once, and the exceptions that carry it.
 
 The same code stands in pip's output, in the audit log, in ``indexguard explain`` and in the table of
-``cli/README.md``, which is generated from ``CODES``.
+``cli/README.md``. What each means, and what to do, is told by ``codes``, which is loaded when there is something to say.
 """
 
 from __future__ import annotations
@@ -13,150 +13,39 @@ from dataclasses import dataclass
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 
 
-@dataclass(frozen=True)
-class Code:
-    """One reason for which something is refused, dropped or stopped."""
-
-    name: str
-    """Kebab-case, stable: lower-case letters and single dashes (pip >= 22.0 accepts nothing else)."""
-    meaning: str
-    """What was found, as one clause."""
-    remedy: str
-    """One thing to do that does not weaken the guard."""
-
-
-_ALL = (
-    Code(
-        "unknown-index",
-        "pip is configured with an index that the policy does not name",
-        "remove the index from pip's configuration, or name it under [indexes] with the names that it may serve",
-    ),
-    Code(
-        "unmatched-name",
-        "no rule of the policy matches the name",
-        'add the name to the `packages` of the index that it comes from, or give one index `packages = ["*"]`',
-    ),
-    Code(
-        "claimed-elsewhere",
-        "the policy gives the name to another index",
-        "nothing to do if the name's own index has it; otherwise publish it there",
-    ),
-    Code(
-        "shadowed-name",
-        "a public index offers a name that the policy gives to another index",
-        "publish the name on its own index; report the public project if it is not yours",
-    ),
-    Code(
-        "index-not-configured",
-        "the index that the name belongs to is not among those that pip is configured with",
-        "add it to pip's configuration",
-    ),
-    Code(
-        "redirected",
-        "the page came from an index that may not serve the name",
-        "have the index answer 404 for names that it does not hold, instead of forwarding them",
-    ),
-    Code(
-        "index-failed",
-        "an index that may serve the name did not answer with a page, and no other remote source may stand in for it",
-        "make the index answer (address, credentials, certificate), then run pip again",
-    ),
-    Code(
-        "unverified-index",
-        "pip was told to trust the index's host without TLS, so it is not the policy's https index",
-        "remove --trusted-host for this host, and give pip its certificate with --cert",
-    ),
-    Code(
-        "version-not-allowed",
-        "the version lies outside the range that the policy allows for the name",
-        "ask for a version in the range, or widen the entry after review",
-    ),
-    Code(
-        "entry-expired",
-        "the entry that claims the name expired, so that it allows no file",
-        "review the entry, then renew its `expires` date or remove it",
-    ),
-    Code(
-        "file-elsewhere",
-        "the page lists a file outside of the index's `files-from`, or a repository in the place of a file",
-        "if the files are the index's own, add their place to `files-from`",
-    ),
-    Code(
-        "ambiguous-name",
-        "more than one index offers the name, and no policy says whose it is",
-        "run `indexguard init` to write a policy that says which index each name belongs to",
-    ),
-    Code(
-        "name-mismatch",
-        "the distribution's own metadata names another project than was asked for",
-        "report the file to the owner of the index",
-    ),
-    Code(
-        "direct-url",
-        "the reference goes round every index, and the policy allows no direct reference here",
-        "publish the distribution on the index that the name belongs to",
-    ),
-    Code(
-        "local-path",
-        'the policy says `local = "block"`',
-        "publish the distribution on the index that the name belongs to",
-    ),
-    Code(
-        "find-links",
-        "a --find-links option or a local page lists a remote file of a name that the policy claims",
-        "remove the option, or publish the file on the index that the name belongs to",
-    ),
-    Code(
-        "locked-link",
-        "the lock file takes the file from a place that may not serve the name",
-        "lock again with the guard on",
-    ),
-    Code(
-        "unclaimed-internal",
-        "an index that is not public offers a name that only `*` matches: perhaps a forgotten internal name",
-        "if the name is internal, claim it under the `packages` or `namespaces` of its index",
-    ),
-    Code(
-        "policy-invalid",
-        "the policy file has faults, so nothing can be allowed",
-        "correct the file; `indexguard check FILE` lists every fault",
-    ),
-    Code(
-        "policy-unreadable",
-        "the policy file cannot be read or trusted, so nothing can be allowed",
-        "give the file and its folder an owner and a mode that let nobody else write them",
-    ),
-    Code(
-        "policy-missing",
-        "a policy file that must be there is not there: INDEXGUARD_POLICY names it, or `activate --require-policy` demands it",
-        "write a policy with `indexguard init`, or correct the path in INDEXGUARD_POLICY (it must be absolute)",
-    ),
-    Code(
-        "log-failed",
-        'an event could not be written to the audit log, and the policy says `on-failure = "block"`',
-        "make the place that the log goes to writable, or reachable, then run pip again",
-    ),
-    Code(
-        "pip-not-understood",
-        "this pip lacks a method that the guard filters, so nothing can be checked",
-        "use a pip from 20.3.4 to 26.3, or a newer indexguard",
-    ),
-    Code(
-        "guard-broken",
-        "indexguard is installed here but cannot run",
-        "run `indexguard activate` again if that has put it here; else `pip uninstall indexguard`, which still works, "
-        "then install it again from an index that you trust",
-    ),
+CODES = (
+    UNKNOWN_INDEX := "unknown-index",
+    UNMATCHED_NAME := "unmatched-name",
+    CLAIMED_ELSEWHERE := "claimed-elsewhere",
+    SHADOWED_NAME := "shadowed-name",
+    INDEX_NOT_CONFIGURED := "index-not-configured",
+    REDIRECTED := "redirected",
+    INDEX_FAILED := "index-failed",
+    UNVERIFIED_INDEX := "unverified-index",
+    VERSION_NOT_ALLOWED := "version-not-allowed",
+    ENTRY_EXPIRED := "entry-expired",
+    FILE_ELSEWHERE := "file-elsewhere",
+    AMBIGUOUS_NAME := "ambiguous-name",
+    NAME_MISMATCH := "name-mismatch",
+    DIRECT_URL := "direct-url",
+    LOCAL_PATH := "local-path",
+    FIND_LINKS := "find-links",
+    LOCKED_LINK := "locked-link",
+    UNCLAIMED_INTERNAL := "unclaimed-internal",
+    POLICY_INVALID := "policy-invalid",
+    POLICY_UNREADABLE := "policy-unreadable",
+    POLICY_MISSING := "policy-missing",
+    LOG_FAILED := "log-failed",
+    PIP_NOT_UNDERSTOOD := "pip-not-understood",
+    GUARD_BROKEN := "guard-broken",
 )
-
-CODES = {code.name: code for code in _ALL}
-"""Every code by its name, in the order of that table."""
+"""All of them: kebab-case, stable, lower-case letters and single dashes (pip >= 22.0 accepts nothing else)."""
 
 
 class GuardError(Exception):
     """A refusal, or a fault that stops pip: data first, text in ``__str__``.
 
-    :param code: a key of ``CODES``.
+    :param code: one of ``CODES``.
     :param refused: what was refused, as one clause that stands alone.
     :param facts: pairs of label and text: the rule with file and key, the indexes, what was kept.
     :param hint: one thing to do; by default the code's own remedy.
@@ -165,10 +54,19 @@ class GuardError(Exception):
 
     def __init__(self, code: str, refused: str, facts: Sequence[tuple[str, str]] = (), hint: str | None = None) -> None:
         super().__init__(code, refused)
-        self.code = CODES[code].name
+        if code not in CODES:
+            raise KeyError(code)
+        self.code = code
         self.refused = refused
         self.facts = tuple(facts)
-        self.hint = CODES[code].remedy if hint is None else hint
+        self._hint = hint
+
+    @property
+    def hint(self) -> str:
+        """One thing to do."""
+        from .codes import words_of  # noqa: PLC0415  # only where there is something to say
+
+        return words_of(self.code).remedy if self._hint is None else self._hint
 
     def fact_lines(self) -> list[str]:
         """Return the facts as lines, their labels in one column; a text of several lines is indented under its first."""
@@ -211,7 +109,7 @@ class PolicyError(GuardError):
     :param more: how many faults there are beside those.
     """
 
-    def __init__(self, path: str, faults: Sequence[Fault], code: str = "policy-invalid", more: int = 0) -> None:
+    def __init__(self, path: str, faults: Sequence[Fault], code: str = POLICY_INVALID, more: int = 0) -> None:
         self.path = path
         self.faults = tuple(faults)
         self.more = more
@@ -233,4 +131,16 @@ def escape(text: str) -> str:
 
 def clean(text: str) -> str:
     """Return foreign text fit for one line of a message: no credentials, no control characters, at most 200 characters."""
-    return escape(_CREDENTIALS.sub("", " ".join(text.split())))[:200]
+    return cut(escape(_CREDENTIALS.sub("", " ".join(text.split()))), 200, within=True)
+
+
+def cut(text: str, limit: int, *, counted: bool = False, within: bool = False) -> str:
+    """Return the first characters of a text, and behind them a mark where there are more.
+
+    :param counted: the mark says how long the text was.
+    :param within: the limit holds for the mark too.
+    """
+    if len(text) <= limit:
+        return text
+    mark = f"... ({len(text)} characters)" if counted else "..."
+    return f"{text[: max(0, limit - len(mark))]}{mark}"[:limit] if within else f"{text[:limit]}{mark}"

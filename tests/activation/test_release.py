@@ -35,6 +35,27 @@ def test_upgrade_replaces_the_copy(base: Base, payload: Payload) -> None:
     assert {path for path in before if before[path] != after[path] and not path.endswith(".pyc")} == set()
 
 
+def test_upgrade_from_other_module_paths_leaves_none_of_them(any_base: Base, payload: Payload) -> None:
+    any_base.run("-c", "pass")
+    before = tree(any_base.stdlib)
+    # As 0.1.0 had them: modules that are in rooms today, or are gone; and a version that is the same.
+    paths = {"decision/authority.py": "decision.py", "survey/startup.py": "startup/survey.py"}
+    names = {f"indexguard/{new}": f"indexguard/{old}" for new, old in paths.items()}
+    files = {names.get(name, name): content for name, content in payload.files.items()}
+    old = Payload(payload.version, files, "0" * 64, payload.main, payload.sitecustomize + b"# as it was\n")
+    activate(any_base.python, old)
+    release = any_base.stdlib / "_indexguard" / old.release
+    assert (release / "indexguard" / "decision.py").is_file()
+    any_base.run("-O", "-m", "py_compile", release / "indexguard" / "startup" / "survey.py")
+    assert [*release.glob("indexguard/startup/__pycache__/survey.*.opt-1.pyc")]
+    report = activate(any_base.python, payload)
+    assert (report.kept, release.exists()) == ([], False)
+    assert any_base.hook() == str(any_base.stdlib / "_indexguard" / payload.release / "_indexguard_hook.py")
+    upgraded = tree(any_base.stdlib)
+    assert [path for path in upgraded if old.release in path] == []
+    assert (deactivate(any_base.python).kept, tree(any_base.stdlib)) == ([], before)
+
+
 def test_damaged_copy_is_repaired(base: Base, payload: Payload) -> None:
     activate(base.python, payload)
     good = tree(base.stdlib)

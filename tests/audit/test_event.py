@@ -7,11 +7,13 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from indexguard import __version__
-from indexguard.audit.event import MAX_VERSIONS, Offer, build_event
+from indexguard.audit.event import MAX_VERSIONS, EventFields, Offer, build_event
+from indexguard.audit.kinds import EventKind
 from indexguard.audit.line import encode, link
 from indexguard.audit.run_context import RunContext
 from indexguard.decision.verdict import Finding
@@ -25,10 +27,13 @@ RULE = Rule(parse_pattern("acme-*"), ("corp",), "indexes.corp.namespaces[0]")
 CONTEXT = RunContext.of_process("26.3", [LAYER], argv=["pip", "install", "-i", "https://u:hunter2@corp.example/s"])
 
 
+def built(kind: EventKind, code: str | None, context: RunContext = CONTEXT, **fields: Any) -> dict[str, Any]:
+    """Return the third event of a run."""
+    return build_event(context, 3, kind, code, EventFields(**fields))
+
+
 def test_fields_are_the_schema() -> None:
-    event = build_event(
-        CONTEXT,
-        3,
+    event = built(
         "shadowed",
         "shadowed-name",
         name="acme-core",
@@ -59,24 +64,23 @@ def test_fields_are_the_schema() -> None:
 
 
 def test_layer_without_a_matching_rule_is_still_named() -> None:
-    event = build_event(CONTEXT, 1, "refused", "unmatched-name", finding=Finding("unmatched-name", LAYER))
+    event = built("refused", "unmatched-name", finding=Finding("unmatched-name", LAYER))
     assert event["rule"] == {"layer": "machine", "file": LAYER.path, "key": None, "pattern": None, "indexes": []}
 
 
 def test_built_in_rule_has_no_file() -> None:
-    assert build_event(CONTEXT, 1, "refused", "ambiguous-name", finding=Finding("ambiguous-name", None))["rule"] is None
+    assert built("refused", "ambiguous-name", finding=Finding("ambiguous-name", None))["rule"] is None
 
 
 def test_versions_are_capped_and_the_rest_counted() -> None:
-    event = build_event(CONTEXT, 1, "dropped", "file-elsewhere", versions=[f"{n}.0" for n in range(80)], files=160)
+    event = built("dropped", "file-elsewhere", versions=[f"{n}.0" for n in range(80)], files=160)
     assert (len(event["versions"]), event["more_versions"], event["files"]) == (MAX_VERSIONS, 30, 160)
 
 
 def test_line_is_bounded_whatever_the_index_sends() -> None:
     huge = "\x00" * 1_000_000
     context = replace(CONTEXT, command=())
-    event = build_event(
-        context, 1, "refused", "name-mismatch", name=huge, versions=[huge] * 500, kept=[huge] * 500,
+    event = built("refused", "name-mismatch", context, name=huge, versions=[huge] * 500, kept=[huge] * 500,
         index_asked=f"https://a.example/{huge}", index_answered=huge, message=huge,
         offered=[Offer(huge, huge, huge, f"https://a.example/{huge}")] * 500, requested_by=[huge] * 500,
     )  # fmt: skip
@@ -84,8 +88,7 @@ def test_line_is_bounded_whatever_the_index_sends() -> None:
 
 
 def test_text_from_an_index_is_escaped() -> None:
-    event = build_event(
-        CONTEXT, 1, "refused", "name-mismatch",
+    event = built("refused", "name-mismatch",
         name="a\x1b[2Jb", versions=["1\n2"], message="m\r\u202eevil", index_asked="https://a.example/\x07x",
     )  # fmt: skip
     assert (event["name"], event["versions"]) == ("a\\x1b[2Jb", ["1\\n2"])
@@ -98,9 +101,7 @@ def test_no_field_holds_a_planted_secret(monkeypatch: pytest.MonkeyPatch) -> Non
         "26.3", argv=["pip", "--proxy", "u:hunter2@p.example:1", "https://u:hunter2@x.example"]
     )
     url = "https://u:hunter2@corp.example/simple/?k=hunter2#hunter2"
-    event = build_event(
-        context, 1, "refused", "index-failed", index_asked=url, index_answered=url, message=f"cannot read {url}"
-    )
+    event = built("refused", "index-failed", context, index_asked=url, index_answered=url, message=f"cannot read {url}")
     assert "hunter2" not in json.dumps(event)
 
 
@@ -109,7 +110,7 @@ def test_no_field_of_a_file_holds_a_planted_secret() -> None:
     url = "https://u:hunter2@corp.example/files/acme-1.0.zip?sig=hunter2"
     offer = Offer("1.0", f"acme-1.0-{mark}.zip", None, url)
     chosen = (offer, url)
-    event = build_event(CONTEXT, 1, "selected", None, offered=[offer, Offer("1.0", url, None, url)], chosen=chosen)
+    event = built("selected", None, offered=[offer, Offer("1.0", url, None, url)], chosen=chosen)
     assert "acme-1.0.zip" in json.dumps(event)
     assert not [secret for secret in ("hunter2", mark) if secret in json.dumps(event)]
 
@@ -121,7 +122,7 @@ def test_job_of_a_build_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JENKINS_URL", "https://ci.example/")
     monkeypatch.setenv("JOB_NAME", "build\x1b[2J")
     monkeypatch.setenv("GIT_URL", "https://u:hunter2@git.example/app.git")
-    event = build_event(RunContext.of_process("26.3", argv=[]), 1, "selected", None)
+    event = built("selected", None, RunContext.of_process("26.3", argv=[]))
     assert event["ci"] == {
         "provider": "jenkins",
         "job": "build\\x1b[2J",
@@ -133,13 +134,13 @@ def test_job_of_a_build_service(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_offers_are_capped_and_the_rest_counted() -> None:
     many = [Offer(f"{n}.0", f"a-{n}.0.zip", None, "https://a.example/") for n in range(MAX_VERSIONS + 5)]
-    event = build_event(CONTEXT, 1, "dropped", "file-elsewhere", offered=many, more_offered=7)
+    event = built("dropped", "file-elsewhere", offered=many, more_offered=7)
     assert (len(event["offered"]), event["more_offered"]) == (MAX_VERSIONS, 12)
 
 
 def test_unknown_code_is_a_mistake_of_ours() -> None:
     with pytest.raises(KeyError):
-        build_event(CONTEXT, 1, "refused", "no-such-code")
+        built("refused", "no-such-code")
 
 
 def test_context_of_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,8 +158,7 @@ def test_no_event_is_longer_than_a_line_that_is_read() -> None:
     context = replace(described, cwd=path, prefix=path, executable=path)
     offer = Offer(wide, wide, wide, f"https://mirror.example/{wide}")
     many = [wide] * 500
-    event = build_event(
-        context, 1, "selected", "shadowed-name", name=wide, versions=many, kept=many, index_asked=wide,
+    event = built("selected", "shadowed-name", context, name=wide, versions=many, kept=many, index_asked=wide,
         index_answered=wide, finding=Finding("shadowed-name", LAYER, RULE), message=wide, offered=[offer] * 500,
         chosen=(offer, wide), requested_by=many,
     )  # fmt: skip

@@ -32,11 +32,11 @@ def test_user_without_entry_and_home(tmp_path: Path) -> None:
     script = (
         "import os, sys; sys.path.insert(0, sys.argv[1])\n"
         "from indexguard.audit.run_context import RunContext\n"
-        "from indexguard.audit.recorder import Recorder\n"
+        "from indexguard.audit.recorder import EventFields, Recorder\n"
         "from indexguard.audit.place import log_path\n"
         "os.setgid(54321); os.setuid(54321)\n"
         "recorder = Recorder(RunContext.of_process('26.3', argv=[]), log_path())\n"
-        "recorder.record('selected', None, name='a')\n"
+        "recorder.record('selected', None, EventFields(name='a'))\n"
         "print(recorder.context.user, '|', recorder.problem)\n"
     )
     done = run_child([sys.executable, "-c", script, str(SOURCE)], cwd=tmp_path, env={}, check=True)

@@ -7,6 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from indexguard.audit.event import EventFields
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
 
@@ -17,7 +18,7 @@ def test_events_are_numbered_in_the_order_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     recorder = Recorder(CONTEXT, path)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: recorder.record("selected", None, name=f"p{number}"), range(100)))
+        list(pool.map(lambda number: recorder.record("selected", None, EventFields(name=f"p{number}")), range(100)))
     events = [json.loads(line) for line in path.read_text().splitlines()]
     assert [event["seq"] for event in events] == list(range(1, 101))
     assert {event["name"] for event in events} == {f"p{number}" for number in range(100)}
@@ -27,8 +28,8 @@ def test_events_are_numbered_in_the_order_of_the_file(tmp_path: Path) -> None:
 def test_log_that_cannot_be_written_is_one_problem(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     recorder = Recorder(CONTEXT, tmp_path / "file" / "audit.jsonl")
-    recorder.record("selected", None, name="a")
-    recorder.record("selected", None, name="b")
+    recorder.record("selected", None, EventFields(name="a"))
+    recorder.record("selected", None, EventFields(name="b"))
     assert recorder.problem is not None
     assert "\n" not in recorder.problem
 
@@ -45,10 +46,10 @@ def test_seal_says_how_many_events_there_are(tmp_path: Path) -> None:
     recorder = Recorder(CONTEXT, path)
     recorder.seal(0)
     assert not path.exists(), "a run without events leaves nothing"
-    recorder.record("selected", None, name="a")
+    recorder.record("selected", None, EventFields(name="a"))
     recorder.seal(1)
     recorder.seal(1)
-    recorder.record("selected", None, name="b")
+    recorder.record("selected", None, EventFields(name="b"))
     recorder.seal(None)
     events = [json.loads(line) for line in path.read_text().splitlines()]
     assert [(event["event"], event["seal"]) for event in events] == [
@@ -62,11 +63,11 @@ def test_seal_says_how_many_events_there_are(tmp_path: Path) -> None:
 def test_forked_process_is_a_run_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     recorder = Recorder(CONTEXT, path)
-    recorder.record("selected", None, name="a")
+    recorder.record("selected", None, EventFields(name="a"))
     child = os.fork()
     if child == 0:
         recorder.seal(0)  # that of its parent: not its business
-        recorder.record("selected", None, name="b")
+        recorder.record("selected", None, EventFields(name="b"))
         recorder.seal(0)
         os._exit(0 if recorder.problem is None else 1)
     assert os.waitpid(child, 0) == (child, 0)

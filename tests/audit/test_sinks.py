@@ -17,7 +17,7 @@ import pytest
 
 from indexguard.audit import output as output_module
 from indexguard.audit import sinks
-from indexguard.audit.event import Offer, build_event
+from indexguard.audit.event import EventFields, Offer, build_event
 from indexguard.audit.line import digest
 from indexguard.audit.output import Output
 from indexguard.audit.run_context import RunContext
@@ -27,7 +27,7 @@ from indexguard.logs.chain import Verifier
 from indexguard.policy.log import LogSettings, SyslogAddress
 
 CONTEXT = RunContext.of_process("26.3", argv=["pip", "install", "acme-core"])
-EVENT = build_event(CONTEXT, 1, "refused", "unmatched-name", name="acme-core")
+EVENT = build_event(CONTEXT, 1, "refused", "unmatched-name", EventFields(name="acme-core"))
 SOURCE = Path(sys.modules[Output.__module__].__file__ or "").parents[2]
 
 
@@ -150,8 +150,8 @@ def test_event_that_no_datagram_holds_is_shortened_and_not_lost(tmp_path: Path, 
     text = "\N{TAG LATIN SMALL LETTER A}" * 500
     offers = [Offer(text, text, text, f"https://a.example/{text}")] * 50
     event = build_event(
-        CONTEXT, 1, "shadowed", "shadowed-name", name="acme-core", versions=[text] * 50, offered=offers,
-        index_asked=f"https://a.example/{text}", message=text,
+        CONTEXT, 1, "shadowed", "shadowed-name", EventFields(name="acme-core", versions=[text] * 50, offered=offers,
+        index_asked=f"https://a.example/{text}", message=text),
     )  # fmt: skip
     family, place = {
         "unix": (socket.AF_UNIX, str(tmp_path / "log")),
@@ -208,10 +208,10 @@ def test_standard_error_gets_the_line(tmp_path: Path) -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"
-        "from indexguard.audit.recorder import Recorder, RunContext, LogSettings\n"
+        "from indexguard.audit.recorder import EventFields, Recorder, RunContext, LogSettings\n"
         "recorder = Recorder(RunContext.of_process('26.3', argv=[]), Path(sys.argv[2]), LogSettings(('file', 'stderr')))\n"
         "print('before', file=sys.stderr, end='\\n')\n"
-        "recorder.record('selected', None, name='a')\n"
+        "recorder.record('selected', None, EventFields(name='a'))\n"
         "sys.exit(recorder.problem)\n"
     )
     path = tmp_path / "audit.jsonl"

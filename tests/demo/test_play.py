@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from indexguard.demo.environment import Ended, read_events
+from indexguard.demo.environment import read_events
 from indexguard.demo.play import Act, Attempt, Outcome
+from indexguard.interpreters.python import Answer
 
-_ATTACKED = Attempt(Ended(0, "", ""), "99.0", "public")
+_ATTACKED = Attempt(Answer(0, "", ""), "99.0", "public")
 _OURS = {"layer": "environment"}
 _MACHINE = {"layer": "machine"}
 
@@ -20,8 +21,8 @@ def _event(kind: str, *layers: dict[str, str], name: str = "acme-core") -> dict[
     return {"event": kind, "name": name, "policy": list(layers or (_OURS,))}
 
 
-_KEPT = Attempt(Ended(0, "", ""), "1.0", "internal", (_event("shadowed"),))
-_REFUSED = Attempt(Ended(1, "", ""), None, None, (_event("shadowed"), _event("refused")))
+_KEPT = Attempt(Answer(0, "", ""), "1.0", "internal", (_event("shadowed"),))
+_REFUSED = Attempt(Answer(1, "", ""), None, None, (_event("shadowed"), _event("refused")))
 
 
 def _outcome(*guarded: Attempt, unguarded: Attempt | None = _ATTACKED, log_is_writable: bool = True) -> Outcome:
@@ -44,7 +45,7 @@ def test_the_right_file_and_a_refusal_are_held() -> None:
         ),
         pytest.param(replace(_KEPT, events=()), id="the right file, by chance"),
         pytest.param(replace(_REFUSED, events=()), id="nothing, but not by the guard"),
-        pytest.param(replace(_REFUSED, ended=Ended(0, "", "")), id="nothing, and pip says that all is well"),
+        pytest.param(replace(_REFUSED, ended=Answer(0, "", "")), id="nothing, and pip says that all is well"),
         pytest.param(replace(_KEPT, events=(_event("shadowed", name="other"),)), id="another name was guarded"),
         pytest.param(replace(_REFUSED, events=(_event("refused"),)), id="refused, and no squatter seen"),
         pytest.param(replace(_REFUSED, events=(_event("guard-failed", _OURS, _MACHINE),)), id="the guard failed"),
@@ -62,7 +63,7 @@ def test_a_policy_of_this_machine_may_refuse_before_anybody_looks_for_squatters(
 
 def test_without_a_log_the_guard_must_have_said_something() -> None:
     silent = replace(_KEPT, events=())
-    spoken = replace(silent, ended=Ended(0, "", "WARNING: indexguard: shadowed-name: ..."))
+    spoken = replace(silent, ended=Answer(0, "", "WARNING: indexguard: shadowed-name: ..."))
 
     assert _outcome(silent, log_is_writable=False).exit_code == 1
     assert _outcome(spoken, log_is_writable=False).exit_code == 0

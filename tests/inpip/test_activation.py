@@ -43,20 +43,24 @@ def run_altered(bench: Bench, tmp_path: Path, pip_module: Callable[[str], Any]) 
 INSTALL = ("install", "--target", "target", "foo")
 FAULTS = {
     "while the policy is read": ("policy/layers.py", "def find_layers(", "def find_layers(*a, **k): 1 / 0\ndef _x("),
-    "while it is imported": ("decision/authority.py", "from __future__ import annotations\n", "raise ZeroDivisionError('now')\n"),
+    "while it is imported": (
+        "decision/authority.py",
+        "from __future__ import annotations\n",
+        "raise ZeroDivisionError('now')\n",
+    ),
     "in what wraps a page": ("inpip/filter/pages.py", "    page.take_links(links)\n", "    page.take_links(1 / 0)\n"),
     "in what wraps a request": (
         "inpip/filter/pages.py",
         "page.exchanges.append(response)",
         "page.exchanges.append(1 / 0)",
     ),
-    "in what wraps a list": ("inpip/filter/finder.py", "kept = _sift(", "kept = 1 / 0 or _sift("),
+    "in what wraps a list": ("inpip/filter/finder.py", "kept = self._sift(", "kept = 1 / 0 or self._sift("),
     "in the gate": (
         "inpip/gate/gate.py",
-        "if requirement.link is None",
-        "1 / 0\n        if requirement.link is None",
+        "if req.link is None",
+        "1 / 0\n        if req.link is None",
     ),
-    "in what is told": ("inpip/speech/events.py", "        shadowed = any(", "        shadowed = 1 / 0 or any("),
+    "in what is told": ("inpip/speech/events.py", "    shadowed = any(", "    shadowed = 1 / 0 or any("),
 }
 
 

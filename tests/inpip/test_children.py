@@ -14,9 +14,10 @@ import pytest
 from integration.harness.children import run_child
 
 from indexguard.errors import GuardError
-from indexguard.inpip import children, mark
+from indexguard.inpip import children, mark, python_option
 from indexguard.inpip.children import BOOTSTRAP
-from indexguard.inpip.mark import MARK, Reports, parent_run, report_to_parent
+from indexguard.inpip.mark import MARK, parent_run
+from indexguard.inpip.reports import Reports, report_to_parent
 
 REFUSAL = GuardError("redirected", "refused `acme`", [("rule", "indexes.corp\n/etc/policy.toml")], "publish it")
 
@@ -154,7 +155,7 @@ def test_an_interpreter_that_cannot_be_guarded(
     other = str(tmp_path / "missing") if text is None else interpreter(tmp_path / "other", text)
     error_class = pip_module("_internal.exceptions").InstallationError
     with pytest.raises(error_class, match="indexguard: pip-not-understood") as caught:
-        children.prepare_interpreter("pip", other)
+        python_option.prepare_interpreter("pip", other)
     assert reason in str(caught.value)
     assert "PYTHONPATH" not in os.environ
 
@@ -168,16 +169,16 @@ def test_an_interpreter_that_the_bootstrap_does_not_reach(
     other = interpreter(tmp_path / "other", f'exec "{tmp_path}/environment/bin/python" {options} "$@"')
     error_class = pip_module("_internal.exceptions").InstallationError
     with pytest.raises(error_class, match="does not start the guard"):
-        children.prepare_interpreter("pip", other)
+        python_option.prepare_interpreter("pip", other)
     assert "PYTHONPATH" not in os.environ
 
 
 def test_another_interpreter_is_handed_the_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "")  # so that it is put back
-    children.prepare_interpreter("pip", sys.executable)
+    python_option.prepare_interpreter("pip", sys.executable)
     assert os.environ["PYTHONPATH"] == BOOTSTRAP
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
-    children.prepare_interpreter("pip", sys.executable)
+    python_option.prepare_interpreter("pip", sys.executable)
     assert os.environ["PYTHONPATH"] == os.pathsep.join([BOOTSTRAP, "/somewhere"])
 
 
@@ -188,8 +189,10 @@ def test_the_bootstrap_holds_nothing_else() -> None:
 
 def test_a_throw_away_environment_gets_a_start_up_file(tmp_path: Path) -> None:
     folders = [str(tmp_path / "purelib"), str(tmp_path / "platlib")]
-    environment = SimpleNamespace(lib_dirs=folders)
-    assert children.wrap_venv(lambda text: f"{text}!", environment, ("made",), {}) == "made!"
+    environment: Any = SimpleNamespace(lib_dirs=folders)
+    called: list[str] = []
+    children.enter_venv(lambda: called.append("made"), environment)
+    assert called == ["made"]
     for folder in folders:
         text = Path(folder, "indexguard-bootstrap.pth").read_text(encoding="utf-8")
         assert text == f"{BOOTSTRAP}\nimport _indexguard_bootstrap; _indexguard_bootstrap.install()\n"
@@ -204,8 +207,10 @@ def test_reports_are_lines_of_json() -> None:
 def test_build_backends_start_the_guard(tmp_path: Path) -> None:
     # What pip 20.3 to 26.3 writes there begins so.
     (tmp_path / "sitecustomize.py").write_text("import os, site, sys\nprint('isolated')\n")
-    environment = SimpleNamespace(_site_dir=str(tmp_path))
-    assert children.wrap_virtual(lambda: "made", environment, (), {}) == "made"
+    environment: Any = SimpleNamespace(_site_dir=str(tmp_path))
+    called: list[str] = []
+    children.enter_virtual(lambda: called.append("made"), environment)
+    assert called == ["made"]
     program = "import sys; print([entry.__name__ for entry in sys.meta_path if hasattr(entry, 'indexguard_hook')])"
     command = [sys.executable, "-s", "-c", program]
     done = run_child(command, env={"PYTHONPATH": str(tmp_path)})

@@ -13,6 +13,7 @@ from typing import Any, Callable
 import pytest
 from integration.harness.children import run_child
 
+from indexguard.audit.event import EventFields
 from indexguard.audit.place import rotated_files
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
@@ -32,7 +33,7 @@ def write_runs(path: Path, *sizes: int, **settings: Any) -> None:
     for size in sizes:
         recorder = Recorder(RunContext.of_process("26.3", argv=["pip"]), path, LogSettings(**settings))
         for number in range(size - 1):
-            recorder.record("selected", None, name=f"name-{number}")
+            recorder.record("selected", None, EventFields(name=f"name-{number}"))
         recorder.seal(0)
         assert recorder.problem is None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import os
@@ -12,13 +11,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from indexguard.audit.event import EventFields
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
 from indexguard.decision.verdict import Finding
 from indexguard.logs.files import LogStream
 from indexguard.logs.fleet import count_events, open_events
 from indexguard.logs.opening import LogError
-from indexguard.logs.query import Filter, Wanted
+from indexguard.logs.query import Wanted
 from indexguard.logs.tally import Tally
 from indexguard.patterns import parse_pattern
 from indexguard.policy.model import Layer, Policy
@@ -48,8 +48,8 @@ def logs(tmp_path: Path) -> Path:
         for number in range(20):
             name = f"acme-{number % 3}" if number % 2 else "numpy"
             url = f"https://{'corp' if number % 5 else 'mirror'}.example/simple/"
-            recorder.record("selected", None, name=name, index_asked=url)
-            recorder.record("shadowed", "shadowed-name", name=name, index_asked=url, finding=FINDING)
+            recorder.record("selected", None, EventFields(name=name, index_asked=url))
+            recorder.record("shadowed", "shadowed-name", EventFields(name=name, index_asked=url, finding=FINDING))
         recorder.seal(0)
         assert recorder.problem is None
     with (tmp_path / "logs" / "build-2" / "audit.jsonl").open("ab") as file:
@@ -78,10 +78,10 @@ def logs(tmp_path: Path) -> Path:
     ids=str,
 )
 def test_engine_and_loop_count_alike(logs: Path, given: dict[str, object]) -> None:
-    chosen = Filter(argparse.Namespace(**{**NONE, **given}))
+    chosen = Wanted.of({**NONE, **given})
     paths = sorted(path for path in logs.rglob("*") if path.is_file())
     expected = Tally.of(filter(chosen.matches, LogStream(paths, in_order=False)))
-    counted = count_events([logs], chosen.wanted)
+    counted = count_events([logs], chosen)
     assert counted.tally.groups == expected.groups
     assert (counted.files, counted.foreign) == (3, 3)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from indexguard.audit.event import build_event
+from indexguard.audit.event import EventFields, build_event
 from indexguard.audit.run_context import RunContext
 from indexguard.logs.reader import EventReader
 
@@ -16,7 +16,7 @@ def _line(event: dict[str, Any]) -> bytes:
     return json.dumps(event).encode() + b"\n"
 
 
-EVENT = build_event(RunContext.of_process("26.3", argv=["pip"]), 1, "selected", None, name="acme-core")
+EVENT = build_event(RunContext.of_process("26.3", argv=["pip"]), 1, "selected", None, EventFields(name="acme-core"))
 
 
 def test_event_comes_back_as_it_was_written() -> None:

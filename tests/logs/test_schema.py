@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
-from indexguard.audit.event import SCHEMA
+from indexguard.audit.event import SCHEMA, EventFields
 from indexguard.audit.recorder import Recorder
 from indexguard.errors import CODES
 from indexguard.logs.schema import schema_text
@@ -52,8 +52,8 @@ def test_whatever_is_built_is_valid(event: dict[str, Any]) -> None:
 
 def test_lines_as_they_are_written_are_valid(tmp_path: Path) -> None:
     recorder = Recorder(CONTEXT, tmp_path / "audit.jsonl")
-    recorder.record("shadowed", "shadowed-name", name="acme-core", versions=["99.0"], files=1)
-    recorder.record("refused", "unmatched-name", name="other")
+    recorder.record("shadowed", "shadowed-name", EventFields(name="acme-core", versions=["99.0"], files=1))
+    recorder.record("refused", "unmatched-name", EventFields(name="other"))
     lines = (tmp_path / "audit.jsonl").read_bytes().splitlines()
     assert len(lines) == 2
     for line in map(json.loads, lines):

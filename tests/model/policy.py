@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, NamedTuple
 
-from packaging.specifiers import SpecifierSet  # noqa: TID253  # not the guard's: the model stands alone
+from packaging.specifiers import SpecifierSet  # noqa: TID251, TID253  # not the guard's: the model stands alone
 
 from model.web import PYPI_URL, Answer, Failure, File, Page, Place, World, normal, place_of, visit
 

@@ -163,7 +163,7 @@ def play(world: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     activation.datetime = Clock
     web = Web(world["web"], folder)
     arguments = [argument.replace(FOLDER, str(folder)) for argument in world["arguments"]]
-    runs: dict[str, Any] = vars(activation)["_runs"]
+    runs: dict[str, Any] = vars(activation)["_guards"]
     if "lookups" not in world:
         return [run_errand(runs, web, arguments, folder)]
     finder = open_finder(arguments, web)
@@ -202,7 +202,7 @@ def run_errand(runs: dict[str, Any], web: Web, arguments: list[str], folder: Pat
         ]
     )
     sys.stdout.flush()
-    refusals = runs["pip"].refusals if runs else []
+    refusals = runs["pip"].speaker.refusals if runs else []
     text = (folder / "said.txt").read_text(encoding="utf-8", errors="replace").replace(str(folder), FOLDER)
     done = re.search("^Successfully downloaded (.*)$", text, re.MULTILINE)
     return {
@@ -227,14 +227,14 @@ def open_finder(arguments: list[str], web: Web) -> Any:
     return command._build_package_finder(options, session)  # noqa: SLF001
 
 
-def look_up(run: Any, finder: Any, web: Web, lookup: dict[str, Any], folder: Path) -> dict[str, Any]:
+def look_up(guard: Any, finder: Any, web: Web, lookup: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Have pip look up one requirement; return what reached its selection, what was asked, and the refusal's code."""
     web.asked.clear()
     specifiers = importlib.import_module("pip._vendor.packaging.specifiers")
     hashes = importlib.import_module("pip._internal.utils.hashes").Hashes({"sha256": lookup["hashes"]})
     arguments = lookup["name"], specifiers.SpecifierSet(lookup["specifier"]), hashes if lookup["hashes"] else None
     # All that the finder's wrappers know of a resolver is that one is at work.
-    run.resolving = int(lookup["resolves"])
+    guard.searches.resolving = int(lookup["resolves"])
     refused = None
     log = folder / "log" / "audit.jsonl"
     before = len(read_log(log))
@@ -243,7 +243,7 @@ def look_up(run: Any, finder: Any, web: Web, lookup: dict[str, Any], folder: Pat
         result = finder.find_best_candidate(*arguments)
         candidates = list(result.iter_all() if hasattr(result, "iter_all") else result.all_candidates)
     except sys.modules["pip._internal.exceptions"].PipError as error:
-        refused = next((refusal.code for refusal in run.refusals if str(refusal) == str(error)), f"pip: {error}")
+        refused = next((refusal.code for refusal in guard.speaker.refusals if str(refusal) == str(error)), f"pip: {error}")
         # Without the hashes of the requirement this is another question.
         candidates = None if lookup["hashes"] else finder.find_all_candidates(lookup["name"])
     return {

@@ -13,6 +13,7 @@ from indexguard.policy.identity import (
     UnknownLocation,
     find_location,
     find_reference,
+    locate,
     parse_location,
     redact,
 )
@@ -175,3 +176,12 @@ def test_a_file_of_this_machine_is_local_however_its_path_may_be_read(url: str) 
 def test_no_other_reference_with_two_readings_is_local(url: str) -> None:
     place = find_reference(url)
     assert place is None or not place.is_local
+
+
+def test_what_lies_under_the_own_public_index_is_the_tokens() -> None:
+    own = parse_location("https://mirror.example/simple/")
+    assert locate("https://mirror.example/simple/", own) == PYPI
+    assert str(locate("https://mirror.example/simple/acme/", own)) == "pypi/acme"
+    for pypi, url in ((own, "https://mirror.example/simpler/"), (None, "https://mirror.example/simple/acme/")):
+        assert locate(url, pypi) == parse_location(url)
+    assert locate("https://a.example/%2F", own) is None

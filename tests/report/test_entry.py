@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexguard.errors import CODES
+from indexguard.audit.kinds import GROUPS
+from indexguard.codes import words_of
 from indexguard.report.entry import (
-    GROUPS,
     MAX_LINE,
     MAX_MESSAGE,
     find_group,
@@ -71,8 +71,8 @@ def test_entry() -> None:
         "shadowed-name", "acme-core", "5.0", PUBLIC, "build-7",
     )  # fmt: skip
     assert dict(entry.facts) == {
-        "Meaning": CODES["shadowed-name"].meaning,
-        "What to do": CODES["shadowed-name"].remedy,
+        "Meaning": words_of("shadowed-name").meaning,
+        "What to do": words_of("shadowed-name").remedy,
         "Rule": "/etc/indexguard/policy.toml indexes.corp.namespaces[0]",
         "Pattern": "acme-*",
         "Belongs to": "corp",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import random
@@ -14,7 +13,7 @@ import pytest
 
 from indexguard.logs.files import LogStream
 from indexguard.logs.fleet import open_events
-from indexguard.logs.query import Filter, Wanted
+from indexguard.logs.query import Wanted
 from indexguard.report.fleet import summarise
 from indexguard.report.page import render_page
 from indexguard.report.summary import Summary
@@ -98,11 +97,11 @@ def page_of(summary: Summary) -> str:
 )
 @pytest.mark.parametrize("rows", [0, 7, 2000])
 def test_engine_and_loop_make_the_same_page(logs: Path, given: dict[str, object], rows: int) -> None:
-    chosen = Filter(argparse.Namespace(**{**ALL, **given}))
+    chosen = Wanted.of({**ALL, **given})
     expected = Summary(rows)
     paths = sorted(path for path in logs.rglob("*") if path.is_file())
     expected.add_all(filter(chosen.matches, LogStream(paths, in_order=False)))
-    with open_events([logs], chosen.wanted) as events:
+    with open_events([logs], chosen) as events:
         found = summarise(events, rows)
         assert events.foreign == 2
     assert found.events == expected.events > 0

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, Callable
 from integration.harness.children import run_child
 from integration.harness.pips import ALL_PIPS
 
+from indexguard.audit.kinds import SEVERITIES
 from indexguard.cli import COMMANDS, main
 from indexguard.cli.policy.codes import table as code_table
-from indexguard.logs.export.fields import SEVERITIES
 from indexguard.logs.schema import schema_text
 
 if TYPE_CHECKING:

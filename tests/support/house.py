@@ -221,10 +221,8 @@ def stray_words(tree: Tree) -> Figure:
 def words_of(tree: Tree) -> Iterator[str]:
     """Return every code and every kind, from where they stand once."""
     for node in (node for source in tree.package.values() for node in ast.walk(source.tree)):
-        if isinstance(node, ast.Call) and called(node) == "Code" and node.args:
-            yield text_of(node.args[0]) or ""
-        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and ast.unparse(node).startswith(
-            ("EventKind =", "EventKind:")
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and ast.unparse(node).startswith(
+            ("CODES =", "EventKind =", "EventKind:")
         ):
             yield from filter(None, map(text_of, ast.walk(node)))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from hypothesis import strategies as st
 
-from indexguard.audit.event import Offer, build_event
+from indexguard.audit.event import EventFields, Offer, build_event
 from indexguard.audit.kinds import EventKind
 from indexguard.audit.run_context import RunContext
 from indexguard.decision.verdict import Finding
@@ -52,13 +52,15 @@ def sample(kind: str, **fields: Any) -> dict[str, Any]:
         3,
         "refused",  # the kind is put in below: it may be one of a later version
         code,
-        name=None if kind in ("guard-failed", "sealed") else "acme-core",
-        versions=["1.0"] if kind == "selected" else ["99.0", "98.0"],
-        files=2,
-        index_asked="https://mirror.example/simple/",
-        index_answered="https://mirror.example/simple/acme-core/",
-        finding=Finding(code, LAYER, RULE) if code else None,
-        message="only an example",
+        EventFields(
+            name=None if kind in ("guard-failed", "sealed") else "acme-core",
+            versions=["1.0"] if kind == "selected" else ["99.0", "98.0"],
+            files=2,
+            index_asked="https://mirror.example/simple/",
+            index_answered="https://mirror.example/simple/acme-core/",
+            finding=Finding(code, LAYER, RULE) if code else None,
+            message="only an example",
+        ),
     )
     told: dict[str, Any] = {}
     if kind == "selected":
@@ -92,19 +94,21 @@ def events(draw: DrawFn) -> dict[str, Any]:
         draw(st.integers(1, 100)),
         kind,
         code,
-        name=draw(_MAYBE),
-        versions=versions,
-        files=draw(_COUNTS),
-        index_asked=draw(_MAYBE),
-        index_answered=draw(_MAYBE),
-        kept=draw(st.none() | st.lists(TEXTS, max_size=3)),
-        finding=draw(st.sampled_from([None, Finding(code or "redirected", layer, rule)])),
-        message=draw(TEXTS),
-        offered=draw(st.lists(_OFFERS, max_size=3) | st.just([Offer("1", "a", None, "")] * 60)),
-        more_offered=draw(_COUNTS),
-        chosen=draw(st.none() | st.tuples(_OFFERS, _MAYBE)),
-        requested_by=draw(st.lists(TEXTS, max_size=3) | st.just(["a"] * 60)),
-        seal=draw(st.none() | _SEALS),
+        EventFields(
+            name=draw(_MAYBE),
+            versions=versions,
+            files=draw(_COUNTS),
+            index_asked=draw(_MAYBE),
+            index_answered=draw(_MAYBE),
+            kept=draw(st.none() | st.lists(TEXTS, max_size=3)),
+            finding=draw(st.sampled_from([None, Finding(code or "redirected", layer, rule)])),
+            message=draw(TEXTS),
+            offered=draw(st.lists(_OFFERS, max_size=3) | st.just([Offer("1", "a", None, "")] * 60)),
+            more_offered=draw(_COUNTS),
+            chosen=draw(st.none() | st.tuples(_OFFERS, _MAYBE)),
+            requested_by=draw(st.lists(TEXTS, max_size=3) | st.just(["a"] * 60)),
+            seal=draw(st.none() | _SEALS),
+        ),
     )
     return {**event, "prev": draw(st.none() | st.just("0" * 64))}  # as the writer adds it
 

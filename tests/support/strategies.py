@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from indexguard.decision.outcome import Settings
+from indexguard.inpip.run import Run
 from indexguard.patterns import Name, normalise_name, parse_pattern, parse_range
 from indexguard.policy.identity import Location, parse_location
 from indexguard.policy.model import FilesFrom, Index, Layer, Policy
@@ -162,3 +164,12 @@ def offers(draw: DrawFn) -> Offer:
     straight = None if asked is None else asked._replace(segments=(*asked.segments, name))
     answered = draw(st.just(straight) | pages_of(name))
     return Offer(name, asked, answered, draw(VERSIONS), draw(FILES), draw(st.booleans()), draw(st.booleans()))
+
+
+PUBLIC_URL = "https://index.example/simple/"
+
+
+def make_run(*layers: Layer, built_in: bool = False, pypi: str | None = PUBLIC_URL) -> Run:
+    """Return the facts of a run of this pip in which `pypi` means an example."""
+    public = None if pypi is None else parse_location(pypi)
+    return Run("pip", layers, Settings.of(layers), built_in, public, "files.example", date(2026, 1, 1))

@@ -151,6 +151,14 @@ def replace(path: Path, text: str) -> None:
     path.write_text(text)
 
 
+def test_empty_module_is_nobodys_where_our_own_cannot_be_read(
+    newest: Environment, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (newest.site / "sitecustomize.py").touch()
+    monkeypatch.setattr(startup, "_START", tmp_path / "missing")
+    assert kinds(look(newest.python, home)) == [("foreign", "runs")]
+
+
 def test_hook_of_another_version_is_known_by_its_record(newest: Environment, home: Path) -> None:
     content = (SOURCE / "_indexguard_hook.py").read_bytes() + b"# of another version\n"
     hook = newest.site / "_indexguard_hook.py"

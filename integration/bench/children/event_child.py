@@ -31,13 +31,15 @@ def measure(path: Path, number: int, files: int) -> list[float]:
         recorder.record(
             "shadowed",
             "shadowed-name",
-            name="acme-core",
-            versions=[offer.version for offer in offers],
-            files=files,
-            index_asked="https://mirror.example/simple/",
-            index_answered="https://mirror.example/simple/acme-core/",
-            kept=["1.0"],
-            offered=offers,
+            event.EventFields(
+                name="acme-core",
+                versions=[offer.version for offer in offers],
+                files=files,
+                index_asked="https://mirror.example/simple/",
+                index_answered="https://mirror.example/simple/acme-core/",
+                kept=["1.0"],
+                offered=offers,
+            ),
         )
         taken.append(time.perf_counter() - started)
     if recorder.problem is not None:

@@ -36,12 +36,14 @@ def make_lines(number: int) -> list[bytes]:
             place % 25 + 1,
             _EVENTS.get(kind, "refused"),
             None if kind == "selected" else kind,
-            name=name,
-            versions=[f"{chance.randrange(9)}.{minor}" for minor in range(5)],
-            files=10,
-            index_asked=index,
-            index_answered=f"{index}{name}/",
-            message=f"{name}-1.0-py3-none-any.whl sha256={chance.getrandbits(256):064x}",
+            event.EventFields(
+                name=name,
+                versions=[f"{chance.randrange(9)}.{minor}" for minor in range(5)],
+                files=10,
+                index_asked=index,
+                index_answered=f"{index}{name}/",
+                message=f"{name}-1.0-py3-none-any.whl sha256={chance.getrandbits(256):064x}",
+            ),
         )
         lines.append(json.dumps(made, separators=(",", ":")).encode() + b"\n")
     return lines

@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..interpreters.python import Interpreter, InterpretersError, check_supported
-from .journal import Journal, locked
+from .journal import Journal, Report, locked
 from .library import remove_hook
-from .manifest import Hook, Manifest, read_manifest, sha256
+from .manifest import FILE, Hook, Manifest, read_manifest, sha256
 from .payload import Payload
-from .release import Report, explained, remove_files, remove_other_releases, store, write_manifest
-from .seeding import REGISTRY, SEED, is_changed, read_registry, remove_seed, seed_text, user_folder
+from .release import explained, remove_files, remove_other_releases, store
+from .seeding import REGISTRY, SEED, is_changed, put_seed, read_registry, remove_seed, user_folder
 
 
 def activate_user(
@@ -25,7 +25,6 @@ def activate_user(
     :raises InterpretersError: it cannot be done.
     """
     private = _private()
-    report = Report()
     for python in pythons:
         check_supported(python)
     with explained(private), Journal(dry_run=dry_run, folder_mode=0o700) as journal:
@@ -39,10 +38,9 @@ def activate_user(
                 hooks[hook.path] = hook
             folders = sorted({*_made(journal, private), *(manifest.folders if manifest is not None else ())})
             new = Manifest(payload.version, payload.release, files, tuple(hooks.values()), tuple(folders))
-            write_manifest(journal, private, new)
-            remove_other_releases(journal, private, manifest, payload, report)
-        report.changes = journal.changes
-    return report
+            journal.write(private / FILE, new.as_text())
+            remove_other_releases(journal, private, manifest, payload)
+    return journal.report
 
 
 def deactivate_user(*, dry_run: bool = False) -> Report:
@@ -51,30 +49,28 @@ def deactivate_user(*, dry_run: bool = False) -> Report:
     :raises InterpretersError: it cannot be done.
     """
     private = _private()
-    report = Report()
     if not private.is_dir():
-        return report
+        return Report()
     with explained(private), locked(private), Journal(dry_run=dry_run) as journal:
         manifest = read_manifest(private)
         for seed in read_registry(private):
             if not is_changed(seed):
                 remove_seed(seed, journal)
             else:
-                report.kept.append(str(seed))
+                journal.report.kept.append(str(seed))
         for hook in manifest.hooks if manifest is not None else ():
-            remove_hook(journal, private, hook, report)
+            remove_hook(journal, private, hook)
         journal.remove(private / REGISTRY)
         if manifest is not None:
-            remove_files(journal, private, manifest, report)
+            remove_files(journal, private, manifest)
             for folder in sorted(manifest.folders, key=len, reverse=True):
                 journal.remove_folder(Path(folder))
-        report.changes = journal.changes
-    return report
+    return journal.report
 
 
 def _made(journal: Journal, private: Path) -> list[str]:
     """Return the folders outside of the private one that were made for it and for the path files."""
-    made = [Path(change.path) for change in journal.changes if change.verb == "make"]
+    made = [Path(change.path) for change in journal.report.changes if change.verb == "make"]
     return [str(path) for path in made if private != path and private not in path.parents]
 
 
@@ -87,9 +83,5 @@ def _private() -> Path:
 
 def _user_site(journal: Journal, private: Path, python: Interpreter) -> Hook:
     path = Path(python.user_site, SEED)
-    text = seed_text(private).encode()
-    if is_changed(path):
-        raise InterpretersError(f"{path} is there and is not indexguard's; look at it, then remove it")
     journal.make_folder(path.parent)
-    journal.write(path, text)
-    return Hook(str(path), "seed", sha256(text))
+    return Hook(str(path), "seed", sha256(put_seed(journal, path, private)))

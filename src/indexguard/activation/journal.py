@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
 
@@ -28,6 +28,17 @@ class Change:
     path: str
 
 
+@dataclass
+class Report:
+    """What was done, or with a dry run would be."""
+
+    changes: list[Change] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What the user should know: a sentence each."""
+    kept: list[str] = field(default_factory=list)
+    """Files that were changed since they were written, and are left where they are."""
+
+
 class Journal:
     """Makes changes and can take them back.
 
@@ -39,7 +50,7 @@ class Journal:
     def __init__(self, *, dry_run: bool = False, folder_mode: int = 0o755) -> None:
         self.dry_run = dry_run
         self._folder_mode = folder_mode
-        self.changes: list[Change] = []
+        self.report = Report()
         self._undo: list[Callable[[], None]] = []
         self._made: set[Path] = set()
 
@@ -58,7 +69,7 @@ class Journal:
 
     def note(self, verb: str, path: Path, undo: Callable[[], None] | None = None) -> bool:
         """Remember a change; answers whether it is to be made."""
-        self.changes.append(Change(verb, str(path)))
+        self.report.changes.append(Change(verb, str(path)))
         if not self.dry_run and undo is not None:
             self._undo.append(undo)
         return not self.dry_run

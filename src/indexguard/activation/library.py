@@ -14,21 +14,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..interpreters.python import Interpreter, InterpretersError, check_supported
-from .journal import Journal, locked
-from .manifest import Hook, Manifest, read_manifest, sha256
-from .payload import BLOCK_BEGIN, Payload, find_block
+from .journal import Journal, Report, locked
+from .manifest import FILE, Hook, Manifest, read_manifest, sha256
+from .payload import BLOCK_BEGIN, Payload, find_block, read_payload
 from .release import (
     COMPILE_ONE,
     FOLDER,
-    Report,
     bytecode_of,
     explained,
+    forget_bytecode,
     remove_bytecode,
     remove_files,
     remove_other_releases,
     run_compiler,
     store,
-    write_manifest,
 )
 
 _SITECUSTOMIZE = "sitecustomize.py"
@@ -51,15 +50,13 @@ def activate(
     """
     check_supported(python)
     private = private_folder(python)
-    report = Report()
     with explained(private.parent), locked(private.parent), Journal(dry_run=dry_run) as journal:
         manifest = read_manifest(private)
         files = store(journal, private, payload, [python], require_policy=require_policy)
-        hook = _hook(journal, python, payload, manifest, report)
-        write_manifest(journal, private, Manifest(payload.version, payload.release, files, (hook,)))
-        remove_other_releases(journal, private, manifest, payload, report)
-        report.changes = journal.changes
-    return report
+        hook = _hook(journal, python, payload, manifest)
+        journal.write(private / FILE, Manifest(payload.version, payload.release, files, (hook,)).as_text())
+        remove_other_releases(journal, private, manifest, payload)
+    return journal.report
 
 
 def deactivate(python: Interpreter, *, dry_run: bool = False) -> Report:
@@ -68,25 +65,19 @@ def deactivate(python: Interpreter, *, dry_run: bool = False) -> Report:
     :raises InterpretersError: it cannot be done.
     """
     private = private_folder(python)
-    report = Report()
     with explained(private.parent), locked(private.parent), Journal(dry_run=dry_run) as journal:
         manifest = read_manifest(private)
-        hooks = manifest.hooks if manifest is not None else _orphans(python)
-        for hook in hooks:
-            remove_hook(journal, private, hook, report, python)
+        for hook in manifest.hooks if manifest is not None else _orphans(python):
+            remove_hook(journal, private, hook, python)
         if manifest is not None:
-            remove_files(journal, private, manifest, report)
-        report.changes = journal.changes
-    return report
-
-
-# The private folder
+            remove_files(journal, private, manifest)
+    return journal.report
 
 
 # The start-up module in the standard library
 
 
-def _hook(journal: Journal, python: Interpreter, payload: Payload, manifest: Manifest | None, report: Report) -> Hook:
+def _hook(journal: Journal, python: Interpreter, payload: Payload, manifest: Manifest | None) -> Hook:
     """Have the standard library's ``sitecustomize`` start the guard; a foreign one gets a block and is never replaced."""
     path = Path(python.stdlib, _SITECUSTOMIZE)
     if Path(python.stdlib, "sitecustomize").is_dir():
@@ -101,12 +92,12 @@ def _hook(journal: Journal, python: Interpreter, payload: Payload, manifest: Man
         return _own(journal, path, payload, python)
     hook = _block_hook(path, content, payload, before, python)
     if before is not None and before.kind == "file":
-        report.notes.append(f"{path} was changed since; only the guard's own lines in it are kept up")
+        journal.report.notes.append(f"{path} was changed since; only the guard's own lines in it are kept up")
     new = with_block(content, payload.block, path)
     if new != content:
         journal.write(path, new, verb="edit")
         _compile_again(journal, path, python)
-        report.notes.append(f"{path} is not indexguard's: a marked block was put into it")
+        journal.report.notes.append(f"{path} is not indexguard's: a marked block was put into it")
     return hook
 
 
@@ -167,7 +158,7 @@ def _first_line(content: bytes, path: Path) -> int:
     return at
 
 
-def remove_hook(journal: Journal, private: Path, hook: Hook, report: Report, python: Interpreter | None = None) -> None:
+def remove_hook(journal: Journal, private: Path, hook: Hook, python: Interpreter | None = None) -> None:
     """Remove one file that starts the guard, or the block in it, unless it was changed.
 
     :param python: whose standard library a block is in.
@@ -182,13 +173,13 @@ def remove_hook(journal: Journal, private: Path, hook: Hook, report: Report, pyt
         if sha256(content) == hook.sha256:
             journal.remove(path)
         else:
-            report.kept.append(str(path))
+            journal.report.kept.append(str(path))
         return
     found = find_block(content)
     if found is None:
         return
     if sha256(content[found[0] : found[1]].replace(b"\r\n", b"\n")) != hook.sha256:
-        report.kept.append(str(path))
+        journal.report.kept.append(str(path))
         return
     _take_block_out(journal, path, content[: found[0]] + content[found[1] :], hook, python)
 
@@ -213,18 +204,15 @@ def _take_block_out(journal: Journal, path: Path, rest: bytes, hook: Hook, pytho
 def _compile_again(journal: Journal, path: Path, python: Interpreter) -> None:
     """Have the bytecode of a start-up module be that of its text."""
     bytecode = bytecode_of(path, python)
-    if bytecode.exists() and not any(change.path == str(path) for change in journal.changes):
+    if bytecode.exists() and not any(change.path == str(path) for change in journal.report.changes):
         return
-    had_folder = bytecode.parent.exists()
     before = bytecode.read_bytes() if bytecode.exists() else None
 
     def undo() -> None:
         if before is not None:
             bytecode.write_bytes(before)
-            return
-        bytecode.unlink()
-        if not had_folder:
-            bytecode.parent.rmdir()
+        else:
+            forget_bytecode(path.parent, [path.name], python)
 
     if journal.note("compile", path, undo):
         run_compiler(python, COMPILE_ONE, path)
@@ -232,8 +220,6 @@ def _compile_again(journal: Journal, path: Path, python: Interpreter) -> None:
 
 def _orphans(python: Interpreter) -> tuple[Hook, ...]:
     """Return the hook of a standard library whose private folder is gone: only one that is exactly ours."""
-    from .payload import read_payload  # noqa: PLC0415  # only here
-
     path = Path(python.stdlib, _SITECUSTOMIZE)
     payload = read_payload()
     if not path.exists():

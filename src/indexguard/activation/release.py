@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..interpreters.python import Interpreter, InterpretersError
-from .journal import Change, Journal
+from ..interpreters.python import Interpreter, InterpretersError, ask
+from .journal import Journal
 from .manifest import FILE, Manifest, sha256
 from .payload import Payload
 from .seeding import CURRENT
@@ -29,32 +28,19 @@ _COMPILE = "import compileall, sys; sys.exit(not compileall.compile_dir(sys.argv
 COMPILE_ONE = "import py_compile, sys; py_compile.compile(sys.argv[1], doraise=True)"
 
 
-@dataclass
-class Report:
-    """What was done, or with a dry run would be."""
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn what the system refuses into an error that says what was refused, and what to do.
 
-    changes: list[Change] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """What the user should know: a sentence each."""
-    kept: list[str] = field(default_factory=list)
-    """Files that were changed since they were written, and are left where they are."""
-
-
-class explained:  # noqa: N801  # a context manager, as contextlib's
-    """Turns what the system refuses into an error that says what was refused, and what to do."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            where = error.filename or self._folder
-            hint = "; run it as the owner of that folder, or use `indexguard activate --user`"
-            text = f"cannot change {where}: {error.strerror}{hint if isinstance(error, PermissionError) else ''}"
-            raise InterpretersError(f"{text} (nothing has been changed)") from error
+    :raises InterpretersError: in the place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        hint = "; run it as the owner of that folder, or use `indexguard activate --user`"
+        text = f"cannot change {error.filename or folder}: {error.strerror}"
+        text += hint if isinstance(error, PermissionError) else ""
+        raise InterpretersError(f"{text} (nothing has been changed)") from error
 
 
 def store(
@@ -87,32 +73,25 @@ def store(
     return {name: sha256(content) for name, content in wanted.items()}
 
 
-def write_manifest(journal: Journal, private: Path, manifest: Manifest) -> None:
-    """Write the manifest of a private folder."""
-    journal.write(private / FILE, manifest.as_text())
-
-
-def remove_other_releases(
-    journal: Journal, private: Path, before: Manifest | None, payload: Payload, report: Report
-) -> None:
+def remove_other_releases(journal: Journal, private: Path, before: Manifest | None, payload: Payload) -> None:
     """Remove the release that was in use before. A pip that is running from it refuses what it has not yet loaded."""
     if before is None or before.release == payload.release:
         return
     files = {name: digest for name, digest in before.files.items() if name.startswith(f"{before.release}/")}
-    _remove_listed(journal, private, files, report)
-    report.notes.append(f"indexguard {before.version} was there before")
+    _remove_listed(journal, private, files)
+    journal.report.notes.append(f"indexguard {before.version} was there before")
 
 
-def remove_files(journal: Journal, private: Path, manifest: Manifest, report: Report) -> None:
+def remove_files(journal: Journal, private: Path, manifest: Manifest) -> None:
     """Remove a private folder's files, as the manifest lists them, and the folder if nothing else is in it."""
     if os.path.islink(private / CURRENT) and os.readlink(private / CURRENT) == manifest.release:
         journal.remove(private / CURRENT)
-    _remove_listed(journal, private, manifest.files, report)
+    _remove_listed(journal, private, manifest.files)
     journal.remove(private / FILE)
     journal.remove_folder(private)
 
 
-def _remove_listed(journal: Journal, private: Path, files: dict[str, str], report: Report) -> None:
+def _remove_listed(journal: Journal, private: Path, files: dict[str, str]) -> None:
     for name, digest in files.items():
         path = private / name
         try:
@@ -121,7 +100,7 @@ def _remove_listed(journal: Journal, private: Path, files: dict[str, str], repor
             continue
         remove_bytecode(journal, path)
         if sha256(content) != digest or path.is_symlink():
-            report.kept.append(str(path))
+            journal.report.kept.append(str(path))
         else:
             journal.remove(path)
     folders = {private / parent for name in files for parent in Path(name).parents if str(parent) != "."}
@@ -148,12 +127,13 @@ def compile_all(journal: Journal, python: Interpreter, release: Path, modules: l
     :raises InterpretersError: the interpreter cannot.
     """
     missing = [name for name in modules if not bytecode_of(release / name, python).exists()]
-    if not missing or not journal.note("compile", release, lambda: _forget_bytecode(release, missing, python)):
+    if not missing or not journal.note("compile", release, lambda: forget_bytecode(release, missing, python)):
         return
     run_compiler(python, _COMPILE, release)
 
 
-def _forget_bytecode(release: Path, modules: list[str], python: Interpreter) -> None:
+def forget_bytecode(release: Path, modules: list[str], python: Interpreter) -> None:
+    """Remove what an interpreter has compiled of these modules of a folder."""
     for name in modules:
         path = bytecode_of(release / name, python)
         with suppress(FileNotFoundError):
@@ -175,13 +155,8 @@ def run_compiler(python: Interpreter, program: str, path: Path) -> None:
     command = [python.executable, "-I", "-S", "-c", program, str(path)]
     before = os.umask(0o022)
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMPILE_SECONDS, check=False
-        )
-    except subprocess.SubprocessError as error:
-        raise InterpretersError(f"{python.executable} does not compile {path}: {error}") from None
+        answer = ask(command, seconds=_COMPILE_SECONDS, late=f"{python.executable} did not compile {path}")
     finally:
         os.umask(before)
-    if done.returncode != 0:
-        last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        raise InterpretersError(f"{python.executable} does not compile {path}: {last or done.returncode}")
+    if answer.exit_code != 0:
+        raise InterpretersError(f"{python.executable} does not compile {path}: {answer.last_words}")

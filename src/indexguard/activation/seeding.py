@@ -15,9 +15,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
 
+from .. import SUPPORTED
 from .._vendor.platformdirs import user_data_path
 from ..errors import escape
-from ..interpreters.python import SUPPORTED, InterpretersError
+from ..interpreters.python import InterpretersError
 from .journal import Journal, locked
 
 SEED = "indexguard-seed.pth"
@@ -133,15 +134,25 @@ def write_seed(site: Path, private: Path, journal: Journal | None = None) -> boo
     :raises OSError: it cannot be written.
     """
     path = site / SEED
-    text = seed_text(private).encode()
-    if is_changed(path):
-        raise InterpretersError(f"{path} is there and is not indexguard's; look at it, then remove it")
     with Journal() if journal is None else journal as open_journal:
-        before = len(open_journal.changes)
-        open_journal.write(path, text)
+        before = len(open_journal.report.changes)
+        put_seed(open_journal, path, private)
         with suppress(OSError, InterpretersError):
             _register(open_journal, private, path)
-        return len(open_journal.changes) > before
+        return len(open_journal.report.changes) > before
+
+
+def put_seed(journal: Journal, path: Path, private: Path) -> bytes:
+    """Write a seed, and return its text.
+
+    :raises InterpretersError: a file that is not ours is there, or no path file can hold the private folder's path.
+    :raises OSError: it cannot be written.
+    """
+    if is_changed(path):
+        raise InterpretersError(f"{path} is there and is not indexguard's; look at it, then remove it")
+    text = seed_text(private).encode()
+    journal.write(path, text)
+    return text
 
 
 def remove_seed(path: Path, journal: Journal) -> bool:

@@ -6,8 +6,8 @@ that one line stays one line, of a bounded size, whatever an index sends.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
@@ -18,9 +18,6 @@ from ..policy.identity import redact
 from .kinds import EventKind
 from .redaction import MAX_NAME, bounded, redact_text
 from .run_context import RunContext
-
-if sys.platform != "win32":
-    pass
 
 SCHEMA = 1
 """The version of the fields below. It changes when a field changes its meaning or goes; a new field does not count."""
@@ -47,68 +44,75 @@ class Offer(NamedTuple):
     """Credentials are taken out in the event."""
 
 
+@dataclass(frozen=True)
+class EventFields:
+    """What an event says beside its kind and code."""
+
+    name: str | None = None
+    """The normalised project name; None where no name is concerned."""
+    versions: Sequence[str] = ()
+    """The versions that the event is about, the newest first."""
+    files: int = 0
+    """How many files it is about."""
+    index_asked: str | None = None
+    """The URL that pip is configured with; credentials are taken out in the event."""
+    index_answered: str | None = None
+    """The URL that the page came from."""
+    kept: Sequence[str] | None = None
+    """The versions that remain; None where that is not known."""
+    finding: Finding | None = None
+    """The objection, which names layer and rule."""
+    message: str = ""
+    offered: Sequence[Offer] = ()
+    """The files that the event is about, those of the newest versions first."""
+    more_offered: int = 0
+    """How many there are beside them."""
+    chosen: tuple[Offer, str | None] | None = None
+    """The file that pip chose, and the index that lists it; None for the index of one that none lists."""
+    requested_by: Sequence[str] = ()
+    """The names of the requirements that led to this one, the user's own first."""
+    seal: Mapping[str, int | None] | None = None
+    """Of a run that is over: ``events``, ``exit``."""
+
+
+NO_FIELDS = EventFields()
+
+
 def build_event(
-    context: RunContext,
-    seq: int,
-    event: EventKind,
-    code: str | None,
-    *,
-    name: str | None = None,
-    versions: Sequence[str] = (),
-    files: int = 0,
-    index_asked: str | None = None,
-    index_answered: str | None = None,
-    kept: Sequence[str] | None = None,
-    finding: Finding | None = None,
-    message: str = "",
-    offered: Sequence[Offer] = (),
-    more_offered: int = 0,
-    chosen: tuple[Offer, str | None] | None = None,
-    requested_by: Sequence[str] = (),
-    seal: Mapping[str, int | None] | None = None,
+    context: RunContext, seq: int, event: EventKind, code: str | None, fields: EventFields = NO_FIELDS
 ) -> dict[str, Any]:
     """Return one event, ready for ``json.dumps``; the writer adds ``prev``.
 
     :param seq: the number of the event in its run, from 1.
-    :param code: a key of ``errors.CODES``; None for ``selected``.
-    :param name: the normalised project name; None where no name is concerned.
-    :param versions: the versions that the event is about, the newest first.
-    :param files: how many files it is about.
-    :param index_asked: the URL that pip is configured with; credentials are taken out here.
-    :param index_answered: the URL that the page came from.
-    :param kept: the versions that remain; None where that is not known.
-    :param finding: the objection, which names layer and rule.
-    :param offered: the files that the event is about, those of the newest versions first.
-    :param more_offered: how many there are beside them.
-    :param chosen: the file that pip chose, and the index that lists it; None for the index of one that none lists.
-    :param requested_by: the names of the requirements that led to this one, the user's own first.
-    :param seal: of a run that is over: ``events``, ``exit``.
-    :raises KeyError: ``code`` is not one of ``CODES``.
+    :param code: one of ``errors.CODES``; None for ``selected``.
+    :raises KeyError: ``code`` is not one of them.
     """
+    if code is not None and code not in CODES:
+        raise KeyError(code)
     return {
         "schema": SCHEMA,
         "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "run": context.run,
         "seq": seq,
         "event": event,
-        "code": None if code is None else CODES[code].name,
-        "name": bounded(name, MAX_NAME),
-        "versions": [bounded(version, MAX_NAME) for version in versions[:MAX_VERSIONS]],
-        "more_versions": max(0, len(versions) - MAX_VERSIONS),
-        "files": files,
-        "index_asked": _url(index_asked),
-        "index_answered": _url(index_answered),
-        "kept": None if kept is None else [bounded(version, MAX_NAME) for version in kept[:MAX_VERSIONS]],
-        "offered": [_offer(offer) for offer in offered[:MAX_VERSIONS]],
-        "more_offered": more_offered + max(0, len(offered) - MAX_VERSIONS),
-        "chosen": None if chosen is None else {**_offer(chosen[0]), "index": _url(chosen[1])},
-        "requested_by": [bounded(parent, MAX_NAME) for parent in requested_by[:MAX_CHAIN]],
-        "rule": _rule(finding),
+        "code": code,
+        "name": bounded(fields.name, MAX_NAME),
+        "versions": [bounded(version, MAX_NAME) for version in fields.versions[:MAX_VERSIONS]],
+        "more_versions": max(0, len(fields.versions) - MAX_VERSIONS),
+        "files": fields.files,
+        "index_asked": _url(fields.index_asked),
+        "index_answered": _url(fields.index_answered),
+        "kept": None if fields.kept is None else [bounded(version, MAX_NAME) for version in fields.kept[:MAX_VERSIONS]],
+        "offered": [_offer(offer) for offer in fields.offered[:MAX_VERSIONS]],
+        "more_offered": fields.more_offered + max(0, len(fields.offered) - MAX_VERSIONS),
+        "chosen": None if fields.chosen is None else {**_offer(fields.chosen[0]), "index": _url(fields.chosen[1])},
+        "requested_by": [bounded(parent, MAX_NAME) for parent in fields.requested_by[:MAX_CHAIN]],
+        "rule": _rule(fields.finding),
         "policy": [
             {"layer": layer.kind, "file": escape(layer.path), "sha256": layer.sha256, "mode": layer.policy.mode}
             for layer in context.policy
         ],
-        "message": bounded(redact_text(message), MAX_TEXT),
+        "message": bounded(redact_text(fields.message), MAX_TEXT),
         "guard": __version__,
         "pip": bounded(context.pip, MAX_NAME),
         "python": context.python,
@@ -122,7 +126,7 @@ def build_event(
         "cwd": escape(context.cwd),
         "command": list(context.command),
         "ci": None if context.ci is None else dict(context.ci),
-        "seal": None if seal is None else dict(seal),
+        "seal": None if fields.seal is None else dict(fields.seal),
     }
 
 

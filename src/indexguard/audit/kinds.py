@@ -1,4 +1,4 @@
-"""The kinds of events, each once."""
+"""The kinds of events, each once: what each means, how grave it is, and which belong together."""
 
 from __future__ import annotations
 
@@ -19,3 +19,40 @@ EventKind = Literal[
 * ``guard-failed``: the guard itself could not do its work.
 * ``sealed``: the run is over; ``seal`` says how many events it wrote.
 """
+
+REFUSED: EventKind = "refused"
+SHADOWED: EventKind = "shadowed"
+REDIRECTED: EventKind = "redirected"
+SELECTED: EventKind = "selected"
+NOT_ASKED: EventKind = "not-asked"
+DROPPED: EventKind = "dropped"
+WOULD_REFUSE: EventKind = "would-refuse"
+GUARD_FAILED: EventKind = "guard-failed"
+SEALED: EventKind = "sealed"
+
+SEVERITIES: dict[str, int] = {
+    SHADOWED: 8, GUARD_FAILED: 8, REFUSED: 7, REDIRECTED: 6, WOULD_REFUSE: 5,
+    DROPPED: 3, NOT_ASKED: 1, SELECTED: 0, SEALED: 0,
+}  # fmt: skip
+"""How much an event deserves attention, by its kind: 0 (routine) to 10, the scale of CEF."""
+UNKNOWN_SEVERITY = 5
+"""That of a kind which a later version has added: it must not vanish."""
+NOTABLE = 2
+"""Below this severity an event is routine, and no finding."""
+
+ROUTINE = frozenset(kind for kind, severity in SEVERITIES.items() if severity < NOTABLE)
+"""Events that are no finding."""
+REFUSING = (REFUSED, SHADOWED, REDIRECTED, GUARD_FAILED)
+"""The kinds of events that kept something from the user."""
+
+GROUPS = {SHADOWED: "Shadowed name", REFUSED: "Refused", DROPPED: "Files dropped", "observed": "Audit mode only"}
+"""What can happen to a name, in the order of the report: the key and its words."""
+GROUP_OF: dict[str, str] = {SHADOWED: SHADOWED, DROPPED: DROPPED, WOULD_REFUSE: "observed"}
+"""The group of a finding by its kind; every other one is refused."""
+
+KIND_OF_CODE: dict[str, EventKind] = {
+    "shadowed-name": SHADOWED,
+    "redirected": REDIRECTED,
+    "claimed-elsewhere": NOT_ASKED,
+}
+"""The kind of event that an objection makes, where its code alone says so."""

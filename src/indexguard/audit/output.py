@@ -9,20 +9,26 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from ..errors import escape
 from ..policy.log import LogSettings
 from .line import encode, link
-from .sinks import JOURNAL, Journal, Sink, StandardError, Syslog
 from .writer import AuditLog, Limits
+
+if TYPE_CHECKING:
+    from .sinks import Sink
 
 PATIENCE = 5.0
 """Seconds that one event may take in all; after that the log is given up for this run."""
 
 
 def other_sinks(settings: LogSettings) -> list[Sink]:
-    """Return what takes events beside the file."""
+    """Return what takes events beside the file. What it needs is imported here, before pip installs anything."""
+    if not settings.syslog and set(settings.sinks) <= {"file"}:
+        return []
+    from .sinks import JOURNAL, Journal, StandardError, Syslog  # noqa: PLC0415  # few policies name another sink
+
     sinks: list[Sink] = [StandardError()] if "stderr" in settings.sinks else []
     sinks += [Syslog(address) for address in settings.syslog]
     return sinks + ([Journal(JOURNAL)] if "journald" in settings.sinks else [])

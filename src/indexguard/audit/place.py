@@ -47,22 +47,3 @@ def without_copies(names: Iterable[str]) -> set[str]:
     """Return the names without those of compressed files that are there uncompressed too, as while ``gzip`` works."""
     found = set(names)
     return {name for name in found if not (name.endswith(".gz") and name[: -len(".gz")] in found)}
-
-
-def find_obstacle(path: Path) -> str | None:
-    """Return what would keep ``AuditLog`` from writing there, as far as one can tell without writing; None if nothing."""
-    if not path.is_absolute():
-        return NO_HOME
-    try:
-        if path.is_symlink():
-            return "it is a link"
-        if path.exists():
-            if not path.is_file():
-                return "it is not a regular file"
-            return None if os.access(path, os.W_OK) else "it is not yours to write"
-        folder = next(parent for parent in path.parents if parent.exists())
-    except OSError as error:
-        return error.strerror or type(error).__name__
-    if not folder.is_dir():
-        return f"{folder} is not a folder"
-    return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} is not yours to write"

@@ -6,11 +6,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from ..policy.log import LogSettings
-from .event import build_event
-from .kinds import EventKind
+from .event import NO_FIELDS, EventFields, build_event
+from .kinds import SEALED, EventKind
 from .output import Output
 from .run_context import RunContext
 
@@ -43,11 +42,8 @@ class Recorder:
         """One line on the first failure to write, fit to be printed; None while every event was written."""
         return self._output.problem
 
-    def record(self, event: EventKind, code: str | None, **fields: Any) -> None:
-        """Write one event. Never raises: see ``problem``.
-
-        :param fields: those of ``build_event``.
-        """
+    def record(self, event: EventKind, code: str | None, fields: EventFields = NO_FIELDS) -> None:
+        """Write one event. Never raises: see ``problem``."""
         if os.getpid() != self._process:
             parent = self.context.run
             self.context = replace(
@@ -57,7 +53,7 @@ class Recorder:
         with self._lock:
             self._seq += 1
             try:
-                self._output.write(build_event(self.context, self._seq, event, code, **fields))
+                self._output.write(build_event(self.context, self._seq, event, code, fields))
             except Exception as error:  # noqa: BLE001  # a decision stands whether or not it can be recorded
                 self._output.fail(f"{type(error).__name__}: {error}")
 
@@ -67,5 +63,5 @@ class Recorder:
         :param status: pip's exit code; None where it is not known.
         """
         if os.getpid() == self._process and self._seq > self._sealed:
-            self.record("sealed", None, seal={"events": self._seq + 1, "exit": status})
+            self.record(SEALED, None, EventFields(seal={"events": self._seq + 1, "exit": status}))
             self._sealed = self._seq

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..errors import escape
+from ..errors import cut, escape
 
 MAX_NAME = 200
 """Characters of a name or a version."""
@@ -55,7 +55,7 @@ def redact_command(argv: Sequence[str]) -> list[str]:
     for argument in argv[:MAX_ARGUMENTS]:
         is_secret = _OPTION.fullmatch(previous) and _TELLING.search(previous)
         text = MASK if is_secret else _redact_argument(argument, previous)
-        text = text if len(text) <= MAX_ARGUMENT else f"{text[:MAX_ARGUMENT]}... ({len(text)} characters)"
+        text = cut(text, MAX_ARGUMENT, counted=True)
         room -= len(text)
         if room < 0:
             break
@@ -100,7 +100,4 @@ def _redact_url(found: re.Match[str]) -> str:
 
 def bounded(text: str | None, limit: int) -> str | None:
     """Return text escaped and cut to ``limit`` characters; where it was cut, that is said. None stays None."""
-    if text is None:
-        return None
-    safe = escape(text[:limit])
-    return safe if len(text) <= limit else f"{safe}... ({len(text)} characters)"
+    return None if text is None else escape(cut(text, limit, counted=True))

@@ -1,4 +1,4 @@
-"""Where events go beside the file: standard error, syslog (RFC 5424), journald; and a limit of time for all of them.
+"""Where events go beside the file: standard error, syslog (RFC 5424), journald; loaded only where one is configured.
 
 What is sent is the line of the file, ``prev`` included where there is a file. Standard library only, and nothing that
 is imported late: pip 26.3 refuses imports once installation has begun.
@@ -13,10 +13,14 @@ import struct
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Callable, Protocol
 
+from ..errors import cut
 from ..policy.log import SyslogAddress
+from .kinds import GUARD_FAILED, ROUTINE
 from .line import digest, encode
+from .place import NO_HOME
 
 if sys.platform == "linux":
     import fcntl
@@ -27,13 +31,31 @@ JOURNAL = "/run/systemd/journal/socket"
 
 _AUTHPRIV = 10  # the facility of security messages (RFC 5424, table 1)
 _ERROR, _WARNING, _INFO = 3, 4, 6
-_SEVERITIES = {"guard-failed": _ERROR, "selected": _INFO, "not-asked": _INFO, "sealed": _INFO}
 _STANDARD_ERROR = 2
 _TOO_LARGE = (errno.EMSGSIZE, errno.ENOBUFS)
 SHORTENED = b'{"shortened":'
 """How an event begins that was shortened: not as a line of the log does."""
 _SHORT = 400
 _TOLD = ("time", "run", "event", "code", "name", "index_asked", "index_answered", "message", "user", "host")
+
+
+def find_obstacle(path: Path) -> str | None:
+    """Return what would keep ``AuditLog`` from writing there, as far as one can tell without writing; None if nothing."""
+    if not path.is_absolute():
+        return NO_HOME
+    try:
+        if path.is_symlink():
+            return "it is a link"
+        if path.exists():
+            if not path.is_file():
+                return "it is not a regular file"
+            return None if os.access(path, os.W_OK) else "it is not yours to write"
+        folder = next(parent for parent in path.parents if parent.exists())
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} is not yours to write"
 
 
 class Sink(Protocol):
@@ -81,7 +103,10 @@ class Syslog:
         self._socket: socket.socket | None = None
 
     def send(self, line: bytes, event: Mapping[str, Any]) -> None:
-        """Send the message; what is too large for a datagram is shortened: its size is the index's to choose."""
+        """Send the message; what is too large for a datagram is shortened: its size is the index's to choose.
+
+        :raises OSError: it cannot be sent.
+        """
         message = format_syslog(line, event)
         if self._address.transport == "tcp":
             self._deliver(b"%d %b" % (len(message), message))
@@ -148,7 +173,7 @@ def format_syslog(line: bytes, event: Mapping[str, Any]) -> bytes:
 
 def shorten(line: bytes, event: Mapping[str, Any]) -> bytes:
     """Return what a datagram can hold of an event, with size and digest of its line. It does not begin as a line does."""
-    texts = {key: event[key][:_SHORT] for key in _TOLD if isinstance(event.get(key), str)}
+    texts = {key: cut(event[key], _SHORT) for key in _TOLD if isinstance(event.get(key), str)}
     return encode(
         {
             "shortened": len(line),
@@ -162,11 +187,12 @@ def shorten(line: bytes, event: Mapping[str, Any]) -> bytes:
 
 def _printable(value: object, limit: int) -> str:
     text = "".join(char for char in value if "!" <= char <= "~") if isinstance(value, str) else ""
-    return text[:limit] or "-"
+    return cut(text, limit, within=True) or "-"
 
 
 def _severity(event: Mapping[str, Any]) -> int:
-    return _SEVERITIES.get(str(event.get("event")), _WARNING)
+    kind = event.get("event")
+    return _ERROR if kind == GUARD_FAILED else _INFO if kind in ROUTINE else _WARNING
 
 
 class Journal:
@@ -181,7 +207,10 @@ class Journal:
         self._path = path
 
     def send(self, line: bytes, event: Mapping[str, Any]) -> None:
-        """Send the event."""
+        """Send the event.
+
+        :raises OSError: it cannot be sent.
+        """
         data = format_journal(line, event)
         with _connected(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), self._path) as connection:
             try:

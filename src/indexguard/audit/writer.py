@@ -8,14 +8,14 @@ get the lock in time, or writes where there are no locks, turns to a file of its
 from __future__ import annotations
 
 import os
-import re
 import stat
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,6 @@ LONGEST_LINE = 8 * 1024 * 1024
 _CHUNK = 16 * 1024
 _TRIES = 20
 _LINK = 76  # bytes of `prev` and of the ends of lines
-_TIME = re.compile(rb'"time":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15})Z"')
 
 # O_NOFOLLOW: nobody leads root's log elsewhere by a link. O_NONBLOCK: a FIFO without a reader fails instead of waiting.
 _FLAGS = (
@@ -79,7 +78,12 @@ class AuditLog:
         self.problem: str | None = None
         """One line on the first failure to write, fit to be printed."""
         self._run = run or str(os.getpid())
-        self._limits = limits
+        self._find_name = _no_name
+        if limits != NO_LIMITS:
+            # Not with the first event: pip 26.3 refuses imports by then.
+            from .rotation import find_name  # noqa: PLC0415  # few policies limit the log
+
+            self._find_name = partial(find_name, limits.size, limits.age)
         self._is_own = False
         self._end: _End | None = None
 
@@ -109,8 +113,7 @@ class AuditLog:
                 if not _lock(descriptor) and not self._is_own:
                     self.path, self._is_own = self.path.with_name(f"audit.{self._run}.jsonl"), True
                 elif _is_at(self.path, descriptor):  # else it was renamed or removed before the lock was ours
-                    may_grow = self._is_own or not _is_full(descriptor, len(body) + _LINK, self._limits)
-                    name = None if may_grow else _rotated_name(self.path)
+                    name = None if self._is_own else self._find_name(self.path, descriptor, len(body) + _LINK)
                     if name is None:
                         return self._add(descriptor, body)
                     os.rename(self.path, name)
@@ -138,6 +141,10 @@ class AuditLog:
         if end is not None and (end.device, end.inode, end.size) == (status.st_dev, status.st_ino, status.st_size):
             return end.head, False
         return _read_head(descriptor, status.st_size) if status.st_size else (_head_of_rotated(self.path), False)
+
+
+def _no_name(_path: Path, _descriptor: int, _more: int) -> Path | None:
+    return None
 
 
 # The file
@@ -235,35 +242,3 @@ def _head_of_rotated(path: Path) -> str | None:
         return _read_head(descriptor, status.st_size)[0] if is_log else None
     finally:
         os.close(descriptor)
-
-
-def _is_full(descriptor: int, more: int, limits: Limits) -> bool:
-    size = os.fstat(descriptor).st_size
-    if size == 0 or limits == NO_LIMITS:
-        return False
-    if limits.size is not None and size + more > limits.size:
-        return True
-    return limits.age is not None and _is_older(descriptor, limits.age)
-
-
-def _is_older(descriptor: int, age: timedelta) -> bool:
-    """Tell whether the first line of a file was written longer ago than that; no if it does not say when."""
-    try:
-        found = _TIME.search(os.pread(descriptor, _CHUNK, 0))
-        first = None if found is None else datetime.fromisoformat(found[1].decode("ascii"))
-    except (OSError, ValueError):
-        return False
-    return first is not None and datetime.now(timezone.utc).replace(tzinfo=None) - first > age
-
-
-def _rotated_name(path: Path) -> Path | None:
-    """Return the name that a full file gets: later than all others, whatever the clock says; None if none is."""
-    now = datetime.now(timezone.utc).replace(tzinfo=None)
-    last = "".join(rotated.name for rotated in rotated_files(path.parent)[-1:])
-    # Not strptime, which imports: pip 26.3 refuses that by now.
-    day, _, clock = last[len("audit-") :].partition("Z")[0].partition("T")
-    written = f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}"
-    with suppress(ValueError, OverflowError):  # there is none, it is no time, or the last that there can be
-        now = max(now, datetime.fromisoformat(written) + timedelta(microseconds=1))
-    name = f"audit-{now:%Y%m%dT%H%M%S}.{now.microsecond:06}Z.jsonl"
-    return path.with_name(name) if name > last else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,6 +40,27 @@ def explain_os(error: OSError | ValueError) -> str:
     return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
 
 
+def write_whole(path: Path, pieces: Iterable[bytes], mode: int, *, replace: bool = True) -> None:
+    """Write a file, which appears when it is whole.
+
+    :param replace: take the place of a file that is there.
+    :raises OSError: the system refuses.
+    """
+    descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(descriptor)
+        Path(scratch).chmod(mode)
+        if replace:
+            Path(scratch).replace(path)
+        else:
+            os.link(scratch, path)  # unlike a rename it never replaces a file that has come meanwhile
+    finally:
+        Path(scratch).unlink(missing_ok=True)
+
+
 def write_file(path: Path, content: bytes, *, force: bool) -> None:
     """Write the file whole, with modes that the guard trusts whatever the umask is.
 
@@ -49,19 +71,7 @@ def write_file(path: Path, content: bytes, *, force: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         for folder in made:
             folder.chmod(0o755)
-        descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(descriptor)
-            Path(scratch).chmod(0o644)
-            if force:
-                Path(scratch).replace(path)
-            else:
-                os.link(scratch, path)  # unlike a rename it never replaces a file that has come meanwhile
-        finally:
-            Path(scratch).unlink(missing_ok=True)
+        write_whole(path, [content], 0o644, replace=force)
     except OSError as error:
         if isinstance(error, FileExistsError) and path.exists():
             raise BadInputError(f"{path} is there already; with --force it is overwritten") from None

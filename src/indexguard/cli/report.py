@@ -6,32 +6,20 @@ import argparse
 import os
 import re
 import stat
-import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
 from ..audit.place import log_path
 from ..logs.files import LogStream, Reading
 from ..logs.fleet import open_events
-from ..logs.opening import LogError
-from ..logs.query import Filter
+from ..logs.query import Wanted
 from ..report.fleet import summarise
 from ..report.page import MARK, render_page
 from ..report.summary import DEFAULT_ROWS, Summary
 from ..report.words import count
 from .console import GREEN, YELLOW, Console
-from .files import explain_os, open_named
-from .log.source import (
-    FILES,
-    FILTERS,
-    add_engine,
-    add_files,
-    add_filters,
-    note_left_out,
-    paths_for_engine,
-    progress_of_engine,
-    with_progress,
-)
+from .files import explain_os, open_named, write_whole
+from .log import source
 from .parsing import BadInputError, Command
 
 _MODE = 0o640
@@ -47,9 +35,9 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         "--rows", metavar="N", type=_rows, default=DEFAULT_ROWS,
         help=f"how many findings the table holds at most, the newest (default: {DEFAULT_ROWS})",
     )  # fmt: skip
-    add_filters(group)
-    add_engine(group)
-    add_files(group)
+    source.add_filters(group)
+    source.add_engine(group)
+    source.add_files(group)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -85,10 +73,8 @@ def _read(arguments: argparse.Namespace, console: Console) -> tuple[Summary, lis
     """
     summary = Summary(arguments.rows)
     stream = LogStream([*arguments.file, *arguments.files], in_order=False, own=log_path())
-    try:
-        summary.add_all(filter(Filter(arguments).matches, with_progress(stream, console)))
-    except LogError as error:
-        raise BadInputError(str(error)) from None
+    with source.bad_logs():
+        summary.add_all(filter(Wanted.of(vars(arguments)).matches, source.with_progress(stream, console)))
     for note in stream.notes:
         console.note(note, YELLOW)
     if not stream.readings:
@@ -101,13 +87,9 @@ def _ask_engine(arguments: argparse.Namespace, console: Console) -> tuple[Summar
 
     :raises BadInputError: it is not there, or cannot read a log.
     """
-    try:
-        paths, wanted = paths_for_engine(arguments), Filter(arguments).wanted
-        with open_events(paths, wanted, progress_of_engine(console)) as events:
-            summary = summarise(events, arguments.rows)
-    except LogError as error:
-        raise BadInputError(str(error)) from None
-    note_left_out(events.foreign, events.unread, console)
+    with source.for_engine(arguments, console) as asked, open_events(*asked) as events:
+        summary = summarise(events, arguments.rows)
+    source.note_left_out(events.foreign, events.unread, console)
     readings = [Reading(path) for path in events.files]
     readings += [Reading(path, problem=why) for path, why in events.unread.items()]
     readings[0].foreign = events.foreign  # it does not say whose lines they were
@@ -159,14 +141,7 @@ def _write(path: Path, content: bytes) -> None:
     """
     try:
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else _MODE
-        descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            Path(scratch).chmod(mode)
-            Path(scratch).replace(path)
-        finally:
-            Path(scratch).unlink(missing_ok=True)
+        write_whole(path, [content], mode)
     except OSError as error:
         raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
 
@@ -180,7 +155,7 @@ COMMAND = Command(
         "and sorting. The page loads nothing from a network, and is as private as the log."
     ),
     example="indexguard report -o report.html --since 30d /var/log/indexguard",
-    usage=f"[-h] -o PAGE [--rows N] {FILTERS} [--engine NAME]\n    {FILES}",
+    usage=f"[-h] -o PAGE [--rows N] {source.FILTERS} [--engine NAME]\n    {source.FILES}",
     add_options=add_options,
     run=run,
     exit_codes="Exit codes: 0 fine, 2 a log that cannot be read or a page that cannot be written.",

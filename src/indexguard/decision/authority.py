@@ -138,6 +138,11 @@ class Authority:
         """May a local file that pip's finder met (``--find-links``, a ``file:`` index) be used?"""
         return self.direct(_LOCAL, requested=True)
 
+    def find_links(self, place: Location | None) -> Verdict:
+        """May a remote file that a ``--find-links`` option or a local page names be used? It is a requested direct URL."""
+        found = self.direct(place, requested=True).findings
+        return Verdict(tuple(finding._replace(code="find-links") for finding in found))
+
     def locked(self, link: Location | None, version: str, place: Location | None = None) -> Verdict:
         """May a file that a lock file names by URL be used?
 

@@ -1,12 +1,47 @@
-"""What comes of a whole name."""
+"""What comes of a whole name: which indexes are asked for it, what is dropped, and the one cause when nothing is left.
+
+The guard inside pip, ``explain``, ``log replay`` and the canary ask these functions; none of them decides for itself.
+Pure, as the whole room: what pip met comes in as values.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
+from ..patterns import is_in_range, parse_range
 from ..policy.identity import Location
 from ..policy.model import Layer
+from .authority import Authority, FileCheck
+from .verdict import PASS, Finding, Verdict
+
+if TYPE_CHECKING:
+    from .sources import Kept, Source, SourceT
+
+_CAUSES = (
+    "index-failed",
+    "entry-expired",
+    "unverified-index",
+    "index-not-configured",
+    # The name's own index has it, and no file that may be used.
+    "version-not-allowed",
+    "file-elsewhere",
+    "redirected",
+    "ambiguous-name",
+    "local-path",
+    "locked-link",
+    "find-links",
+    "shadowed-name",
+    "unmatched-name",
+    # An index that no policy names is the likelier cause than one that the name does not belong to.
+    "unknown-index",
+    "claimed-elsewhere",
+)
+"""The codes that may end a search: what stands first is the cause, in whatever order pip has its indexes."""
+NOT_TO_BE_ASKED = ("unknown-index", "unverified-index")
+"""The codes of an index that is asked for no name at all."""
+_RANKS = {code: rank for rank, code in enumerate(_CAUSES)}
 
 
 @dataclass(frozen=True)
@@ -25,6 +60,103 @@ class Settings:
             abort_on_shadow=any(policy.shadow_action == "abort" for policy in enforcing),
             backtrack=bool(enforcing) and all(policy.when_nothing_left == "backtrack" for policy in enforcing),
         )
+
+
+class Met(NamedTuple):
+    """What a search for one name has met."""
+
+    authority: Authority
+    sources: Sequence[Source]
+    kept_away: Sequence[Kept]
+    """What the guard kept from pip, and why."""
+    not_configured: Verdict = PASS
+    """What the layers say of the indexes that pip is configured with."""
+
+
+# Before a page is there
+
+
+def ask(authority: Authority, asked: Location | None, *, unverified: bool) -> Verdict:
+    """May the index that pip is configured with be asked for this name, and if not, is it asked for squatters?
+
+    :param asked: its identity; None where that is unknown.
+    :param unverified: whether pip was told to trust its host without TLS: then it is not the policy's https index.
+    """
+    verdict = authority.ask(asked)
+    if not unverified or (verdict.refusal is not None and not verdict.probes):
+        return verdict
+    found = _unverified(authority, asked)
+    # Not even for squatters: the name would travel unprotected, and anybody on the way could answer.
+    return Verdict((*verdict.findings, *found) if verdict.probes else (*found, *verdict.findings))
+
+
+def _unverified(authority: Authority, place: Location | None) -> tuple[Finding, ...]:
+    if place is None or place.scheme not in ("https", "pypi"):
+        return ()
+    return tuple(Finding("unverified-index", layer, rule) for layer, rule in authority.rules)
+
+
+def is_one_of_several(places: Iterable[Location | str | None]) -> bool:
+    """Tell whether pip is configured with more than one remote index; two spellings of one identity are one.
+
+    :param places: of each remote index, its identity or, where that has none, its URL.
+    """
+    return len(set(places)) > 1
+
+
+def counts_failures(authority: Authority, *, built_in: bool, several: bool) -> bool:
+    """Tell whether an index that fails refuses the name: to a layer that enforces, or without one beside another index."""
+    return any(layer.enforces for layer, _ in authority.rules) or (built_in and several)
+
+
+# The page, and its files
+
+
+def answer(authority: Authority, asked: Verdict, answered: Location | None, *, unverified: bool) -> Verdict:
+    """May the page that came back be used for this name?
+
+    :param asked: what ``ask`` said of the index; a layer that objected there objects here no more.
+    :param answered: the identity of the page's final URL; None where that is unknown.
+    :param unverified: whether pip was told to trust the host of that URL without TLS.
+    """
+    verdict = authority.page(answered)
+    if unverified:
+        verdict = Verdict((*verdict.findings, *_unverified(authority, answered)))
+    return verdict.without(asked)
+
+
+def find_squatters(asked: Verdict) -> tuple[Finding, ...]:
+    """Return the findings by which all files of the name are dropped that an index offers, asked for squatters only."""
+    return tuple(_shadowed(finding) for finding in asked.findings if finding.probe)
+
+
+def find_observed(asked: Verdict, *, offers: bool) -> tuple[Finding, ...]:
+    """Return what layers in audit mode, which have every index asked, would have kept from pip of a page that is used.
+
+    :param offers: whether the page lists files of the name.
+    """
+    return tuple(_shadowed(finding) if finding.probe and offers else finding for finding in asked.observed)
+
+
+def _shadowed(finding: Finding) -> Finding:
+    return Finding("shadowed-name", finding.layer, finding.rule)
+
+
+def file_check(authority: Authority, asked: Verdict, answered: Location | None) -> FileCheck | None:
+    """Return what judges the files of a page one by one; None where every file passes that is no repository.
+
+    :param answered: the identity of the page, which has passed ``answer``; None where that is unknown.
+    """
+    check = None if answered is None else authority.file_check(answered)
+    if check is None or not asked.findings:
+        return check
+    return lambda version, place: check(version, place).without(asked)
+
+
+def judge_repository(authority: Authority, asked: Verdict) -> Verdict:
+    """Judge a VCS URL that a page lists: pip would check it out like a file (20.3 to 26.3); an index holds files."""
+    found = tuple(Finding("file-elsewhere", layer, rule) for layer, rule in authority.rules)
+    return Verdict(found).without(asked)
 
 
 def sift_ambiguous(offers: Mapping[Location, Mapping[str, str | None]]) -> frozenset[str] | None:
@@ -46,3 +178,107 @@ def sift_ambiguous(offers: Mapping[Location, Mapping[str, str | None]]) -> froze
         if digest is not None and all(files.get(filename) == digest for files in others)
     )
     return None if all(len(files) == len(alike) for files in offering) else alike
+
+
+AMBIGUOUS = Finding("ambiguous-name", None)
+"""By the rule that holds without any policy."""
+
+# The whole name
+
+
+def find_failed(sources: Iterable[SourceT]) -> list[SourceT]:
+    """Return the sources that failed: where failures count, no other remote source may stand in for them."""
+    return [source for source in sources if source.failure is not None and not source.probing]
+
+
+def find_failures(authority: Authority, *, built_in: bool) -> list[Finding]:
+    """Return the objections to an index that failed, where failures count."""
+    own = [Finding("index-failed", None)] if built_in else []
+    return own + [Finding("index-failed", layer, rule) for layer, rule in authority.rules]
+
+
+def find_cause(  # the one cause of a refusal
+    met: Met,
+    settings: Settings,
+    specifier: str = "",
+    *,
+    nothing_left: bool,
+    failures_count: bool,
+    hashed: bool = False,
+) -> Finding | None:
+    """Return why the run is refused; None where pip may go on, or nothing that would have done was kept from it.
+
+    :param specifier: the versions that the requirement asks for; empty for any.
+    :param nothing_left: whether pip has nothing that satisfies it.
+    :param failures_count: what ``counts_failures`` says.
+    :param hashed: whether the requirement carries hashes: then the name is not ambiguous.
+    """
+    enforced = [kept for kept in met.kept_away if kept.finding.enforced]
+    squatters = [kept.finding for kept in enforced if kept.finding.code == "shadowed-name"]
+    if squatters and settings.abort_on_shadow:
+        return squatters[0]
+    if not nothing_left:
+        return None
+    if failures_count and find_failed(met.sources):
+        failures = find_failures(met.authority, built_in=True)
+        return next((failure for failure in failures[1:] if failure.enforced), failures[0])
+    refusals = [source.verdict.refusal for source in met.sources]
+    causes = [it for it in refusals if it is not None and it.code in ("entry-expired", "unverified-index")]
+    causes += [kept.finding for kept in enforced if any(satisfies(specifier, version) for version in kept.versions)]
+    if hashed:
+        causes = [cause for cause in causes if cause.code != "ambiguous-name"]
+    if met.not_configured.refusal is not None:
+        causes.append(met.not_configured.refusal)
+    causes += [
+        Finding("unmatched-name", layer) for layer, rule in met.authority.rules if layer.enforces and rule is None
+    ]
+    if not may_come(met.sources):  # no permitted index is configured
+        causes += [it for source, it in zip(met.sources, refusals) if it is not None and not source.is_local]
+    return None if settings.backtrack else first_cause(causes)
+
+
+def first_cause(causes: Iterable[Finding]) -> Finding | None:
+    """Return the likeliest of several causes, in whatever order pip has met them; None for none."""
+    return min(causes, key=lambda cause: _RANKS.get(cause.code, len(_RANKS)), default=None)
+
+
+def may_come(sources: Iterable[Source]) -> bool:
+    """Tell whether a remote index is asked for files that may be used; a local one is judged file by file."""
+    return any(source.verdict.refusal is None for source in sources if not source.is_local)
+
+
+def find_untold(met: Met, *, offered: bool) -> Finding | None:
+    """Return what is to be said last of a name of which pip found nothing and which we did not refuse; None for nothing.
+
+    That is what was kept from pip, or else an index that was not asked for a name that its own index does not have.
+
+    :param offered: whether an index that may serve the name lists files of it, which pip cannot use.
+    """
+    dropped = [kept.finding for kept in met.kept_away if kept.finding.enforced]
+    if dropped:
+        return first_cause(dropped)
+    unasked = [it.verdict.refusal for it in met.sources if not it.probing and it.verdict.refusal is not None]
+    return None if offered else first_cause(unasked)
+
+
+def satisfies(specifier: str, version: str) -> bool:
+    """Tell whether a version is one that a requirement asks for.
+
+    :param specifier: as pip writes it; empty for any version.
+    """
+    if not specifier:
+        return True
+    try:
+        # pip's specifier is of pip's own copy of packaging: read again, so that all pips compare alike.
+        return is_in_range(parse_range(specifier), version)
+    except ValueError:  # a legacy specifier of pip < 24.1: whether the file fits is not known, so it counts
+        return True
+
+
+# What a distribution turns out to be
+
+
+def find_mismatch(authority: Authority) -> Finding:
+    """Return the objection to a distribution that names another project than was authorised; an enforced one first."""
+    found = [Finding("name-mismatch", layer, rule) for layer, rule in authority.rules]
+    return min(found, key=lambda finding: not finding.enforced, default=Finding("name-mismatch", None))

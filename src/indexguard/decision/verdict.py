@@ -12,7 +12,7 @@ class Finding(NamedTuple):
     """One objection of one layer."""
 
     code: str
-    """A key of ``errors.CODES``."""
+    """One of ``errors.CODES``."""
     layer: Layer | None
     """None for the built-in rule, which applies where there is no policy."""
     rule: Rule | None = None

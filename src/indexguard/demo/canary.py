@@ -6,15 +6,15 @@ Two indexes on loopback offer one name; the policy gives it to the first of them
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..interpreters.python import Answer, InterpretersError, ask
+from .environment import PLAIN_PIP, read_module
 from .index import LoopbackIndex
-from .play import INTERNAL, MODULE, NAME, POLICY, PROOF, PUBLIC
+from .play import INTERNAL, MODULE, NAME, POLICY, PUBLIC, find_proof
 
 _TIMEOUT = 120  # seconds; a pip that talks to loopback needs one or two
 
@@ -63,52 +63,22 @@ class Canary:
         options = ["--index-url", self._urls[INTERNAL], "--extra-index-url", self._urls[PUBLIC]]
         command = [python, "-m", "pip", "install", "--no-deps", "--target", str(target), *options, NAME]
         try:
-            done = subprocess.run(
-                command,
-                cwd=target,
-                env=self._environ(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="backslashreplace",
-                timeout=_TIMEOUT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Proof(UNCLEAR, f"pip did not end within {_TIMEOUT} seconds")
-        except OSError as error:
-            return Proof(UNCLEAR, f"{python} cannot be started: {error.strerror}")
-        return _judge(_find_origin(target), done)
+            answer = ask(command, seconds=_TIMEOUT, late="pip did not end", environ=self._environ(), cwd=target)
+        except InterpretersError as error:
+            return Proof(UNCLEAR, str(error))
+        return _judge(read_module(target / f"{MODULE}.py").get("ORIGIN"), answer)
 
     def _environ(self) -> dict[str, str]:
         # What could shadow the guard (PYTHONPATH, PYTHONNOUSERSITE) stays: it is what is to be found out.
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
-        environ.update(
-            INDEXGUARD_POLICY=str(self._policy),
-            PIP_CONFIG_FILE=os.devnull,
-            PIP_DISABLE_PIP_VERSION_CHECK="1",
-            PIP_NO_CACHE_DIR="1",
-            PIP_NO_INPUT="1",
-            PIP_PROGRESS_BAR="off",
-            PIP_RETRIES="0",
-            PYTHONDONTWRITEBYTECODE="1",
-        )
-        return environ
+        return {**environ, **PLAIN_PIP, "INDEXGUARD_POLICY": str(self._policy), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _find_origin(target: Path) -> str | None:
-    module = target / f"{MODULE}.py"
-    if not module.is_file():
-        return None
-    found = re.search(r"^ORIGIN = '(.*)'$", module.read_text(encoding="utf-8"), re.MULTILINE)
-    return found[1] if found else None
-
-
-def _judge(origin: str | None, done: subprocess.CompletedProcess[str]) -> Proof:
+def _judge(origin: str | None, answer: Answer) -> Proof:
     if origin == PUBLIC:
         return Proof(ATTACKED)
-    said = done.stdout + done.stderr
+    said = answer.stdout + answer.stderr
     # That nothing of the attacker's is there proves nothing: a broken pip does that, too.
-    if any(code in said for code in PROOF) and (origin == INTERNAL or done.returncode != 0):
+    if any(code in said for code in find_proof()) and (origin == INTERNAL or answer.exit_code != 0):
         return Proof(HELD)
-    return Proof(UNCLEAR, said.strip().rpartition("\n")[2] or f"exit code {done.returncode}")
+    return Proof(UNCLEAR, said.strip().rpartition("\n")[2] or answer.last_words)

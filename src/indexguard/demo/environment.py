@@ -11,14 +11,24 @@ import os
 import re
 import subprocess
 import venv
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import escape
+from ..interpreters.python import Answer, InterpretersError, ask
 
 HOOK_LINE = "import _indexguard_hook; _indexguard_hook.install()"
 """The import line of the .pth file that switches the guard on."""
+
+PLAIN_PIP = {
+    "PIP_CONFIG_FILE": os.devnull,
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_CACHE_DIR": "1",
+    "PIP_NO_INPUT": "1",
+    "PIP_PROGRESS_BAR": "off",
+    "PIP_RETRIES": "0",
+}
+"""The variables of a pip that reads no configuration and tries everything once."""
 
 _TIMEOUT = 300  # seconds; a pip that talks to loopback needs one or two
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")  # without these some interpreters do not start
@@ -32,15 +42,6 @@ _ASK_LOG = "import json; from indexguard.audit.place import log_path; print(json
 
 class UnavailableError(Exception):
     """The demo cannot be played here, whatever the guard may be worth; the text says why."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A child process that ended."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
 
 
 def find_pip() -> Path:
@@ -86,8 +87,8 @@ class Environment:
         self._python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         try:
             venv.EnvBuilder(symlinks=os.name != "nt", with_pip=False).create(folder / "venv")
-            found = json.loads(self._start(["-c", _PROBE], folder).stdout)
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            found = self._start(["-c", _PROBE], folder).read_json()
+        except (OSError, ValueError, subprocess.SubprocessError, InterpretersError) as error:
             raise UnavailableError(f"this Python makes no virtual environment that works: {error}") from error
         self.site = Path(found["site"])
         self.hooked_from_outside = bool(found["hooked"])
@@ -97,7 +98,7 @@ class Environment:
             lines = f"{installation()}\n{HOOK_LINE}\n"
             (self.site / "indexguard-demo.pth").write_text(lines, encoding="utf-8")
 
-    def run_pip(self, arguments: list[str], policy: Path) -> tuple[Ended, Path]:
+    def run_pip(self, arguments: list[str], policy: Path) -> tuple[Answer, Path]:
         """Run pip in a folder of its own; return how it ended, and that folder, which stands in the audit log.
 
         :raises UnavailableError: pip does not end.
@@ -106,15 +107,15 @@ class Environment:
         cwd.mkdir()
         try:
             return self._start(["-m", "pip", *arguments], cwd, policy), cwd
-        except subprocess.TimeoutExpired as error:
-            raise UnavailableError(f"pip did not end within {_TIMEOUT} seconds") from error
+        except InterpretersError as error:
+            raise UnavailableError(str(error)) from error
 
     def find_installed(self, module: str) -> tuple[str, str] | None:
         """Return version and origin of an installed module of the demo, and take it away again."""
         path = self.site / f"{module}.py"
-        if not path.is_file():
+        told = read_module(path)
+        if not told:
             return None
-        told = dict(re.findall(r"^(\w+) = '(.*)'$", path.read_text(encoding="utf-8"), re.MULTILINE))
         path.unlink()
         for info in self.site.glob(f"{module}-*.dist-info"):
             for file in info.iterdir():
@@ -124,22 +125,14 @@ class Environment:
 
     def find_log(self) -> Path | None:
         """Return where the guard writes its audit log when it runs here, or None if it does not say."""
-        ended = self._start(["-c", _ASK_LOG], self.folder)
-        return Path(json.loads(ended.stdout)) if ended.exit_code == 0 else None
+        try:
+            return Path(self._start(["-c", _ASK_LOG], self.folder).read_json())
+        except (InterpretersError, TypeError, ValueError):
+            return None
 
-    def _start(self, arguments: list[str], cwd: Path, policy: Path | None = None) -> Ended:
-        done = subprocess.run(
-            [str(self._python), *arguments],
-            cwd=cwd,
-            env=self._environ(policy),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="ascii",
-            errors="backslashreplace",
-            timeout=_TIMEOUT,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
+    def _start(self, arguments: list[str], cwd: Path, policy: Path | None = None) -> Answer:
+        command = [str(self._python), *arguments]
+        return ask(command, seconds=_TIMEOUT, late="pip did not end", environ=self._environ(policy), cwd=cwd)
 
     def _environ(self, policy: Path | None) -> dict[str, str]:
         """Return a whole environment: no variable of the caller plays a part in what pip does."""
@@ -149,12 +142,7 @@ class Environment:
             "TMPDIR": str(self.folder / "tmp"),
             "PYTHONUTF8": "1",
             "PYTHONIOENCODING": "ascii:backslashreplace",
-            "PIP_CONFIG_FILE": os.devnull,
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_NO_CACHE_DIR": "1",
-            "PIP_NO_INPUT": "1",
-            "PIP_PROGRESS_BAR": "off",
-            "PIP_RETRIES": "0",
+            **PLAIN_PIP,
         }
         environ.update({name: os.environ[name] for name in _KEPT if name in os.environ})
         if policy is not None:
@@ -165,6 +153,12 @@ class Environment:
             (self.folder / "plain" / "sitecustomize.py").touch()
             environ["PYTHONPATH"] = str(self.folder / "plain")
         return environ
+
+
+def read_module(path: Path) -> dict[str, str]:
+    """Return what an installed module of the demo says of itself (VERSION, ORIGIN); nothing if it is not there."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return dict(re.findall(r"^(\w+) = '(.*)'$", text, re.MULTILINE))
 
 
 def read_events(log: Path, cwd: Path, start: int) -> list[dict[str, Any]]:

@@ -6,10 +6,20 @@ import os
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Callable
 
-from .environment import Ended, Environment, UnavailableError, find_pip, find_pip_version, read_events
+from ..audit.kinds import REFUSED, SHADOWED
+from ..decision.authority import Authority
+from ..decision.outcome import ask, find_squatters
+from ..errors import UNKNOWN_INDEX
+from ..interpreters.python import Answer
+from ..patterns import normalise_name
+from ..policy.identity import find_location
+from ..policy.model import Layer
+from ..policy.reader import read_policy
+from .environment import Environment, UnavailableError, find_pip, find_pip_version, read_events
 from .index import LoopbackIndex
 
 NAME = "acme-core"
@@ -29,15 +39,25 @@ public = true
 packages = ["*"]
 """
 """The policy of the demo; the URLs are filled in."""
-PROOF = ("shadowed-name", "unknown-index")
-"""What the guard says of the demo's squatter; the second, where a policy of this machine does not know its indexes."""
+
+
+def find_proof() -> tuple[str, ...]:
+    """Return the codes by which the guard tells of the demo's squatter, as the heart decides by the demo's policy.
+
+    The last one is for a policy of this machine, which does not know the demo's indexes.
+    """
+    urls = {label: f"https://{label}.example/" for label in (INTERNAL, PUBLIC)}
+    layer = Layer("environment", "policy.toml", "", read_policy(POLICY.format(**urls).encode(), "policy.toml"))
+    authority = Authority((layer,), normalise_name(NAME), date.min)
+    asked = ask(authority, find_location(urls[PUBLIC]), unverified=False)
+    return (*(finding.code for finding in find_squatters(asked)), UNKNOWN_INDEX)
 
 
 @dataclass(frozen=True)
 class Attempt:
     """One pip run."""
 
-    ended: Ended
+    ended: Answer
     version: str | None
     """The version of the name that is installed afterwards, if it is."""
     origin: str | None
@@ -101,12 +121,12 @@ class Outcome:
             return False
         if not self.log_is_writable:
             # Without a log the guard's word is what pip printed: its warning, or its refusal.
-            return any(code in attempt.ended.stderr for code in PROOF)
+            return any(code in attempt.ended.stderr for code in find_proof())
         # A policy of this machine beside ours may refuse the demo's indexes before anybody looks for squatters.
         alone = all(
             layer.get("layer") == "environment" for event in attempt.events for layer in event.get("policy", ())
         )
-        proof = {"shadowed"} if alone else {"shadowed", "refused"}
+        proof = {SHADOWED} if alone else {SHADOWED, REFUSED}
         return any(event.get("event") in proof and event.get("name") == NAME for event in attempt.events)
 
     @property

@@ -6,6 +6,7 @@ import json
 import textwrap
 from typing import TYPE_CHECKING
 
+from ..audit.kinds import SHADOWED
 from .environment import UnavailableError
 from .play import INTERNAL, NAME, PUBLIC, Act, Attempt, Outcome, play
 
@@ -82,7 +83,7 @@ def _tell_log(outcome: Outcome) -> list[str]:
     if not outcome.log_is_writable:
         return ["", f"The audit log {outcome.log} cannot be written here."]
     events = [event for act in outcome.acts for event in act.guarded.events]
-    shown = next((event for event in events if event.get("event") == "shadowed"), None)
+    shown = next((event for event in events if event.get("event") == SHADOWED), None)
     if shown is None and outcome.is_held:
         return ["", f"A policy of this machine does not know the demo's indexes; its refusals are in {outcome.log}."]
     if shown is None:

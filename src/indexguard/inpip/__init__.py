@@ -7,7 +7,6 @@ waits: the policy is read, and the rest of the guard loaded, when the first ``Pa
 from __future__ import annotations
 
 import functools
-import importlib
 import sys
 
 _FETCHING_NOTHING = frozenset(
@@ -74,7 +73,7 @@ def _wrap_finder(module: ModuleType) -> None:
         # Not at import: `pip list` of old pips imports this module too, and an error can be told well only inside a run.
         root = root_of(module.__name__)
         try:
-            activation = importlib.import_module("indexguard.inpip.activation")
+            from . import activation
         except Exception as error:
             raise _unable(root, error) from error
         activation.activate(root)
@@ -85,9 +84,10 @@ def _wrap_finder(module: ModuleType) -> None:
 
 def _unable(root: str, error: Exception) -> Exception:
     """Return pip's ``InstallationError`` for a guard of which a part is missing or broken."""
-    # The hook has loaded this package, and knows where both lie.
-    text = importlib.import_module("_indexguard_hook").explain("guard-broken", f"{type(error).__name__}: {error}")
-    made: Exception = importlib.import_module(f"{root}._internal.exceptions").InstallationError(text)
+    # The hook has loaded this package, and pip its exceptions: nothing else of ours is whole for certain.
+    hook = sys.modules["_indexguard_hook"]
+    text = hook.explain(hook.BROKEN, f"{type(error).__name__}: {error}")
+    made: Exception = sys.modules[f"{root}._internal.exceptions"].InstallationError(text)
     return made
 
 
@@ -134,8 +134,9 @@ def _wrap_python_option(module: ModuleType) -> None:
     def identify_python_interpreter(python: str) -> str | None:
         interpreter = original(python)
         if interpreter is not None:
-            children = importlib.import_module("indexguard.inpip.children")
-            children.prepare_interpreter(root_of(module.__name__), interpreter)
+            from .python_option import prepare_interpreter
+
+            prepare_interpreter(root_of(module.__name__), interpreter)
         return interpreter
 
     setattr(identify_python_interpreter, LIVE, True)

@@ -1,35 +1,142 @@
 """Activation: reads the policy and wraps pip, when pip makes its first package finder.
 
-Everything is imported here and now: pip 26.3 refuses every import once installation has begun.
+What every run needs is imported here and now: pip 26.3 refuses every import once installation has begun.
 """
 
 from __future__ import annotations
 
 import atexit
 import codecs
-import functools
-import importlib
 import sys
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..audit.place import log_path
 from ..audit.recorder import Recorder
 from ..audit.run_context import RunContext
+from ..decision.outcome import Settings
 from ..errors import GuardError
 from ..policy.identity import find_location
 from ..policy.layers import find_layers
 from ..policy.log import LogSettings
-from . import children, mark, seams
-from .builds import wrap_backends, wrap_build_step
-from .failing import broken, pip_version, record_failure, wrap_method
-from .filter import finder, pages
-from .gate import gate
+from . import mark, seams
+from .filter.finder import NameFilter
+from .filter.pages import PageFilter
+from .gate.gate import Gate
+from .gate.requests import Requests
 from .run import Run
-from .speech import pip_errors, words
+from .search.searches import Searches
+from .speech.speaker import Speaker
 
-_runs: dict[str, Run] = {}
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .objects import Call, Requirement, VenvEnvironment, VirtualEnvironment
+
+
+class Guard(NamedTuple):
+    """A guarded pip."""
+
+    run: Run
+    searches: Searches
+    requests: Requests
+    speaker: Speaker
+
+    @classmethod
+    def of(cls, run: Run, recorder: Recorder, *, takes_requests: bool) -> Guard:
+        """Return the guard of a run that begins.
+
+        :param takes_requests: whether the root requirements are the user's.
+        """
+        requests = Requests(run, takes_requests=takes_requests)
+        return cls(run, Searches(run), requests, Speaker(run, recorder))
+
+    def filters(self) -> Iterator[tuple[seams.Seam, seams.Filter]]:
+        """Yield each seam that every pip has, with what stands for it."""
+        gate = Gate(*self)
+        pages = PageFilter(self.run, self.searches, self.requests, gate.check_redirect)
+        names = NameFilter(self.run, self.searches, self.speaker)
+        yield seams.REQUEST, pages.request
+        yield seams.PROCESS_PAGE, pages.process_project_url
+        yield seams.EVALUATE_LINKS, pages.evaluate_links
+        yield seams.FIND_ALL, names.find_all_candidates
+        yield seams.FIND_BEST, names.find_best_candidate
+        yield seams.PREPARE_LINKED, gate.prepare
+        yield seams.PREPARE_EDITABLE, gate.prepare
+        yield seams.PREPARE_WHOLE, gate.prepare_whole
+        yield seams.CACHE_ENTRY, gate.get_cache_entry
+        yield from ((seam, gate.resolve) for seam in (seams.RESOLVE, seams.RESOLVE_LEGACY))
+        yield from ((seam, gate.get_installation_order) for seam in (seams.ORDER, seams.ORDER_LEGACY))
+
+    def build_step(self, call: Call, _instance: object) -> object:
+        """Mark what is started for a build, and repeat the refusals of what was started."""
+        from .builds import build_step  # most runs build nothing
+
+        return build_step(self.run, self.requests, self.speaker, call)
+
+    def enter_virtual(self, call: Call, environment: VirtualEnvironment) -> None:
+        """Hand the bootstrap to what is started in a build environment of folders."""
+        from .children import enter_virtual  # as above
+
+        enter_virtual(call, environment)
+
+    def enter_venv(self, call: Call, environment: VenvEnvironment) -> None:
+        """Hand the bootstrap to what is started in a build environment in a venv."""
+        from .children import enter_venv  # as above
+
+        enter_venv(call, environment)
+
+    def build_one(self, call: Call, _instance: object, req: Requirement) -> object:
+        """Note whose wheel is being built: that comes after all preparing."""
+        with self.requests.preparing(req):
+            return call()
+
+    def wrap(self) -> None:
+        """Bind every filter to its seam."""
+        root, filters = self.run.root, [*self.filters()]
+        filters += [(seam, self.build_step) for seam in (*seams.BUILD_SEAMS, seams.SUBPROCESS) if seam.is_in(root)]
+        filters += [(seams.BUILD_ONE, self.build_one)] if seams.BUILD_ONE.is_in(root) else []
+        virtual = seams.VIRTUAL_BUILD if seams.VIRTUAL_BUILD.find_class(root) is not None else seams.PLAIN_BUILD
+        filters.append((replace(virtual, method="__init__"), self.enter_virtual))
+        if seams.VENV_BUILD.find_class(root) is not None:
+            filters.append((replace(seams.VENV_BUILD, method="__init__"), self.enter_venv))
+        for seam, function in filters:
+            seam.bind(root, closed(root, function))
+
+
+def closed(root: str, function: seams.Filter) -> seams.Filter:
+    """Have a fault of the guard itself stop pip with a clear message; what pip raises passes unchanged.
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    """
+    pip_error: type[Exception] = seams.pip_module(root, "_internal.exceptions").PipError
+
+    def attempt(call: Call, *arguments: object, **named: object) -> object:
+        theirs: list[BaseException] = []
+
+        def call_pip(**changed: object) -> object:
+            try:
+                return call(**changed)
+            except BaseException as error:
+                theirs.append(error)
+                raise
+
+        try:
+            return function(call_pip, *arguments, **named)
+        except pip_error:
+            raise
+        except Exception as error:
+            if any(error is other for other in theirs):
+                raise
+            from .failing import fail
+
+            raise fail(root, error) from error
+
+    return attempt
+
+
+_guards: dict[str, Guard] = {}
 _failures: dict[str, GuardError] = {}
 
 
@@ -39,92 +146,59 @@ def activate(root: str) -> None:
     :param root: ``pip``, or ``pipenv.patched.pip``.
     :raises Exception: pip's own error: an invalid or unreadable policy, a pip that the guard does not understand.
     """
-    if root in _runs:
+    if root in _guards:
         return
     if root not in _failures:
         try:
-            _runs[root] = _prepare(root)
-        except GuardError as error:
-            refused = f"pip may not look for packages: {error.refused}"
-            _failures[root] = GuardError(error.code, refused, error.facts, error.hint)
+            _guards[root] = _prepare(root)
         except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded, and say so clearly
-            _failures[root] = broken(error)
+            from .failing import explain_failure
+
+            _failures[root] = explain_failure(root, error)
         else:
             return
-        record_failure(root, _failures[root])
-        mark.report_to_parent(_failures[root])
-    raise pip_errors.as_pip_error(root, _failures[root])
+    from .speech.pip_errors import as_pip_error
+
+    raise as_pip_error(root, _failures[root])
 
 
 def finish(status: int) -> None:
     """Seal the audit log, and explain last: after a refusal the guard's explanation is the last thing that pip prints."""
-    for run in _runs.values():
-        run.recorder.seal(status)
-    if status == 0:
-        return
-    for run in _runs.values():
-        pip_errors.explain_last(run.refusals or words.find_explanations(run))
+    for guard in _guards.values():
+        guard.speaker.recorder.seal(status)
+    for guard in _guards.values() if status != 0 else ():
+        searches = guard.searches.all()
+        if guard.speaker.refusals or any(not search.kept for search in searches):
+            from .speech import pip_errors, words
+
+            pip_errors.explain_last(guard.speaker.refusals or words.find_explanations(searches))
 
 
-def _prepare(root: str) -> Run:
-    version = pip_version(root)
+def _prepare(root: str) -> Guard:
+    version = seams.pip_version(root)
     seams.check_pip(root, version)
     found = find_layers()
-    pypi = find_location(_public_index(root).simple_url)
+    public = seams.pip_module(root, "_internal.models.index").PyPI
+    pypi = find_location(public.simple_url)
     layers = found.layers
     if pypi is not None:
         layers = tuple(replace(layer, policy=layer.policy.resolve_pypi(pypi)) for layer in layers)
-    context = RunContext.of_process(
-        version, layers, argv=getattr(sys, "orig_argv", sys.argv), parent_run=mark.parent_run()
-    )
     run = Run(
         root,
         layers,
-        built_in=found.builtin_rule_applies,
-        pypi=pypi,
-        pypi_files=getattr(_public_index(root), "file_storage_domain", None),
-        today=datetime.now(timezone.utc).date(),
-        recorder=Recorder(context, log_path(), LogSettings.combine(layer.policy.log for layer in layers)),
-        takes_requests=mark.takes_requests(),
+        Settings.of(layers),
+        found.builtin_rule_applies,
+        pypi,
+        getattr(public, "file_storage_domain", None),
+        datetime.now(timezone.utc).date(),
     )
-    _wrap(run)
-    atexit.register(run.recorder.seal, None)  # where pip's own main is not what runs
+    argv = getattr(sys, "orig_argv", sys.argv)
+    context = RunContext.of_process(version, layers, argv=argv, parent_run=mark.parent_run())
+    recorder = Recorder(context, log_path(), LogSettings.combine(layer.policy.log for layer in layers))
+    guard = Guard.of(run, recorder, takes_requests=mark.takes_requests())
+    guard.wrap()
+    atexit.register(recorder.seal, None)  # where pip's own main is not what runs
     # A codec is a module too, loaded with its first use.
     for codec in ("idna", "unicode_escape", "ascii", "utf-8"):
         codecs.lookup(codec)
-    return run
-
-
-def _wrap(run: Run) -> None:
-    resolve, prepare, order = gate.wrap_resolve(run), gate.wrap_prepare(run), gate.wrap_installation_order(run)
-    wrappers = {
-        seams.REQUEST: pages.wrap_request(run, functools.partial(gate.check_redirect, run)),
-        seams.PROCESS_PAGE: pages.wrap_process_project_url(run),
-        seams.EVALUATE_LINKS: pages.wrap_evaluate_links(run),
-        seams.FIND_ALL: finder.wrap_find_all_candidates(run),
-        seams.FIND_BEST: finder.wrap_find_best_candidate(run),
-        seams.PREPARE_LINKED: prepare,
-        seams.PREPARE_EDITABLE: prepare,
-        seams.PREPARE_WHOLE: gate.wrap_prepare_whole(run),
-        seams.CACHE_ENTRY: gate.wrap_get_cache_entry(run),
-        seams.RESOLVE: resolve,
-        seams.RESOLVE_LEGACY: resolve,
-        seams.ORDER: order,
-        seams.ORDER_LEGACY: order,
-    }
-    for seam, wrapper in wrappers.items():
-        wrap_method(run.root, seams.find_class(run.root, seam), seam.method, wrapper)
-    for seam in seams.BUILD_SEAMS:
-        owner = seams.find_class(run.root, seam)
-        if owner is not None and seam.method in vars(owner):
-            wrap_method(run.root, owner, seam.method, wrap_build_step(run))
-    plain, virtual, isolated = (seams.find_class(run.root, seam) for seam in seams.BUILD_SEAMS)
-    # Where there is a VirtualBuildEnvironment, the plain one is abstract.
-    wrap_method(run.root, virtual or plain, "__init__", children.wrap_virtual)
-    if isolated is not None:
-        wrap_method(run.root, isolated, "__init__", children.wrap_venv)
-    wrap_backends(run)
-
-
-def _public_index(root: str) -> Any:
-    return importlib.import_module(f"{root}._internal.models.index").PyPI
+    return guard

@@ -2,58 +2,45 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from typing import Any
 
-from .._vendor.wrapt import FunctionWrapper
+from ..audit.event import EventFields
+from ..audit.kinds import GUARD_FAILED
 from ..audit.place import log_path
 from ..audit.recorder import Recorder
 from ..audit.run_context import RunContext
-from ..errors import GuardError, clean
+from ..errors import GUARD_BROKEN, GuardError, clean
 from . import mark
-from .speech import pip_errors
-
-
-def wrap_method(root: str, owner: Any, method: str, wrapper: Any) -> None:
-    """Put a wrapper (wrapt's form) around a method, one that fails closed."""
-    # A FunctionWrapper passes attributes on: pip-tools calls `finder.find_all_candidates.cache_clear()` (pip < 25.1).
-    wrapped = FunctionWrapper(vars(owner)[method], fail_closed(root, wrapper))  # type: ignore[no-untyped-call]  # wrapt has no types
-    setattr(owner, method, wrapped)
-
-
-def fail_closed(root: str, wrapper: Any) -> Any:
-    """Have a fault of the guard itself stop pip with a clear message; what pip raises passes unchanged."""
-    pip_error = importlib.import_module(f"{root}._internal.exceptions").PipError
-
-    def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        theirs: list[BaseException] = []
-
-        def call_pip(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return wrapped(*args, **kwargs)
-            except BaseException as error:
-                theirs.append(error)
-                raise
-
-        try:
-            return wrapper(call_pip, instance, args, kwargs)
-        except pip_error:
-            raise
-        except Exception as error:
-            if any(error is other for other in theirs):
-                raise
-            failure = broken(error)
-            record_failure(root, failure)
-            raise pip_errors.as_pip_error(root, failure) from error
-
-    return call
+from .reports import report_to_parent
+from .seams import pip_version
+from .speech.pip_errors import as_pip_error
 
 
 def broken(error: Exception) -> GuardError:
     """Return the ``guard-broken`` error for a fault of the guard itself."""
     cause = clean(f"{type(error).__name__}: {error}")
-    return GuardError("guard-broken", "indexguard failed, so pip may not go on", [("cause", cause)])
+    return GuardError(GUARD_BROKEN, "indexguard failed, so pip may not go on", [("cause", cause)])
+
+
+def explain_failure(root: str, error: Exception) -> GuardError:
+    """Return what keeps pip from looking for packages, told to the audit log and to the pip that started this one."""
+    failure = broken(error)
+    if isinstance(error, GuardError):
+        refused = f"pip may not look for packages: {error.refused}"
+        failure = GuardError(error.code, refused, error.facts, error.hint)
+    record_failure(root, failure)
+    report_to_parent(failure)
+    return failure
+
+
+def fail(root: str, error: Exception) -> Exception:
+    """Tell the audit log of a fault of the guard, and return it as pip's own error.
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    """
+    failure = broken(error)
+    record_failure(root, failure)
+    return as_pip_error(root, failure)
 
 
 def record_failure(root: str, error: GuardError) -> None:
@@ -65,10 +52,6 @@ def record_failure(root: str, error: GuardError) -> None:
     context = RunContext.of_process(pip_version(root), (), argv=argv, parent_run=mark.parent_run())
     recorder = Recorder(context, log_path())
     facts = "; ".join(text for _, text in error.facts)
-    recorder.record("guard-failed", error.code, message=f"{error.refused}: {facts}" if facts else error.refused)
+    message = f"{error.refused}: {facts}" if facts else error.refused
+    recorder.record(GUARD_FAILED, error.code, EventFields(message=message))
     recorder.seal(None)
-
-
-def pip_version(root: str) -> str:
-    """Return the version of the pip whose package is ``root``; ``unknown`` where it does not tell."""
-    return str(getattr(importlib.import_module(root), "__version__", "unknown"))

@@ -7,10 +7,30 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import GuardError
+from .._vendor.wrapt import FunctionWrapper
+from ..errors import PIP_NOT_UNDERSTOOD, GuardError
+
+Filter = Callable[..., Any]
+"""Stands for a method of pip: ``(call, instance, *arguments)``, the arguments being those that its seam names."""
+
+
+def pip_module(root: str, name: str) -> Any:
+    """Return a module of the running pip.
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    :param name: below the root, such as ``_internal.exceptions``; empty for the package itself.
+    :raises ImportError: this pip has none of that name.
+    """
+    return importlib.import_module(f"{root}.{name}" if name else root)
+
+
+def pip_version(root: str) -> str:
+    """Return the version of the pip whose package is ``root``; ``unknown`` where it does not tell."""
+    return str(getattr(pip_module(root, ""), "__version__", "unknown"))
 
 
 @dataclass(frozen=True)
@@ -21,11 +41,50 @@ class Seam:
     """Below ``_internal``."""
     class_name: str
     method: str
-    parameters: tuple[str, ...]
+    parameters: tuple[str, ...] = ()
     """Positional parameters that the guard uses, ``self`` left out."""
 
     def __str__(self) -> str:
         return f"{self.class_name}.{self.method}({', '.join(self.parameters)})"
+
+    def find_class(self, root: str) -> Any:
+        """Return the class that it belongs to (a function's module); None where this pip has none.
+
+        :param root: ``pip``, or ``pipenv.patched.pip``.
+        """
+        try:
+            module = pip_module(root, f"_internal.{self.module}")
+        except ModuleNotFoundError:
+            return None
+        return getattr(module, self.class_name, None) if self.class_name else module
+
+    def is_in(self, root: str) -> bool:
+        """Tell whether this pip has the method, of that very class."""
+        owner = self.find_class(root)
+        return owner is not None and self.method in vars(owner)
+
+    def wrapper(self, function: Filter) -> Filter:
+        """Return a function in wrapt's form: ``(wrapped, instance, args, kwargs)``."""
+        names = self.parameters
+
+        def wrapper(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            def call(**changed: Any) -> Any:
+                if not changed:
+                    return wrapped(*args, **kwargs)
+                passed = [changed.pop(name, value) for name, value in zip(names, args)]
+                return wrapped(*passed, *args[len(names) :], **{**kwargs, **changed})
+
+            named = {name: kwargs[name] for name in names[len(args) :] if name in kwargs}
+            return function(call, instance, *args[: len(names)], **named)
+
+        return wrapper
+
+    def bind(self, root: str, function: Filter) -> None:
+        """Have a function stand for the method."""
+        owner = self.find_class(root)
+        # A FunctionWrapper passes attributes on: pip-tools calls `finder.find_all_candidates.cache_clear()` (pip < 25.1).
+        wrapped = FunctionWrapper(vars(owner)[self.method], self.wrapper(function))  # type: ignore[no-untyped-call]  # wrapt has no types
+        setattr(owner, self.method, wrapped)
 
 
 FIND_ALL = Seam("index.package_finder", "PackageFinder", "find_all_candidates", ("project_name",))
@@ -41,7 +100,6 @@ PREPARE_WHOLE = Seam("operations.prepare", "RequirementPreparer", "_prepare_link
 CACHE_ENTRY = Seam("cache", "WheelCache", "get_cache_entry", ("link",))
 RESOLVE = Seam("resolution.resolvelib.resolver", "Resolver", "resolve", ("root_reqs",))
 RESOLVE_LEGACY = Seam("resolution.legacy.resolver", "Resolver", "resolve", ("root_reqs",))
-
 ORDER = Seam("resolution.resolvelib.resolver", "Resolver", "get_installation_order", ("req_set",))
 ORDER_LEGACY = Seam("resolution.legacy.resolver", "Resolver", "get_installation_order", ("req_set",))
 
@@ -61,24 +119,16 @@ ALWAYS = (
     ORDER_LEGACY,
 )
 
-# What installs build requirements, by the class that does it.
-BUILD_SEAMS = (
-    Seam("build_env", "BuildEnvironment", "install_requirements", ()),  # pip <= 26.1
-    Seam("build_env.virtual", "VirtualBuildEnvironment", "install_requirements", ()),  # pip >= 26.2
-    Seam("build_env.venv", "VenvBuildEnvironment", "install_requirements", ()),  # pip >= 26.2
-)
+# What installs build requirements, by the class that does it. Where there is a virtual one, the plain one is abstract.
+PLAIN_BUILD = Seam("build_env", "BuildEnvironment", "install_requirements")  # pip <= 26.1
+VIRTUAL_BUILD = Seam("build_env.virtual", "VirtualBuildEnvironment", "install_requirements")  # pip >= 26.2
+VENV_BUILD = Seam("build_env.venv", "VenvBuildEnvironment", "install_requirements")  # pip >= 26.2
+BUILD_SEAMS = (PLAIN_BUILD, VIRTUAL_BUILD, VENV_BUILD)
 
-
-def find_class(root: str, seam: Seam) -> Any:
-    """Return the class that a seam belongs to, or None where this pip has none.
-
-    :param root: ``pip``, or ``pipenv.patched.pip``.
-    """
-    try:
-        module = importlib.import_module(f"{root}._internal.{seam.module}")
-    except ModuleNotFoundError:
-        return None
-    return getattr(module, seam.class_name, None)
+# Functions: only the runner of build hooks looks the first up in its module; build environments and VCS have imported it
+# by name. A pip without them is guarded all the same: a pip that a backend starts there does not know of its parent.
+SUBPROCESS = Seam("utils.subprocess", "", "call_subprocess")
+BUILD_ONE = Seam("wheel_builder", "", "_build_one", ("req",))
 
 
 def check_pip(root: str, version: str) -> None:
@@ -86,27 +136,25 @@ def check_pip(root: str, version: str) -> None:
 
     :raises GuardError: ``pip-not-understood``: one is missing, or the guard is loaded without its wrap of ``main``.
     """
-    missing = [seam for seam in ALWAYS if not _fits(find_class(root, seam), seam)]
-    build = [seam for seam in BUILD_SEAMS if _is_own(find_class(root, seam), seam)]
-    if not build:
-        missing.append(BUILD_SEAMS[0])
+    missing = [seam for seam in ALWAYS if not _fits(root, seam)]
+    if not any(seam.is_in(root) for seam in BUILD_SEAMS):
+        missing.append(PLAIN_BUILD)
     if missing:
         raise GuardError(
-            "pip-not-understood",
+            PIP_NOT_UNDERSTOOD,
             f"pip {version} cannot be guarded",
             [("missing", str(seam)) for seam in missing],
         )
 
 
-def _is_own(owner: Any, seam: Seam) -> bool:
-    return owner is not None and seam.method in vars(owner)
+def _fits(root: str, seam: Seam) -> bool:
+    return seam.is_in(root) and has_parameters(vars(seam.find_class(root))[seam.method], seam)
 
 
-def _fits(owner: Any, seam: Seam) -> bool:
-    if not _is_own(owner, seam):
-        return False
+def has_parameters(method: Any, seam: Seam) -> bool:
+    """Tell whether a method takes the positional parameters of a seam, after its first."""
     try:
-        parameters = list(inspect.signature(vars(owner)[seam.method]).parameters)
+        parameters = list(inspect.signature(method).parameters)
     except (TypeError, ValueError):
         return False
     return parameters[1 : 1 + len(seam.parameters)] == list(seam.parameters)

@@ -1,1 +1,1 @@
-"""The guard beyond one site-packages: the standard library's hook, seeds in environments, and what is known of Pythons."""
+"""Which Pythons and environments there are on this machine, and what one of them says when it is asked."""

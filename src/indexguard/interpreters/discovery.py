@@ -1,4 +1,9 @@
-"""Where the Pythons of a machine are: base interpreters and virtual environments. Looks at folders; starts nothing."""
+"""Where the Pythons of a machine are: base interpreters and virtual environments. Looks at folders; starts nothing.
+
+No library does: findpython 0.9 and python-discovery 1.9 start whatever is called python (59 and 25 starts where this makes
+none: for root, other people's programs), know neither conda's environments nor ``/opt``, and of virtual environments
+nothing; the first needs Python 3.10, the second looks along PATH and in uv's folder only.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +25,16 @@ _SYSTEM = (
     "/opt/conda/envs/*/bin",
     "/Library/Frameworks/Python.framework/Versions/*/bin",
 )
+_CONDAS = ("anaconda3", "mambaforge", "miniconda3", "miniforge3")
 _HOME = (
     ".asdf/installs/python/*/bin",
     ".local/bin",
     ".local/share/mise/installs/python/*/bin",
     ".local/share/uv/python/*/bin",
     ".pyenv/versions/*/bin",
-    "anaconda3/bin",
-    "anaconda3/envs/*/bin",
-    "mambaforge/bin",
-    "mambaforge/envs/*/bin",
-    "miniconda3/bin",
-    "miniconda3/envs/*/bin",
-    "miniforge3/bin",
-    "miniforge3/envs/*/bin",
+    *(f"{conda}/{below}" for conda in _CONDAS for below in ("bin", "envs/*/bin")),
 )
+_PLACES = (*(("HOME", pattern) for pattern in _HOME), ("PYENV_ROOT", "versions/*/bin"), ("CONDA_PREFIX", "bin"))
 _ENVIRONMENTS_HERE = (".venv", "venv", "env", ".tox/*", ".nox/*")
 _ENVIRONMENTS_HOME = (
     ".cache/pypoetry/virtualenvs/*",
@@ -48,6 +48,14 @@ _ENVIRONMENTS_HOME = (
     ".local/share/virtualenvs/*",
     ".pyenv/versions/*/envs/*",
     ".virtualenvs/*",
+)
+_ENVIRONMENT_PLACES = (
+    ("VIRTUAL_ENV", ""),
+    ("WORKON_HOME", "*"),
+    ("PIPX_HOME", "venvs/*"),
+    ("POETRY_VIRTUALENVS_PATH", "*"),
+    ("PYENV_ROOT", "versions/*/envs/*"),
+    *(("HOME", pattern) for pattern in _ENVIRONMENTS_HOME),
 )
 _DEPTH = 6
 """How far below a folder that the user names environments are looked for."""
@@ -71,23 +79,27 @@ def find_interpreters(environ: Mapping[str, str] = os.environ, *, root: Path = P
 
 
 def _interpreter_folders(environ: Mapping[str, str], root: Path) -> Iterator[Path]:
-    for entry in environ.get("PATH", "").split(os.pathsep):
-        if os.path.isabs(entry):
-            yield Path(entry)
+    yield from _on_path(environ)
     for pattern in _SYSTEM:
         yield from _glob(root, pattern.lstrip("/"))
-    home = environ.get("HOME")
-    if home and os.path.isabs(home):
-        for pattern in _HOME:
-            yield from _glob(Path(home), pattern)
-        yield from (path / "bin" for path in _lines(Path(home, ".conda", "environments.txt")))
-    if environ.get("PYENV_ROOT"):
-        yield from _glob(Path(environ["PYENV_ROOT"]), "versions/*/bin")
-    if environ.get("CONDA_PREFIX"):
-        yield Path(environ["CONDA_PREFIX"], "bin")
+    yield from _below(environ, _PLACES)
+    for listed in _below(environ, (("HOME", ".conda/environments.txt"),)):
+        yield from (path / "bin" for path in _lines(listed))
     if environ.get("CONDA_EXE"):
         conda = Path(environ["CONDA_EXE"]).parent.parent
         yield from (conda / "bin", *_glob(conda, "envs/*/bin"))
+
+
+def _on_path(environ: Mapping[str, str]) -> list[Path]:
+    return [Path(entry) for entry in environ.get("PATH", "").split(os.pathsep) if os.path.isabs(entry)]
+
+
+def _below(environ: Mapping[str, str], places: Iterable[tuple[str, str]]) -> Iterator[Path]:
+    """Yield what there is in folders that variables name; a HOME that is relative names none."""
+    for variable, pattern in places:
+        folder = environ.get(variable)
+        if folder and (variable != "HOME" or os.path.isabs(folder)):
+            yield from _glob(Path(folder), pattern) if pattern else [Path(folder)]
 
 
 def find_environments(
@@ -119,22 +131,8 @@ def _environment_folders(environ: Mapping[str, str], folder: Path, more: Iterabl
         yield from _walk(each, _DEPTH)
     for pattern in _ENVIRONMENTS_HERE:
         yield from _glob(folder, pattern)
-    for name, below in (
-        ("VIRTUAL_ENV", ""),
-        ("WORKON_HOME", "*"),
-        ("PIPX_HOME", "venvs/*"),
-        ("POETRY_VIRTUALENVS_PATH", "*"),
-        ("PYENV_ROOT", "versions/*/envs/*"),
-    ):
-        if environ.get(name):
-            yield from _glob(Path(environ[name]), below) if below else [Path(environ[name])]
-    home = environ.get("HOME")
-    if home and os.path.isabs(home):
-        for pattern in _ENVIRONMENTS_HOME:
-            yield from _glob(Path(home), pattern)
-    for entry in environ.get("PATH", "").split(os.pathsep):
-        if os.path.isabs(entry):
-            yield Path(entry).parent
+    yield from _below(environ, _ENVIRONMENT_PLACES)
+    yield from (folder.parent for folder in _on_path(environ))
     if sys.prefix != sys.base_prefix:
         yield Path(sys.prefix)
 

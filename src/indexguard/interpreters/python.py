@@ -1,4 +1,4 @@
-"""One interpreter of this machine, as it says itself."""
+"""One interpreter of this machine, as it says itself, and the one way to ask a child process."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from .. import SUPPORTED
 from ..errors import escape
 
-SUPPORTED = ((3, 9), (3, 18))
-"""Pythons that the guard supports: from the first, below the second."""
-
-_TIMEOUT = 60  # seconds
 _PROGRAM = """
 import json, os, site, sys, sysconfig
 print()
@@ -34,6 +33,61 @@ print(json.dumps({
 
 class InterpretersError(Exception):
     """What was asked for cannot be done; the text says what and why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a child process left when it ended; bytes that are no UTF-8 are written as escapes."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    def read_json(self) -> Any:
+        """Return the value in the last line of its output: what start-up files of the interpreter print comes before.
+
+        :raises ValueError: that line is no JSON.
+        """
+        return json.loads(self.stdout.strip().rpartition("\n")[2])
+
+    @property
+    def last_words(self) -> str:
+        """The last line of what it said on standard error, else its exit code."""
+        return self.stderr.strip().rpartition("\n")[2] or f"exit code {self.exit_code}"
+
+
+def ask(
+    command: Sequence[str],
+    *,
+    seconds: float = 60,
+    late: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+) -> Answer:
+    """Start a child process, which is given no input, and wait for its end.
+
+    :param late: the beginning of the error where it takes longer: who has not done what; ``within`` follows.
+    :raises InterpretersError: it cannot be started, or does not end in time.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            env=environ,
+            cwd=cwd,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        text = late or f"{escape(command[0])} did not answer"
+        raise InterpretersError(f"{text} within {seconds} seconds") from None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InterpretersError(f"{escape(command[0])} cannot be started: {reason}") from error
+    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 @dataclass(frozen=True)
@@ -80,18 +134,13 @@ def ask_interpreter(path: str = sys.executable) -> Interpreter:
     :raises InterpretersError: it does not run, or it is no Python.
     """
     try:
-        done = subprocess.run(
-            [path, "-I", "-c", _PROGRAM], stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=False
-        )
-        told = json.loads(done.stdout.strip().rpartition(b"\n")[2])
+        told = ask([path, "-I", "-c", _PROGRAM]).read_json()
         told["version"] = tuple(told["version"])
         return Interpreter(**told)
-    except FileNotFoundError:
-        raise InterpretersError(f"there is no {escape(path)}; name a Python interpreter") from None
-    except OSError as error:
-        raise InterpretersError(f"{escape(path)} cannot be started: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise InterpretersError(f"{escape(path)} did not answer within {_TIMEOUT} seconds") from None
+    except InterpretersError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise InterpretersError(f"there is no {escape(path)}; name a Python interpreter") from None
+        raise
     except (ValueError, KeyError, TypeError):
         raise InterpretersError(f"{escape(path)} does not run as a Python interpreter") from None
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..audit.kinds import SEALED
 from ..audit.line import digest
 from ..audit.place import FILE_NAME, is_rotated
 from ..audit.sinks import SHORTENED
@@ -22,6 +23,7 @@ from ..audit.writer import LONGEST_LINE
 from ..errors import escape
 from .opening import LogError, LongLine, explain, list_logs, open_file, read_named, unreadable
 from .reader import EventReader
+from .record import table
 
 _AFTER_COMPRESSED = (
     "it goes on from no line: the file before it was compressed before this one was begun; whether lines between"
@@ -139,8 +141,8 @@ class Verifier:
             text = f"event {seq} of run {escape(run)} follows event {state.last} of it"
             self.found.breaks.append(place.remark(text))
         state.last = seq
-        state.is_sealed = event["event"] == "sealed"
-        told = event["seal"].get("events") if isinstance(event.get("seal"), dict) else None
+        state.is_sealed = event["event"] == SEALED
+        told = table(event, "seal").get("events")
         if state.is_sealed and told != seq:
             text = f"the seal of run {escape(run)} does not stand for the {seq} events that it has"
             self.found.breaks.append(place.remark(text))

@@ -38,10 +38,7 @@ _WHOLE_FILE = {
     PACKED: f"SELECT count(*) FROM read_ndjson_objects(?, compression = '{PACKED}', {LINES_OPTIONS})",  # noqa: S608  # as above
     PARQUET: f"SELECT bit_xor(hash(found)) FROM read_parquet(?, {TABLE_OPTIONS}) found",  # noqa: S608  # as above
 }
-_DAMAGED = {
-    PACKED: "its compressed data is damaged or cut off",
-    PARQUET: "it is no Parquet file, or damaged",
-}
+_DAMAGED = {PACKED: "its compressed data is damaged or cut off", PARQUET: "it is no Parquet file, or damaged"}
 
 
 @contextmanager

@@ -15,24 +15,11 @@ from .query import Wanted
 from .reader import EventReader
 from .tally import Count, Group, Tally
 
-_COUNTED = {
-    "schema": "BIGINT",
-    "time": "VARCHAR",
-    "event": "VARCHAR",
-    "code": "VARCHAR",
-    "name": "VARCHAR",
-    "index_asked": "VARCHAR",
-    "index_answered": "VARCHAR",
-    "rule": "STRUCT(file VARCHAR, key VARCHAR)",
-    "run": "VARCHAR",
-    "parent_run": "VARCHAR",
-}
+_TEXTS = ("time", "event", "code", "name", "index_asked", "index_answered", "run", "parent_run")
+_COUNTED = {"schema": "BIGINT", **dict.fromkeys(_TEXTS, "VARCHAR"), "rule": "STRUCT(file VARCHAR, key VARCHAR)"}
 _LISTED = {
-    **_COUNTED,
-    "rule": "STRUCT(file VARCHAR, key VARCHAR, indexes VARCHAR[])",
-    "seq": "BIGINT",
-    "host": "VARCHAR",
-    "user": "VARCHAR",
+    **dict.fromkeys((*_COUNTED, "host", "user"), "VARCHAR"),
+    "schema": "BIGINT", "seq": "BIGINT", "rule": "STRUCT(file VARCHAR, key VARCHAR, indexes VARCHAR[])",
     "versions": "VARCHAR[]",
 }
 _IS_EVENT = f"coalesce(schema = {SCHEMA} AND time IS NOT NULL AND event IS NOT NULL, false)"

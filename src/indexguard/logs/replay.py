@@ -6,42 +6,45 @@ offers go through. What the log does not tell is not guessed: such an event is n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, Callable, NamedTuple, Optional
 
+from .. import errors
+from ..audit.kinds import GUARD_FAILED, SEALED, SELECTED, WOULD_REFUSE
+from ..decision import outcome
 from ..decision.authority import Authority
-from ..decision.verdict import Finding, Verdict
+from ..decision.verdict import PASS, Finding, Verdict
 from ..patterns import Name, normalise_name, parse_pattern
 from ..policy.identity import PYPI, Location, find_reference
 from ..policy.model import Layer
 from .files import Event
+from .record import items, table, tables
 
 Locate = Callable[[str], Optional[Location]]
 """Returns the identity of a URL, that of the token ``pypi`` for the public index; None where it is unknown."""
 
 _OF_INDEXES = frozenset(
     {
-        "unknown-index",
-        "unmatched-name",
-        "claimed-elsewhere",
-        "entry-expired",
-        "shadowed-name",
-        "redirected",
-        "version-not-allowed",
-        "file-elsewhere",
-        "ambiguous-name",
-        "unclaimed-internal",
+        errors.UNKNOWN_INDEX,
+        errors.UNMATCHED_NAME,
+        errors.CLAIMED_ELSEWHERE,
+        errors.ENTRY_EXPIRED,
+        errors.SHADOWED_NAME,
+        errors.REDIRECTED,
+        errors.VERSION_NOT_ALLOWED,
+        errors.FILE_ELSEWHERE,
+        errors.AMBIGUOUS_NAME,
+        errors.UNCLAIMED_INTERNAL,
     }
 )
 """The codes of what an index offered, or might have."""
-_OF_REFERENCES = frozenset({"direct-url", "find-links", "locked-link", "local-path"})
-_NO_MATTER_OF_POLICY = {
-    "index-not-configured": "the log does not tell which indexes pip was configured with",
-    "index-failed": "an index did not answer, which no policy changes",
-    "unverified-index": "pip was told to trust a host without TLS, which no policy changes",
-    "name-mismatch": "a distribution named another project, which no policy changes",
+_OF_REFERENCES = frozenset({errors.DIRECT_URL, errors.FIND_LINKS, errors.LOCKED_LINK, errors.LOCAL_PATH})
+_NO_MATTER_OF_POLICY: dict[str, str] = {
+    errors.INDEX_NOT_CONFIGURED: "the log does not tell which indexes pip was configured with",
+    errors.INDEX_FAILED: "an index did not answer, which no policy changes",
+    errors.UNVERIFIED_INDEX: "pip was told to trust a host without TLS, which no policy changes",
+    errors.NAME_MISMATCH: "a distribution named another project, which no policy changes",
 }
 _CACHED = 10_000
 
@@ -59,12 +62,12 @@ class Judgement(NamedTuple):
     @property
     def becomes_refused(self) -> bool:
         """Whether pip chose this file, and the policy would not let it."""
-        return self.unknown is None and self.was == "selected" and self.finding is not None
+        return self.unknown is None and self.was == SELECTED and self.finding is not None
 
     @property
     def becomes_allowed(self) -> bool:
         """Whether this was refused, and would pass."""
-        return self.unknown is None and self.was not in ("selected", "observed") and self.finding is None
+        return self.unknown is None and self.was not in (SELECTED, "observed") and self.finding is None
 
 
 class Replay:
@@ -83,12 +86,12 @@ class Replay:
     def judge(self, event: Event) -> Judgement | None:
         """Judge one event; None for one that decides nothing, such as the seal of a run."""
         kind, code = event["event"], str(event.get("code"))
-        if kind == "sealed":
+        if kind == SEALED:
             return None
-        if kind == "selected":
-            return self._judge("selected", event, self._selected)
-        was = "observed" if kind == "would-refuse" else code
-        if kind == "guard-failed":
+        if kind == SELECTED:
+            return self._judge(SELECTED, event, self._selected)
+        was = "observed" if kind == WOULD_REFUSE else code
+        if kind == GUARD_FAILED:
             return Judgement(was, unknown="the guard itself failed, which no policy changes")
         if code in _OF_INDEXES:
             return self._judge(was, event, self._offered)
@@ -123,19 +126,18 @@ class Replay:
         place, verdict = self._page(authority, event)
         if verdict.refusal is not None or place is None:
             return verdict
-        chosen = event.get("chosen")
-        file = chosen if isinstance(chosen, dict) else {"version": (_list(event, "versions") or [None])[0]}
+        file = table(event, "chosen") or {"version": next(iter(items(event, "versions")), None)}
         return self._file(authority, place, file)
 
     def _offered(self, authority: Authority, event: Event) -> Verdict:
         """Judge what an index offered: it passes if one of the files does."""
-        if event.get("code") == "ambiguous-name" and not self._layer.policy.indexes:
+        if event.get("code") == errors.AMBIGUOUS_NAME and not self._layer.policy.indexes:
             raise _NotToldError("the policy names no index, so the built-in rule holds, which asks all of them")
         place, verdict = self._page(authority, event)
         if verdict.refusal is not None or place is None:
             return verdict
-        files = [file for file in _list(event, "offered") if isinstance(file, dict)]
-        files = files or [{"version": version} for version in _list(event, "versions")]
+        files = tables(event, "offered")
+        files = files or [{"version": version} for version in items(event, "versions")]
         verdicts = [self._file(authority, place, file) for file in files]
         return next((verdict for verdict in verdicts if verdict.refusal is None), verdicts[0] if verdicts else verdict)
 
@@ -144,16 +146,16 @@ class Replay:
         asked = self._place(event.get("index_asked"), "which index was asked")
         if asked.is_local:
             return None, authority.local_file()
-        verdict = authority.ask(asked)
+        verdict = outcome.ask(authority, asked, unverified=False)
         if verdict.refusal is not None or event.get("index_answered") is None:
             return None, verdict
         answered = self._place(event["index_answered"], "which index answered")
-        return answered, authority.page(answered)
+        return answered, outcome.answer(authority, verdict, answered, unverified=False)
 
     def _file(self, authority: Authority, page: Location, file: dict[str, Any]) -> Verdict:
-        check = authority.file_check(page)
+        check = outcome.file_check(authority, PASS, page)
         if check is None:
-            return Verdict()
+            return PASS
         url, version = file.get("url"), file.get("version")
         if not isinstance(version, str):
             raise _NotToldError("the log does not tell the version of the file")
@@ -169,7 +171,7 @@ class Replay:
             raise _NotToldError("the log does not tell where the reference leads")
         readings = self._readings(authority, event, place)
         refused = [verdict for verdict in readings if verdict.refusal is not None]
-        is_of_lock = len(readings) > 1 or event.get("code") == "locked-link"
+        is_of_lock = len(readings) > 1 or event.get("code") == errors.LOCKED_LINK
         if refused and (len(refused) < len(readings) or (is_of_lock and _is_of_pypi(authority))):
             # Which host has the public index's files only the running pip knows: a lock file may have named one there.
             raise _NotToldError("the log does not tell who gave the URL: the user, a lock file or a distribution")
@@ -177,18 +179,17 @@ class Replay:
 
     def _readings(self, authority: Authority, event: Event, place: Location) -> list[Verdict]:
         """Return the verdicts on a reference by each way in which it may have come."""
-        code, rule = event.get("code"), event.get("rule")
-        key = rule.get("key") if isinstance(rule, dict) else None
-        if code == "find-links" or key == "direct-urls.requested":
+        code, key = event.get("code"), table(event, "rule").get("key")
+        if code == errors.FIND_LINKS or key == "direct-urls.requested":
             return [authority.direct(place, requested=True)]
         # A local reference that the user gave is refused as `local-path`, if at all.
-        if key == "direct-urls.transitive" or (code == "direct-url" and place.is_local):
+        if key == "direct-urls.transitive" or (code == errors.DIRECT_URL and place.is_local):
             return [authority.direct(place, requested=False)]
         if place.is_local:
             return [authority.local_file()]
-        version = (_list(event, "versions") or [""])[0]
+        version = (items(event, "versions") or [""])[0]
         locked = authority.locked(self._locate(str(event.get("index_asked"))), str(version), place)
-        if code == "locked-link":
+        if code == errors.LOCKED_LINK:
             return [locked]
         return [authority.direct(place, requested=True), authority.direct(place, requested=False), locked]
 
@@ -218,8 +219,3 @@ def _read_name(name: str) -> Name | None:
     except ValueError:
         return None
     return normalise_name(name) if pattern.exact else None
-
-
-def _list(event: Event, key: str) -> Sequence[Any]:
-    value = event.get(key)
-    return value if isinstance(value, list) else ()

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ..audit.kinds import REFUSING, SELECTED
+from ..errors import SHADOWED_NAME
 from .files import Event
 
 MAX_GROUPS = 300_000
 """How many combinations are told apart; the names of further ones are counted as ``OTHERS``."""
 OTHERS = "(other names)"
-
-REFUSING = ("refused", "shadowed", "redirected", "guard-failed")
-"""The kinds of events that kept something from the user."""
 
 
 class Group(NamedTuple):
@@ -47,7 +46,7 @@ class NameCount(Count):
 
     shadowed: int = 0
     refused: int = 0
-    """Events of the kinds ``REFUSING``, the shadowed ones among them."""
+    """Events of the kinds ``kinds.REFUSING``, the shadowed ones among them."""
     selected: int = 0
     indexes: set[str] = field(default_factory=set)
 
@@ -102,9 +101,9 @@ class Tally:
                 continue
             own = found.setdefault(group.name, NameCount(0, count.first, count.last))
             own.add(count)
-            own.shadowed += count.events if group.code == "shadowed-name" else 0
+            own.shadowed += count.events if group.code == SHADOWED_NAME else 0
             own.refused += count.events if group.event in REFUSING else 0
-            own.selected += count.events if group.event == "selected" else 0
+            own.selected += count.events if group.event == SELECTED else 0
             if group.asked is not None:
                 own.indexes.add(group.asked)
         order = sorted(found.items(), key=lambda item: (-item[1].shadowed, -item[1].refused, -item[1].events, item[0]))

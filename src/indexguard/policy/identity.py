@@ -9,6 +9,7 @@ from __future__ import annotations
 import encodings.idna  # noqa: F401  # not left to the first `encode("idna")`: pip 26.3 refuses imports while it installs
 import ipaddress
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple, NoReturn
 from urllib.parse import urlsplit
@@ -175,6 +176,33 @@ def find_location(url: str) -> Location | None:
         return parse_location(url)
     except UnknownLocation:
         return None
+
+
+def locate(url: str, pypi: Location | None) -> Location | None:
+    """Return the identity of a URL; at or under a pip's own public index, that of the token ``pypi``.
+
+    :param pypi: the public index as that pip knows it.
+    """
+    location = find_location(url)
+    if location is not None and pypi is not None and location.is_at_or_under(pypi):
+        return Location(PYPI.scheme, PYPI.host, PYPI.port, location.segments[len(pypi.segments) :])
+    return location
+
+
+def is_trusted(url: str, hosts: Iterable[tuple[str, int | None]]) -> bool:
+    """Tell whether pip was told to trust the host of a URL without TLS (``--trusted-host``): on its port, or on any.
+
+    :param hosts: each with its port; None for all of them (``PipSession.pip_trusted_origins``, pip 20.3 to 26.3).
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme.lower())
+    except ValueError:
+        return False
+    # pip keeps its hosts as urlsplit gives them: an IPv6 address without its brackets.
+    return any(
+        host == trusted.strip("[]").lower() and number in (None, port) for trusted, number in hosts if host and trusted
+    )
 
 
 def redact(url: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .._vendor import platformdirs
-from ..errors import Fault, PolicyError
+from ..errors import POLICY_MISSING, Fault, PolicyError
 from .model import Layer
 from .reader import read_policy
 from .trust import VARIABLE, Trust, read_trusted, unreadable
@@ -131,7 +131,7 @@ def _find_missing(found: LayersFound, machine_path: str) -> list[PolicyError]:
     if requirement is None or found.faults or not found.builtin_rule_applies:
         return []
     reason = f"no policy says which index a name belongs to, and {requirement} demands one"
-    return [PolicyError(machine_path, [Fault("", reason)], "policy-missing")]
+    return [PolicyError(machine_path, [Fault("", reason)], POLICY_MISSING)]
 
 
 def survey_layers(
@@ -210,6 +210,3 @@ def _find_home(environ: Mapping[str, str]) -> str | None:
         reason = f"PYTHONHOME is set, and {sys.executable} could not be asked for its own folder: {error}"
         raise unreadable(interpreter_policy_path(), reason) from None
     return os.fsdecode(answer.stdout) if answer.returncode == 0 else None
-
-
-# Trust

@@ -6,22 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import CODES, Code
+from ..audit.kinds import GROUP_OF, REFUSED, ROUTINE, SHADOWED
+from ..codes import all_words
+from ..errors import SHADOWED_NAME, cut
+from ..logs.record import items, table, tables, text
 
 Event = dict[str, Any]
 
-GROUPS = {
-    "shadowed": "Shadowed name",
-    "refused": "Refused",
-    "dropped": "Files dropped",
-    "observed": "Audit mode only",
-}
-"""What can happen to a name, in the order of the page: the key and its words."""
-
-ROUTINE = frozenset({"selected", "not-asked", "sealed"})
-"""Events that are no finding. One of a kind that is not known here is a finding: it must not go unseen."""
-
-_GROUP_OF = {"shadowed": "shadowed", "dropped": "dropped", "would-refuse": "observed"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
 """What a time of the log looks like."""
 
@@ -38,7 +29,7 @@ class Entry:
     time: str
     """As in the log, so that texts sort by time; empty if it is no time."""
     group: str
-    """A key of ``GROUPS``."""
+    """A key of ``kinds.GROUPS``."""
     event: str
     code: str
     name: str
@@ -63,25 +54,19 @@ def find_group(event: Event) -> str | None:
     kind = event.get("event")
     if not isinstance(kind, str) or kind in ROUTINE:
         return None
-    group = _GROUP_OF.get(kind, "refused")
-    return "shadowed" if group == "refused" and event.get("code") == "shadowed-name" else group
+    group = GROUP_OF.get(kind, REFUSED)
+    return SHADOWED if group == REFUSED and event.get("code") == SHADOWED_NAME else group
 
 
-def read_text(table: object, key: str, limit: int = MAX_NAME) -> str:
+def read_text(fields: Event, key: str, limit: int = MAX_NAME) -> str:
     """Return a text of an event or of an object in it; empty if it is something else."""
-    value = table.get(key) if isinstance(table, dict) else None
-    return bounded(value, limit) if isinstance(value, str) else ""
+    return cut(text(fields, key), limit)
 
 
 def find_offering_index(event: Event) -> str:
     """Return the index that was asked, or the page that answered in its place where that was another one."""
     asked, answered = read_text(event, "index_asked", MAX_LINE), read_text(event, "index_answered", MAX_LINE)
     return asked if answered.startswith(asked) and asked else answered or asked
-
-
-def bounded(text: str, limit: int) -> str:
-    """Return the beginning of a text, with a mark if there is more."""
-    return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def read_entry(event: Event, group: str) -> Entry:
@@ -98,16 +83,16 @@ def read_entry(event: Event, group: str) -> Entry:
         host=read_text(event, "host"),
         user=read_text(event, "user"),
         message=read_text(event, "message", MAX_MESSAGE),
-        facts=tuple((label, text) for label, text in _facts(event) if text),
+        facts=tuple((label, told) for label, told in _facts(event) if told),
     )
 
 
 def _facts(event: Event) -> tuple[tuple[str, str], ...]:
-    rule, run = event.get("rule"), read_text(event, "run")
-    code: Code | None = CODES.get(read_text(event, "code"))
+    rule, run = table(event, "rule"), read_text(event, "run")
+    words = all_words().get(read_text(event, "code"))
     return (
-        ("Meaning", code.meaning if code else ""),
-        ("What to do", code.remedy if code else ""),
+        ("Meaning", words.meaning if words else ""),
+        ("What to do", words.remedy if words else ""),
         ("Rule", " ".join(filter(None, (read_text(rule, "file", MAX_LINE), read_text(rule, "key", MAX_LINE))))),
         ("Pattern", read_text(rule, "pattern")),
         ("Belongs to", _list(rule, "indexes")),
@@ -126,32 +111,31 @@ def _facts(event: Event) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _list(table: object, key: str, *, more: str = "", sign: str = ", ", shown: int = MAX_ITEMS) -> str:
+def _list(fields: Event, key: str, *, more: str = "", sign: str = ", ", shown: int = MAX_ITEMS) -> str:
     """Return the first texts of a list, and how many there are beside those."""
-    if not isinstance(table, dict) or not isinstance(found := table.get(key), list):
-        return ""
-    texts = [bounded(item, MAX_NAME) for item in found[:shown] if isinstance(item, str)]
-    left_out = len(found[shown:]) + _count(table.get(more))
-    text = bounded(sign.join(texts), MAX_LINE)
-    return f"{text} and {left_out:,} more" if text and left_out else text
+    found = items(fields, key)
+    left_out = len(found[shown:]) + _count(fields.get(more))
+    told = cut(sign.join(cut(item, MAX_NAME) for item in found[:shown] if isinstance(item, str)), MAX_LINE)
+    return f"{told} and {left_out:,} more" if told and left_out else told
 
 
 def _offered(event: Event) -> str:
     """Return the files that the event is about, each with its hash."""
-    offered = event.get("offered")
-    if not isinstance(offered, list):
-        return ""
-    files = [f"{read_text(file, 'file')} {read_text(file, 'hash')}".strip() for file in offered]
+    files = [f"{read_text(file, 'file')} {read_text(file, 'hash')}".strip() for file in tables(event, "offered")]
     return _list({"files": files, "more": event.get("more_offered")}, "files", more="more")
 
 
 def _ci(event: Event) -> str:
-    job = event.get("ci")
+    job = table(event, "ci")
     return ", ".join(filter(None, (read_text(job, key) for key in ("provider", "repository", "ref", "job", "run"))))
 
 
 def _tools(event: Event) -> str:
-    tools = (("indexguard", read_text(event, "guard")), ("pip", read_text(event, "pip")), ("Python", read_text(event, "python")))
+    tools = (
+        ("indexguard", read_text(event, "guard")),
+        ("pip", read_text(event, "pip")),
+        ("Python", read_text(event, "python")),
+    )
     return ", ".join(f"{tool} {version}" for tool, version in tools if version)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ..errors import SHADOWED_NAME, cut
 from ..logs.fleet import Events
-from .entry import MAX_LINE, MAX_NAME, TIME, bounded, find_group, read_time
+from .entry import MAX_LINE, MAX_NAME, TIME, find_group, read_time
 from .summary import MAX_SHADOW_HOSTS, PLACES, Summary, Tally
 
 _IS_FINDING = "finding_group IS NOT NULL"
-_IS_SHADOW = f"{_IS_FINDING} AND code = 'shadowed-name' AND name <> ''"
+_IS_SHADOW = f"{_IS_FINDING} AND code = '{SHADOWED_NAME}' AND name <> ''"
 
 
 def summarise(events: Events, rows: int) -> Summary:
@@ -50,7 +51,7 @@ def _count(summary: Summary, events: Events) -> None:
         if group is not None:
             summary.groups[group] = number
     for kind, number in events.ask("SELECT event, sum(1) FROM found WHERE finding_group IS NULL GROUP BY ALL"):
-        summary.kinds[bounded(kind, MAX_NAME)] += int(number)
+        summary.kinds[cut(kind, MAX_NAME)] += int(number)
     _fill(summary.hosts, events, "host", "true")
     _fill(summary.users, events, "user", "true")
     _fill(summary.runs, events, "run", "true")
@@ -68,7 +69,7 @@ def _fill(tally: Tally, events: Events, column: str, condition: str, limit: int 
         GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT {tally.limit + 1}
     """  # noqa: S608  # our own words
     for value, number in events.ask(query):
-        tally.add(bounded(value, limit), number)
+        tally.add(cut(value, limit), number)
 
 
 def _count_by_time(summary: Summary, events: Events) -> None:
@@ -85,7 +86,7 @@ def _add_shadows(summary: Summary, events: Events) -> None:
         FROM found WHERE {_IS_SHADOW} GROUP BY ALL ORDER BY max(time) DESC, name, index_asked, index_answered, 4, 5
     """  # noqa: S608  # our own words
     for name, asked, answered, owners, version, number, observed, first, last in events.ask(query):
-        shadow = summary.shadow_of(bounded(name, MAX_NAME))
+        shadow = summary.shadow_of(cut(name, MAX_NAME))
         if shadow is not None:
             told = {
                 "index_asked": asked,
@@ -100,9 +101,9 @@ def _add_shadows(summary: Summary, events: Events) -> None:
         ORDER BY ALL
     """  # noqa: S608  # our own words
     for name, host, number in events.ask(query):
-        shadow = summary.shadows.get(bounded(name, MAX_NAME))
+        shadow = summary.shadows.get(cut(name, MAX_NAME))
         if shadow is not None:
-            shadow.hosts.add(bounded(host, MAX_NAME), number)
+            shadow.hosts.add(cut(host, MAX_NAME), number)
 
 
 def _add_newest(summary: Summary, events: Events) -> None:

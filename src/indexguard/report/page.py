@@ -9,7 +9,7 @@ from datetime import datetime
 from importlib.resources import files
 from string import Template
 
-from .entry import GROUPS
+from ..audit.kinds import GROUPS, NOT_ASKED, SELECTED
 from .lists import draw_lists, draw_shadows
 from .markup import Html, as_html, element, join
 from .summary import Summary
@@ -93,7 +93,7 @@ def _covers(summary: Summary, only: Sequence[str]) -> Html:
 
 
 def _tiles(summary: Summary) -> Html:
-    events, not_asked = summary.groups, count(summary.kinds["not-asked"], "index", "indexes")
+    events, not_asked = summary.groups, count(summary.kinds[NOT_ASKED], "index", "indexes")
     shadows = at_least(len(summary.shadows), is_full=summary.more_shadows)
     runs = at_least(len(summary.runs), is_full=summary.runs.is_full)
     runs_with_findings = at_least(len(summary.runs_with_findings), is_full=summary.runs_with_findings.is_full)
@@ -103,7 +103,7 @@ def _tiles(summary: Summary) -> Html:
         ("dropped", "Files dropped", f"{events['dropped']:,}", "events; the name went on"),
         ("observed", GROUPS["observed"], f"{events['observed']:,}", "events; nothing was kept from pip"),
         ("runs", "Runs with findings", runs_with_findings, f"of {runs} pip runs"),
-        ("chosen", "Files chosen", f"{summary.kinds['selected']:,}", f"{not_asked} not asked"),
+        ("chosen", "Files chosen", f"{summary.kinds[SELECTED]:,}", f"{not_asked} not asked"),
     ]
     return element(
         "section",

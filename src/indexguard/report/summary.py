@@ -7,7 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .entry import GROUPS, Entry, Event, find_group, find_offering_index, read_entry, read_text, read_time
+from ..audit.kinds import GROUPS
+from ..errors import SHADOWED_NAME, cut
+from ..logs.record import items, table
+from .entry import MAX_LINE, Entry, Event, find_group, find_offering_index, read_entry, read_text, read_time
 from .timeline import Timeline
 
 DEFAULT_ROWS = 2000
@@ -75,9 +78,8 @@ class Shadow:
         self.events += number
         self.observed += observed
         _add_some(self.offered_by, [find_offering_index(event)])
-        rule, versions = event.get("rule"), event.get("versions")
-        _add_some(self.owners, rule.get("indexes") if isinstance(rule, dict) else None)
-        _add_some(self.versions, versions[:1] if isinstance(versions, list) else None)
+        _add_some(self.owners, items(table(event, "rule"), "indexes"))
+        _add_some(self.versions, items(event, "versions")[:1])
         self.first, self.last = _joined((self.first, self.last), span)
 
 
@@ -137,12 +139,12 @@ class Summary:
         self.groups[group] += 1
         self.codes.add(read_text(event, "code"))
         self.names.add(read_text(event, "name"))
-        self.indexes.add(read_text(event, "index_asked", 500))
+        self.indexes.add(read_text(event, "index_asked", MAX_LINE))
         self.machines.add(read_text(event, "host"))
         self.runs_with_findings.add(read_text(event, "run"))
         if not (time and self.timeline.add(time, PLACES[group])):
             self.undated += 1
-        if read_text(event, "code") == "shadowed-name" and read_text(event, "name"):
+        if read_text(event, "code") == SHADOWED_NAME and read_text(event, "name"):
             self._add_shadow(event, group, time)
         self.keep(event, group, time)
 
@@ -185,8 +187,8 @@ def _joined(one: tuple[str, str], other: tuple[str, str]) -> tuple[str, str]:
     return (min(times), max(times)) if times else ("", "")
 
 
-def _add_some(found: set[str], values: object) -> None:
+def _add_some(found: set[str], values: Iterable[object]) -> None:
     """Add texts to a set that stays small."""
-    for value in values if isinstance(values, list) else ():
+    for value in values:
         if isinstance(value, str) and len(found) < MAX_EXAMPLES:
-            found.add(value[:500])
+            found.add(cut(value, MAX_LINE))

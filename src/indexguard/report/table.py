@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from .entry import GROUPS, Entry
+from ..audit.kinds import GROUPS
+from .entry import Entry
 from .markup import Html, element
 from .summary import Summary
 from .words import count, short_time
 
 _COLUMNS = (("time", "Time (UTC)"), ("code", "Code"), ("project", "Project"), ("index", "Index"), ("where", "Machine"))
+_BY_COLUMN = tuple(enumerate(("Code", "Project", "Index", "Machine"), 1))
 _ORDERS = (
-    ("0 -1", "Newest first"),
-    ("0 1", "Oldest first"),
-    ("1 1", "Code"),
-    ("1 -1", "Code, downwards"),
-    ("2 1", "Project"),
-    ("2 -1", "Project, downwards"),
-    ("3 1", "Index"),
-    ("3 -1", "Index, downwards"),
-    ("4 1", "Machine"),
-    ("4 -1", "Machine, downwards"),
+    *(("0 -1", "Newest first"), ("0 1", "Oldest first")),
+    *(
+        (f"{place} {sign}", f"{words}{told}")
+        for place, words in _BY_COLUMN
+        for sign, told in ((1, ""), (-1, ", downwards"))
+    ),
 )
 
 
@@ -119,8 +117,4 @@ def _answered(entry: Entry) -> str:
 
 def _why(entry: Entry) -> Html:
     facts = [element("div", element("dt", label), element("dd", text)) for label, text in entry.facts]
-    return element(
-        "details",
-        element("summary", entry.message or "Details"),
-        element("dl", *facts, class_="facts"),
-    )
+    return element("details", element("summary", entry.message or "Details"), element("dl", *facts, class_="facts"))

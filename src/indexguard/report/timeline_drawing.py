@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from .entry import GROUPS
+from ..audit.kinds import GROUPS
 from .markup import Html, element
 from .summary import Summary
 from .timeline import Bar

@@ -3,7 +3,7 @@
 A child, because only a fresh interpreter shows whether its start-up puts the guard into pip. Nothing of ours is imported:
 whether ``indexguard`` is there, and which one, is for the start-up hook to say. Needs pip 20.3.4 or newer.
 
-Usage: ``python probe.py [NUMBER ...]``; with numbers, the root pages of those configured indexes are listed too.
+Usage: ``python pip_probe.py [NUMBER ...]``; with numbers, the root pages of those configured indexes are listed too.
 """
 
 from __future__ import annotations

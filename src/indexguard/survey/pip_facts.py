@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..audit.redaction import redact_text
-from ..policy.identity import PYPI, Location, find_location, redact
+from ..interpreters.python import InterpretersError, ask
+from ..policy.identity import PYPI, Location, find_location, is_trusted, locate, redact
 
 _PROBE = Path(__file__).resolve().parent.parent / "standalone" / "pip_probe.py"
 _TIMEOUT = 120
@@ -57,10 +57,12 @@ class PipFacts:
 
     def locate(self, url: str) -> Location | None:
         """Return the identity of a URL; at or under this pip's own public index, that of the token ``pypi``."""
-        location = find_location(url)
-        if location is not None and self.pypi is not None and location.is_at_or_under(self.pypi):
-            return Location(PYPI.scheme, PYPI.host, PYPI.port, location.segments[len(self.pypi.segments) :])
-        return location
+        return locate(url, self.pypi)
+
+    def is_trusted(self, url: str) -> bool:
+        """Tell whether pip was told to trust the host of a URL without TLS; the token stands for the URL that it means."""
+        real = str(self.pypi) if url == str(PYPI) else url
+        return is_trusted(real, map(_read_trusted_host, self.trusted_hosts))
 
     def show(self, url: str) -> str:
         """Return a URL fit to be shown, as a policy would write it."""
@@ -76,16 +78,13 @@ def ask_pip(listings: Sequence[int] = (), python: str = sys.executable) -> PipFa
     """
     arguments = [python, str(_PROBE), *map(str, listings)]
     try:
-        done = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=False)
-        # The last line: what a start-up file of the environment prints comes before it.
-        told = json.loads(done.stdout.strip().rpartition(b"\n")[2])
-    except subprocess.TimeoutExpired:
-        return PipFacts(f"pip did not answer within {_TIMEOUT} seconds")
-    except OSError as error:
-        return PipFacts(f"{python} cannot be started: {error.strerror}")
+        answer = ask(arguments, seconds=_TIMEOUT, late="pip did not answer")
+    except InterpretersError as error:
+        return PipFacts(str(error))
+    try:
+        told = answer.read_json()
     except ValueError:
-        last = redact_text(done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2])
-        return PipFacts(f"pip does not start: {last or f'exit code {done.returncode}'}")
+        return PipFacts(f"pip does not start: {redact_text(answer.last_words)}")
     return _read(told) if isinstance(told, dict) else PipFacts("pip does not start: its start-up files print")
 
 
@@ -106,3 +105,14 @@ def _read(told: Mapping[str, Any]) -> PipFacts:
         },
         **told["guard"],
     )
+
+
+def _read_trusted_host(text: str) -> tuple[str, int | None]:
+    """Read ``HOST`` or ``HOST:PORT`` as pip does; the host is empty for a text that it refuses."""
+    is_bare_address = text.count(":") > 1 and not {"@", "["}.intersection(text)
+    try:
+        parts = urlsplit(f"https://[{text}]" if is_bare_address else f"https://{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "", None
+    return host or "", port

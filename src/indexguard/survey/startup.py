@@ -11,19 +11,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..activation.manifest import read_manifest, sha256
+from ..activation.manifest import Manifest, read_manifest, sha256
 from ..activation.payload import BLOCK_BEGIN, find_block
 from ..activation.release import FOLDER
 from ..activation.seeding import CURRENT, SEED, is_seed
 from ..audit.redaction import redact_text
 from ..errors import escape
-from ..interpreters.python import InterpretersError
+from ..interpreters.python import Answer, InterpretersError, ask
 from .ownership import DPKG, Owner, find_owners, read_bounded
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -146,58 +145,40 @@ def survey(python: str, environ: Mapping[str, str] | None = None, *, runs: int =
     try:
         told = _ask(python, [], variables)
         startup = _read(told, variables, dpkg)
-    except _SilentError as silence:
+    except InterpretersError as silence:
         return Startup(python, str(silence))
     except (KeyError, TypeError, ValueError, AttributeError):
         return Startup(python, "its start-up files answer in its place")
     return replace(startup, isolated=_ask_isolated(python, variables), cost=_measure(python, variables, startup, runs))
 
 
-class _SilentError(Exception):
-    """An interpreter gives no answer; the text says why."""
-
-
 def _ask(python: str, options: list[str], environ: Mapping[str, str], *words: str) -> dict[str, Any]:
-    done = _run([python, "-B", *options, _PROBE, *words], environ)
+    answer = _run([python, "-B", *options, _PROBE, *words], environ)
     # From the end: start-up files may print before the answer, and what they leave to be done at exit after it.
-    for line in reversed(done.stdout.splitlines()):
-        if line.startswith(b'{"indexguard": '):
+    for line in reversed(answer.stdout.split("\n")):
+        if line.startswith('{"indexguard": '):
             try:
                 told = json.loads(line)["indexguard"]
             except (ValueError, RecursionError):
                 continue
             if isinstance(told, dict):
                 return told
-    said = escape(redact_text(_last_error(done.stderr.decode("utf-8", "replace"))))
-    raise _SilentError(f"Python does not start: {said or f'exit code {done.returncode}'}")
-
-
-def _last_error(text: str) -> str:
-    """Return what ended an interpreter: after a fatal error, the state of its threads comes last."""
-    lines = text.strip().splitlines()
-    errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Exit)\b", line)]
-    return (errors or lines or [""])[-1]
+    # After a fatal error, the state of the threads comes last.
+    errors = re.findall(r"^[\w.]+(?:Error|Exception|Exit)\b.*", answer.stderr, re.MULTILINE)
+    said = escape(redact_text(errors[-1] if errors else answer.last_words))
+    raise InterpretersError(f"Python does not start: {said}")
 
 
 def _ask_isolated(python: str, environ: Mapping[str, str]) -> str | None:
     try:
         hook = _ask(python, ["-I"], environ, "hook").get("hook")
-    except _SilentError:
+    except InterpretersError:
         return None
     return hook if isinstance(hook, str) else None
 
 
-def _run(command: list[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, env=environ, timeout=_TIMEOUT, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise _SilentError(f"Python did not start within {_TIMEOUT} seconds") from None
-    except OSError as error:
-        raise _SilentError(f"{escape(command[0])} cannot be started: {error.strerror}") from None
-    except ValueError as error:  # a zero byte in the path
-        raise _SilentError(f"{escape(command[0])} cannot be started: {error}") from None
+def _run(command: list[str], environ: Mapping[str, str]) -> Answer:
+    return ask(command, seconds=_TIMEOUT, late="Python did not start", environ=environ)
 
 
 def _read(told: Mapping[str, Any], environ: Mapping[str, str], dpkg: Path) -> Startup:
@@ -276,13 +257,13 @@ def _kind_of_file(hook: StartupHook, content: bytes | None) -> str:
 def _kind_of_module(path: str, content: bytes) -> str:
     """Return the kind of a start-up module: ours if its text is this version's, or as the manifest beside it says."""
     text = content.replace(b"\r\n", b"\n")
-    own = read_bounded(_START) or b""
+    own = read_bounded(_START)
     listed = _listed_hooks(os.path.join(os.path.dirname(path), FOLDER))
-    if content == own or sha256(content) in listed:
+    if (content and content == own) or sha256(content) in listed:
         return "stdlib"
     if content and content == read_bounded(_BOOTSTRAP):
         return "bootstrap"
-    block, known = _cut(text), _cut(own)
+    block, known = _cut(text), _cut(own or b"")
     if block is not None and (block == known or sha256(block) in listed):
         return "stdlib-block"
     return "imitation" if BLOCK_BEGIN in content or b"_indexguard" in content else "foreign"
@@ -294,11 +275,15 @@ def _cut(content: bytes) -> bytes | None:
 
 
 def _listed_hooks(private: str) -> set[str]:
-    try:
-        manifest = read_manifest(Path(private))
-    except InterpretersError:
-        return set()
+    manifest = _manifest(private)
     return set() if manifest is None else {hook.sha256 for hook in manifest.hooks}
+
+
+def _manifest(private: str) -> Manifest | None:
+    try:
+        return read_manifest(Path(private))
+    except InterpretersError:
+        return None
 
 
 def _follow(hooks: list[StartupHook], *, live: bool) -> list[StartupHook]:
@@ -327,10 +312,7 @@ def _is_known(hook: str, owner: Owner | None) -> bool:
     if owner is not None and owner.name == "indexguard" and not owner.altered:
         return True
     release = os.path.dirname(os.path.realpath(hook))
-    try:
-        manifest = read_manifest(Path(os.path.dirname(release)))
-    except InterpretersError:
-        return False
+    manifest = _manifest(os.path.dirname(release))
     name = f"{os.path.basename(release)}/_indexguard_hook.py"
     return manifest is not None and manifest.files.get(name) == sha256(content)
 
@@ -414,12 +396,12 @@ def _measure_imports(python: str, environ: Mapping[str, str], *, alone: bool) ->
 
     :param alone: the start-up module is ours. It loads the hook by its path: the hook's time is in its own.
     """
-    names = {b"_indexguard_hook", b"sitecustomize"} if alone else {b"_indexguard_hook"}
+    names = {"_indexguard_hook", "sitecustomize"} if alone else {"_indexguard_hook"}
     try:
-        done = _run([python, "-B", "-X", "importtime", "-c", "pass"], environ)
-    except _SilentError:
+        answer = _run([python, "-B", "-X", "importtime", "-c", "pass"], environ)
+    except InterpretersError:
         return None
-    rows = re.findall(rb"^import time:\s+(\d{1,12}) \|\s+\d+ \|\s+(\S+)\s*$", done.stderr, re.MULTILINE)
+    rows = re.findall(r"^import time:\s+([0-9]{1,12}) \|\s+[0-9]+ \|\s+(\S+)\s*$", answer.stderr, re.MULTILINE)
     costs = [int(own) for own, name in rows if name in names]
     return sum(costs) / 1000 if costs else None
 
@@ -433,8 +415,8 @@ def _measure_block(python: str, environ: Mapping[str, str], path: str) -> float 
     if block is None:
         return None
     try:
-        done = _run([python, "-B", "-S", "-c", _TIMED, path, block.decode("ascii")], environ)
-    except (_SilentError, UnicodeDecodeError):
+        answer = _run([python, "-B", "-S", "-c", _TIMED, path, block.decode("ascii")], environ)
+    except (InterpretersError, UnicodeDecodeError):
         return None
-    told = re.fullmatch(rb"([0-9]{1,15})\s*", done.stdout)
+    told = re.fullmatch(r"([0-9]{1,15})\s*", answer.stdout)
     return int(told.group(1)) / 1_000_000 if told else None

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from integration.harness.cases import read_cases
 
+from indexguard.audit.event import EventFields
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
 from indexguard.cli import main
@@ -39,16 +40,18 @@ def log(tmp_path: Path) -> Path:
     recorder.record(
         "shadowed",
         "shadowed-name",
-        name="acme-core",
-        versions=[f"{n}.0" for n in range(9, 0, -1)],
-        files=18,
-        index_asked="https://mirror.example/simple/",
-        index_answered="https://elsewhere.example/acme-core/",
-        finding=FINDING,
+        EventFields(
+            name="acme-core",
+            versions=[f"{n}.0" for n in range(9, 0, -1)],
+            files=18,
+            index_asked="https://mirror.example/simple/",
+            index_answered="https://elsewhere.example/acme-core/",
+            finding=FINDING,
+        ),
     )
-    recorder.record("selected", None, name="acme-core", versions=["1.0"], files=1, index_asked="https://a.example/simple/",
-        index_answered="https://a.example/simple/acme-core/")  # fmt: skip
-    recorder.record("refused", "unmatched-name", name="other", message="not asked")
+    recorder.record("selected", None, EventFields(name="acme-core", versions=["1.0"], files=1, index_asked="https://a.example/simple/",
+        index_answered="https://a.example/simple/acme-core/"))  # fmt: skip
+    recorder.record("refused", "unmatched-name", EventFields(name="other", message="not asked"))
     assert recorder.problem is None
     return path
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from indexguard.audit.event import EventFields
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
 from support.shell import Shell
@@ -18,7 +19,7 @@ def log(tmp_path: Path) -> Path:
     """A log of one run."""
     path = tmp_path / "log" / "audit.jsonl"
     recorder = Recorder(RunContext.of_process("26.3", argv=["pip"]), path)
-    recorder.record("selected", None, name="acme")
+    recorder.record("selected", None, EventFields(name="acme"))
     recorder.seal(0)
     return path
 
@@ -70,7 +71,7 @@ def test_what_is_not_proven_is_said(shell: Shell, log: Path) -> None:
     log.with_name("audit-20261126T040000.000000Z.jsonl.gz").write_bytes(gzip.compress(whole))
     log.unlink()
     recorder = Recorder(RunContext.of_process("26.3", argv=["pip"]), log)
-    recorder.record("selected", None, name="acme")
+    recorder.record("selected", None, EventFields(name="acme"))
     recorder.seal(0)
     answer = shell("log", "verify", str(log.parent))
     assert (answer.code, answer.out) == (0, "whole: 4 events of 2 runs in 2 files\n")

@@ -14,7 +14,7 @@ from integration.harness.children import run_child, write_policy
 from integration.harness.pips import Environment, plain_environment, pythons_for
 
 import indexguard.cli
-from indexguard.audit.place import find_obstacle
+from indexguard.audit.sinks import find_obstacle
 from support.environments import clean_environ
 from support.shell import Shell
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from datetime import date
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable
 
 import pytest
 from integration.harness.dists import Dist
 
-from indexguard.audit.recorder import Recorder
-from indexguard.audit.run_context import RunContext
-from indexguard.inpip.filter import finder
+from indexguard.decision import outcome
+from indexguard.inpip.filter import ambiguous
 from indexguard.inpip.run import Run
 from indexguard.inpip.search.page import Page
 from indexguard.policy.identity import Location, parse_location
 from support.inpip_bench import Bench
+from support.strategies import make_run
 
 A, B = "a" * 64, "b" * 64
 
@@ -37,29 +35,19 @@ def test_only_the_hash_that_pip_checks_counts(
     pip_module: Callable[[str], Any], fragment: str, digest: str | None
 ) -> None:
     link = pip_module("_internal.models.link").Link(f"https://h.example/acme-1.0.tar.gz{fragment}")
-    assert finder._sha256(link) == digest  # noqa: SLF001  # a whole run for each is too slow
+    assert ambiguous.sha256_of(link) == digest
 
 
 def test_a_hash_in_the_query_counts_only_if_pip_checks_it(pip_module: Callable[[str], Any]) -> None:
     link = pip_module("_internal.models.link").Link(f"https://h.example/acme-1.0.tar.gz?x=1&sha256={B}#md5={A[:32]}")
     # pip < 22.3 does check the file against it.
-    assert finder._sha256(link) != B or link.hash == B  # noqa: SLF001
+    assert ambiguous.sha256_of(link) != B or link.hash == B
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run() -> Run:
     """A run without a policy."""
-    recorder = Recorder(RunContext.of_process("1.0", argv=["pip"]), tmp_path / "audit.jsonl")
-    return Run(
-        "pip",
-        [],
-        built_in=True,
-        pypi=None,
-        pypi_files=None,
-        today=date(2026, 1, 1),
-        recorder=recorder,
-        takes_requests=True,
-    )
+    return make_run(built_in=True, pypi=None)
 
 
 @pytest.mark.parametrize(
@@ -78,15 +66,16 @@ def test_the_index_that_answered_is_the_longest_that_holds_the_page(
     scope = pip_module("_internal.models.search_scope").SearchScope
     urls = ["https://h.example/simple/", "https://h.example/simple/team/"]
     options = {"no_index": False} if "no_index" in inspect.signature(scope.create).parameters else {}  # pip >= 22.3
-    made = SimpleNamespace(search_scope=scope.create(["https://links.example/"], urls, **options))
+    made: Any = SimpleNamespace(search_scope=scope.create(["https://links.example/"], urls, **options))
     page = Page(urls[0], f"{urls[0]}acme/", parse_location(urls[0]), is_index=True)
     page.answered = parse_location(answered)
-    assert finder._identity(run, made, page) == parse_location(identity)  # noqa: SLF001
+    assert ambiguous.find_identity(run, made, page) == parse_location(identity)
 
 
 def test_an_answer_without_identity_is_like_no_other(run: Run) -> None:
+    nowhere: Any = None
     pages = [Page(f"https://{name}.example/", "", None, is_index=True) for name in ("one", "two")]
-    first, second = (finder._identity(run, None, page) for page in pages)  # noqa: SLF001
+    first, second = (ambiguous.find_identity(run, nowhere, page) for page in pages)
     assert isinstance(first, Location)
     assert first != second
 
@@ -107,7 +96,7 @@ def test_an_answer_without_identity_is_like_no_other(run: Run) -> None:
     ],
 )
 def test_whether_a_file_would_have_satisfied(specifier: str | None, version: str, *, satisfied: bool) -> None:
-    assert finder._satisfies(specifier, version) is satisfied  # noqa: SLF001
+    assert outcome.satisfies(specifier or "", version) is satisfied
 
 
 def test_the_attack_and_its_words(bench: Bench) -> None:
@@ -180,5 +169,5 @@ def test_a_file_that_no_index_lists_must_be_the_very_one_that_all_offer(
     filename: str, digest: str | None, *, is_it: bool
 ) -> None:
     # Which of two files of one name and version pip takes is its own matter, so that a whole run would prove nothing.
-    link = SimpleNamespace(filename=filename, hash_name=digest and "sha256", hash=digest)
-    assert finder._is_among({"a-1.0.whl": "1" * 64}, link) is is_it  # noqa: SLF001
+    link: Any = SimpleNamespace(filename=filename, hash_name=digest and "sha256", hash=digest)
+    assert ambiguous.is_among({"a-1.0.whl": "1" * 64}, link) is is_it

@@ -68,7 +68,7 @@ def test_every_event_is_read_back(event: dict[str, Any]) -> None:
 
 @given(event=odd_events())
 def test_fields_of_another_type_are_left_out(event: dict[str, Any]) -> None:
-    _check(cef.line(event))
+    _check(cef.line({**event, "guard": None}))  # a text would be told as the version
 
 
 @pytest.mark.parametrize(

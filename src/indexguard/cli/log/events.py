@@ -7,13 +7,14 @@ import re
 from collections import deque
 from typing import Any
 
-from ...logs.query import Filter
-from ...logs.record import table, text, texts
+from ...audit.kinds import DROPPED, NOT_ASKED, SEALED, SELECTED, WOULD_REFUSE
+from ...logs.query import Wanted
+from ...logs.record import items, table, text, texts
 from ..console import GREEN, RED, YELLOW, Console, count
 from ..parsing import Command
 from .source import FILES, FILTERS, add_files, add_filters, read_events
 
-_STYLES = {"selected": GREEN, "not-asked": None, "sealed": None, "would-refuse": YELLOW, "dropped": YELLOW}
+_STYLES = {SELECTED: GREEN, NOT_ASKED: None, SEALED: None, WOULD_REFUSE: YELLOW, DROPPED: YELLOW}
 _MOST_VERSIONS = 5
 
 
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     :raises BadInputError: a log cannot be read.
     """
-    matches = Filter(arguments).matches
+    matches = Wanted.of(vars(arguments)).matches
     met = 0
     found: deque[dict[str, Any]] = deque(maxlen=arguments.last)
     for event in read_events(arguments, console):
@@ -70,7 +71,7 @@ def describe(event: dict[str, Any]) -> str:
     rule = event.get("rule")
     if isinstance(rule, dict):
         parts.append(f"by {text(rule, 'file')} {text(rule, 'key')}".rstrip())
-    if event["event"] == "sealed":
+    if event["event"] == SEALED:
         parts.append(_seal(event))
     if text(event, "message"):
         parts.append(f"- {event['message']}")
@@ -86,9 +87,7 @@ def _seal(event: dict[str, Any]) -> str:
 
 
 def _versions(event: dict[str, Any]) -> str:
-    versions = event.get("versions")
-    if not isinstance(versions, list) or not versions:
-        return ""
+    versions = items(event, "versions")
     more = event.get("more_versions")
     left_out = len(versions) - _MOST_VERSIONS + (more if isinstance(more, int) else 0)
     return ", ".join(map(str, versions[:_MOST_VERSIONS])) + (f" and {left_out} more" if left_out > 0 else "")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ...audit.place import log_path
 from ...logs.export.formats import FORMATS, Export
-from ...logs.query import Filter
+from ...logs.query import Wanted
 from ..console import Console, count
-from ..files import explain_os
+from ..files import explain_os, write_whole
 from ..parsing import BadInputError, Command
 from .source import FILES, FILTERS, add_files, add_filters, read_events
 
@@ -36,7 +35,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     :raises BadInputError: a log cannot be read, or the output not be written.
     """
-    events: Iterable[dict[str, Any]] = filter(Filter(arguments).matches, read_events(arguments, console))
+    events: Iterable[dict[str, Any]] = filter(Wanted.of(vars(arguments)).matches, read_events(arguments, console))
     export = Export(FORMATS[arguments.format], events)
     is_file = arguments.output not in (None, "-")
     if is_file:
@@ -79,20 +78,9 @@ def _write(pieces: Iterable[str], path: Path, logs: Iterable[Path]) -> None:
             with path.open("w", encoding="utf-8", newline="") as file:
                 file.writelines(pieces)
         else:
-            _replace(pieces, Path(os.path.realpath(path)))
+            write_whole(Path(os.path.realpath(path)), map(str.encode, pieces), _MODE)
     except OSError as error:
         raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
-
-
-def _replace(pieces: Iterable[str], path: Path) -> None:
-    descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.writelines(pieces)
-        Path(scratch).chmod(_MODE)
-        Path(scratch).replace(path)
-    finally:
-        Path(scratch).unlink(missing_ok=True)
 
 
 def _is_among(path: Path, log: Path) -> bool:

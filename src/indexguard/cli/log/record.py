@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...logs.query import Filter
+from ...audit.kinds import SELECTED
+from ...errors import AMBIGUOUS_NAME, UNCLAIMED_INTERNAL
+from ...logs.query import Wanted
 from ...logs.record import text
 from ...patterns import normalise_name, parse_pattern
 from ...policy.identity import PYPI, Location
@@ -21,7 +23,7 @@ from ..parsing import BadInputError, Command
 from ..policy.policy_text import IndexTable, is_insecure, name_index, render
 from .source import FILES, add_files, add_times, read_events
 
-_OFFERS = ("ambiguous-name", "unclaimed-internal")
+_OFFERS = (AMBIGUOUS_NAME, UNCLAIMED_INTERNAL)
 """Codes that say of an index that it has a name which came from another one."""
 
 _MOST_TOLD = 20
@@ -65,7 +67,7 @@ class Observed:
         """Read events."""
         found = cls()
         for event in events:
-            if event["event"] == "selected":
+            if event["event"] == SELECTED:
                 found._choose(event, facts)
             elif event.get("code") in _OFFERS:
                 place = facts.locate(text(event, "index_asked"))
@@ -185,7 +187,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     facts = ask_pip()
     if facts.pypi is None:
         console.note(f"the address of the public index is not known: {facts.problem or 'pip names none'}", YELLOW)
-    chosen = Filter(arguments)
+    chosen = Wanted.of(vars(arguments))
     observed = Observed.of(filter(chosen.matches, read_events(arguments, console)), facts)
     public = frozenset([PYPI, *(_read_url(url, facts) for url in arguments.public)])
     proposal = Proposal.of(observed, public, _find_rest(observed, public, arguments.rest, facts))

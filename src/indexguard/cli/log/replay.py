@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ...errors import escape
-from ...logs.query import Filter
+from ...logs.query import Wanted
 from ...logs.record import table, text, texts
 from ...logs.replay import Judgement, Replay
 from ...policy.identity import PYPI
@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     :raises PolicyError: the policy has faults.
     """
     layer, facts = read_judge(read_layer(arguments.policy), console)
-    chosen = Filter(arguments)
+    chosen = Wanted.of(vars(arguments))
     events = filter(chosen.matches, read_events(arguments, console))
     outcome = replay(layer, facts, events)
     if arguments.json:

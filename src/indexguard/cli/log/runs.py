@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ...logs.query import Filter
+from ...audit.kinds import REFUSING, SEALED, SELECTED
+from ...logs.query import Wanted
 from ...logs.record import table, text, texts
-from ...logs.tally import REFUSING
 from ..console import GREEN, RED, YELLOW, Console, count
 from ..parsing import Command
 from .events import add_last
@@ -70,8 +70,8 @@ class Run:
         self.time = min(self.time, event["time"])
         self.events += 1
         self.refused += event["event"] in REFUSING
-        self.selected += event["event"] == "selected"
-        if event["event"] == "sealed":
+        self.selected += event["event"] == SELECTED
+        if event["event"] == SEALED:
             seal = table(event, "seal")
             self.sealed = True
             self.exit = seal["exit"] if isinstance(seal.get("exit"), int) else None
@@ -134,7 +134,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     :raises BadInputError: a log cannot be read.
     """
-    runs = collect_runs(read_events(arguments, console), Filter(arguments))
+    runs = collect_runs(read_events(arguments, console), Wanted.of(vars(arguments)))
     for found in keep_last(runs, arguments.last):
         if arguments.json:
             console.json(found.as_json(), indent=None)
@@ -143,7 +143,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def collect_runs(events: Iterable[dict[str, Any]], chosen: Filter) -> Iterator[Run]:
+def collect_runs(events: Iterable[dict[str, Any]], chosen: Wanted) -> Iterator[Run]:
     """Yield each run that has an event which counts, when it is sealed and whole; the others at the end.
 
     Of the runs that seem to go on at once, only so many are held; the one that has been silent longest is over.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
@@ -14,6 +15,7 @@ from ...errors import CODES
 from ...logs.engine import Progress
 from ...logs.files import Event, LogStream
 from ...logs.opening import LogError
+from ...logs.query import Wanted
 from ..console import YELLOW, Console, count
 from ..parsing import BadInputError
 from . import moments
@@ -94,10 +96,8 @@ def read_events(arguments: argparse.Namespace, console: Console, *, in_order: bo
         console.note("nothing was recorded: this user has no home folder, and so no audit log")
         return
     stream = LogStream(paths, in_order=in_order, own=own)
-    try:
+    with bad_logs():
         yield from with_progress(stream, console)
-    except LogError as error:
-        raise BadInputError(str(error)) from None
     for note in stream.notes:
         console.note(note, YELLOW)
     if not stream.readings:
@@ -108,14 +108,31 @@ def read_events(arguments: argparse.Namespace, console: Console, *, in_order: bo
         console.note(f"there is no event in {names}" + (f" and {more} more files" if more > 0 else ""))
 
 
-def paths_for_engine(arguments: argparse.Namespace) -> list[Path]:
-    """Return the logs that the arguments name, for an engine."""
-    return [*arguments.file, *arguments.files] or [log_path().parent]
+@contextmanager
+def bad_logs() -> Iterator[None]:
+    """Turn what is wrong with a log into bad input.
+
+    :raises BadInputError: a log cannot be read.
+    """
+    try:
+        yield
+    except LogError as error:
+        raise BadInputError(str(error)) from None
 
 
-def progress_of_engine(console: Console) -> Progress:
-    """Return what an engine tells how far it is: on a terminal only."""
-    return (lambda percent: console.progress(f"read {percent:.0f} %")) if console.err.isatty() else None
+@contextmanager
+def for_engine(arguments: argparse.Namespace, console: Console) -> Iterator[tuple[list[Path], Wanted, Progress]]:
+    """Yield what an engine is asked with: the logs, which events count, and what it tells how far it is on a terminal.
+
+    :raises BadInputError: it is not there, or cannot read a log.
+    """
+    paths = [*arguments.file, *arguments.files] or [log_path().parent]
+    with bad_logs():
+        yield (
+            paths,
+            Wanted.of(vars(arguments)),
+            (lambda percent: console.progress(f"read {percent:.0f} %")) if console.err.isatty() else None,
+        )
 
 
 def note_left_out(number: int, unread: Mapping[Path, str], console: Console) -> None:

@@ -9,22 +9,11 @@ from itertools import islice
 from typing import Any
 
 from ...logs.fleet import count_events
-from ...logs.opening import LogError
-from ...logs.query import Filter
+from ...logs.query import Wanted
 from ...logs.tally import Count, NameCount, Tally
 from ..console import BOLD, RED, Console, columns, count
-from ..parsing import BadInputError, Command
-from .source import (
-    FILES,
-    FILTERS,
-    add_engine,
-    add_files,
-    add_filters,
-    note_left_out,
-    paths_for_engine,
-    progress_of_engine,
-    read_events,
-)
+from ..parsing import Command
+from .source import FILES, FILTERS, add_engine, add_files, add_filters, for_engine, note_left_out, read_events
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -41,10 +30,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     :raises BadInputError: a log cannot be read.
     """
-    chosen = Filter(arguments)
-    tally = (
-        _ask_engine(arguments, chosen, console) if arguments.engine == "duckdb" else _read(arguments, chosen, console)
-    )
+    tally = (_ask_engine if arguments.engine == "duckdb" else _read)(arguments, console)
     if arguments.json:
         console.json(_as_json(tally))
     else:
@@ -52,20 +38,19 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _read(arguments: argparse.Namespace, chosen: Filter, console: Console) -> Tally:
+def _read(arguments: argparse.Namespace, console: Console) -> Tally:
+    chosen = Wanted.of(vars(arguments))
     events: Iterable[dict[str, Any]] = read_events(arguments, console, in_order=False)
     return Tally.of(events if chosen.takes_all else filter(chosen.matches, events))
 
 
-def _ask_engine(arguments: argparse.Namespace, chosen: Filter, console: Console) -> Tally:
+def _ask_engine(arguments: argparse.Namespace, console: Console) -> Tally:
     """Have DuckDB count.
 
     :raises BadInputError: it is not there, or cannot read a log.
     """
-    try:
-        counted = count_events(paths_for_engine(arguments), chosen.wanted, progress_of_engine(console))
-    except LogError as error:
-        raise BadInputError(str(error)) from None
+    with for_engine(arguments, console) as asked:
+        counted = count_events(*asked)
     note_left_out(counted.foreign, counted.unread, console)
     if not counted.tally.groups:
         console.note(f"no event in {count(counted.files, 'file')} matches")

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...logs.query import Filter, name_pattern
-from ...logs.record import table, text, texts
+from ...audit.kinds import SEALED, SELECTED
+from ...logs.query import Wanted, name_pattern
+from ...logs.record import table, tables, text, texts
 from ...patterns import normalise_name, parse_pattern
 from ..console import GREEN, YELLOW, Console, columns, count
 from ..parsing import BadInputError, Command
@@ -57,9 +58,9 @@ class Choices:
         found = cls()
         for event in events:
             run = (text(event, "host"), text(event, "run"))
-            if event["event"] == "selected":
+            if event["event"] == SELECTED:
                 found._open.setdefault(run, {})[find_origin(event)] = event
-            elif event["event"] == "sealed" and run in found._open:
+            elif event["event"] == SEALED and run in found._open:
                 found._end(found._open.pop(run), table(event, "seal").get("exit"))
         for choices in found._open.values():
             found._end(choices, None)
@@ -92,13 +93,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """
     names = [_read_name(name) for name in arguments.names]
     wanted = name_pattern(names)
-    chosen = Filter(arguments)
+    chosen = Wanted.of(vars(arguments))
     events = (
         event
         for event in read_events(arguments, console)
-        if event["event"] == "sealed"
+        if event["event"] == SEALED
         or (
-            event["event"] == "selected"
+            event["event"] == SELECTED
             and wanted.fullmatch(text(event, "name"))
             and chosen.matches(event)
             and arguments.host in (None, text(event, "host"))
@@ -168,10 +169,7 @@ def _as_json(origin: Origin, event: dict[str, Any]) -> dict[str, Any]:
 def _print(origin: Origin, event: dict[str, Any], console: Console) -> None:
     chosen = _file(event)
     rule = table(event, "rule")
-    policies = event.get("policy")
-    files = (
-        [text(policy, "file") for policy in policies if isinstance(policy, dict)] if isinstance(policies, list) else []
-    )
+    files = [text(policy, "file") for policy in tables(event, "policy")]
     decided = f"{text(rule, 'file')} {text(rule, 'key')}".strip() or ", ".join(files) or "no policy"
     facts = [
         ("file", chosen["file"]),

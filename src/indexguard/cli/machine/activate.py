@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
-from dataclasses import dataclass
-from functools import partial
-from typing import Callable, TypeVar
+from functools import wraps
+from typing import Callable
 
 from ...activation.account import activate_user, deactivate_user
+from ...activation.journal import Report
 from ...activation.library import activate, deactivate, private_folder
 from ...activation.payload import read_payload
-from ...activation.release import Report
 from ...activation.seeding import user_folder
 from ...interpreters.discovery import find_interpreters
-from ...interpreters.python import Interpreter, InterpretersError, ask_interpreter, base_of, check_supported
+from ...interpreters.python import Interpreter, InterpretersError, ask, ask_interpreter, base_of, check_supported
 from ..console import GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 
-_T = TypeVar("_T")
+_Run = Callable[[argparse.Namespace, Console], int]
 
-_CHECK_SECONDS = 60
 _CHECK = "import sys; sys.exit(not any(hasattr(entry, 'indexguard_hook') for entry in sys.meta_path))"
 
 
@@ -51,15 +48,29 @@ def add_activate_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _refusing(run: _Run) -> _Run:
+    """Have a command tell what cannot be done as bad input."""
+
+    @wraps(run)
+    def refusing(arguments: argparse.Namespace, console: Console) -> int:
+        try:
+            return run(arguments, console)
+        except InterpretersError as error:
+            raise BadInputError(str(error)) from None
+
+    return refusing
+
+
+@_refusing
 def run_activate(arguments: argparse.Namespace, console: Console) -> int:
     """Activate; 1 if one of several interpreters could not be done, or a guard is not live afterwards."""
-    payload = _explained(read_payload)
+    payload = read_payload()
     required, dry = arguments.require_policy, arguments.dry_run
-    chosen = _choose(arguments, console)
+    pythons = _choose(arguments, console)
     if arguments.user:
-        report = _explained(lambda: activate_user(chosen.pythons, payload, require_policy=required, dry_run=dry))
+        report = activate_user(pythons, payload, require_policy=required, dry_run=dry)
         _tell(f"your account: {user_folder()}", report, console, dry_run=dry)
-        live = [dry or _tell_live(python, console, isolated=False) for python in chosen.pythons]
+        live = [dry or _tell_live(python, console, isolated=False) for python in pythons]
         return 0 if all(live) else 1
 
     def one(python: Interpreter) -> bool:
@@ -67,14 +78,15 @@ def run_activate(arguments: argparse.Namespace, console: Console) -> int:
         _tell(_name(python), report, console, dry_run=dry)
         return dry or _tell_live(python, console, isolated=True)
 
-    return _for_each(one, chosen, console)
+    return _for_each(one, pythons, console, is_search=arguments.all)
 
 
+@_refusing
 def run_deactivate(arguments: argparse.Namespace, console: Console) -> int:
     """Deactivate; 1 if something was kept."""
     dry = arguments.dry_run
     if arguments.user:
-        report = _explained(lambda: deactivate_user(dry_run=dry))
+        report = deactivate_user(dry_run=dry)
         _tell(f"your account: {user_folder()}", report, console, dry_run=dry)
         return 1 if report.kept else 0
 
@@ -83,24 +95,14 @@ def run_deactivate(arguments: argparse.Namespace, console: Console) -> int:
         _tell(_name(python), report, console, dry_run=dry)
         return not report.kept
 
-    return _for_each(one, _choose(arguments, console), console)
+    return _for_each(one, _choose(arguments, console), console, is_search=arguments.all)
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """What the options name."""
-
-    pythons: list[Interpreter]
-    is_search: bool
-    """Whether they were looked for: then what cannot be done with one is no reason to leave the others."""
-
-
-def _choose(arguments: argparse.Namespace, console: Console) -> _Chosen:
+def _choose(arguments: argparse.Namespace, console: Console) -> list[Interpreter]:
     if arguments.all and arguments.python:
         raise BadInputError("--all and --python exclude each other")
     if not arguments.all:
-        paths = arguments.python or [sys.executable]
-        return _Chosen([_explained(partial(_base, path)) for path in paths], is_search=False)
+        return [_base(path) for path in arguments.python or [sys.executable]]
     found: dict[str, Interpreter] = {}
     for path in find_interpreters():
         python = _try(path, console)
@@ -108,7 +110,7 @@ def _choose(arguments: argparse.Namespace, console: Console) -> _Chosen:
             found.setdefault(os.path.realpath(python.stdlib), python)
     if not found:
         raise BadInputError("no Python was found that the guard supports; name one with --python")
-    return _Chosen(list(found.values()), is_search=True)
+    return list(found.values())
 
 
 def _try(path: str, console: Console) -> Interpreter | None:
@@ -125,9 +127,12 @@ def _base(path: str) -> Interpreter:
     return python
 
 
-def _for_each(one: Callable[[Interpreter], bool], chosen: _Chosen, console: Console) -> int:
-    if len(chosen.pythons) == 1 and not chosen.is_search:
-        return 0 if _explained(partial(one, chosen.pythons[0])) else 1
+def _for_each(
+    one: Callable[[Interpreter], bool], pythons: list[Interpreter], console: Console, *, is_search: bool
+) -> int:
+    # Where several were named, or looked for, what cannot be done with one is no reason to leave the others.
+    if len(pythons) == 1 and not is_search:
+        return 0 if one(pythons[0]) else 1
 
     def attempt(python: Interpreter) -> bool:
         try:
@@ -136,14 +141,7 @@ def _for_each(one: Callable[[Interpreter], bool], chosen: _Chosen, console: Cons
             console.note(f"{_name(python)}: {error}", RED)
             return False
 
-    return 0 if all(list(map(attempt, chosen.pythons))) else 1  # each is tried
-
-
-def _explained(call: Callable[[], _T]) -> _T:
-    try:
-        return call()
-    except InterpretersError as error:
-        raise BadInputError(str(error)) from None
+    return 0 if all(list(map(attempt, pythons))) else 1  # each is tried
 
 
 def _name(python: Interpreter) -> str:
@@ -188,14 +186,10 @@ def _tell_live(python: Interpreter, console: Console, *, isolated: bool) -> bool
 
 def is_live(python: str, *options: str) -> bool:
     """Start an interpreter and tell whether it has the start-up hook."""
-    command = [python, *options, "-c", _CHECK]
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_CHECK_SECONDS, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
+        return ask([python, *options, "-c", _CHECK]).exit_code == 0
+    except InterpretersError:
         return False
-    return done.returncode == 0
 
 
 ACTIVATE = Command(

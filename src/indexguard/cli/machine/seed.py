@@ -33,7 +33,10 @@ def add_options(group: argparse._ArgumentGroup) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Seed; 1 if an environment could not be seeded or is not live afterwards, 2 if that holds for the only one."""
+    """Seed; 1 if one of several environments could not be seeded, or one is not live afterwards.
+
+    :raises BadInputError: there is no guard to lead to, or the only environment could not be seeded.
+    """
     private = user_folder()
     if private is None:
         raise BadInputError("this user has no home folder (HOME is not set)")
@@ -61,9 +64,9 @@ def _one(path: Path, private: Path, arguments: argparse.Namespace, console: Cons
             raise BadInputError(str(error)) from None
         console.note(f"indexguard: {error}", RED)
         return False
-    for change in journal.changes:
+    for change in journal.report.changes:
         console.line(f"{path}: {'would ' if arguments.dry_run else ''}{change.verb} {change.path}")
-    if not journal.changes:
+    if not journal.report.changes:
         console.line(f"{path}: nothing to change")
     if arguments.remove or arguments.dry_run:
         return True

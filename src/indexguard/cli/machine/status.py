@@ -11,7 +11,8 @@ from textwrap import indent
 from typing import Any
 
 from ...audit.output import other_sinks
-from ...audit.place import find_obstacle, log_path
+from ...audit.place import log_path
+from ...audit.sinks import find_obstacle
 from ...demo.canary import HELD, Canary
 from ...errors import escape
 from ...interpreters.discovery import find_environments, find_interpreters
@@ -112,10 +113,9 @@ def _find(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
     """
     named = []
     for path in arguments.paths:
-        below = [str(path)] if path.is_file() else find_environments({}, folder=path, more=[path])
-        below = [
-            each for each in below if Path(each) == path or path in Path(each).absolute().parents or path.is_file()
-        ]
+        all_of_it = () if path.is_file() else find_environments({}, folder=path, more=[path])
+        below = [each for each in all_of_it if path in (Path(each), *Path(each).absolute().parents)]
+        below += [str(path)] if path.is_file() else []
         if not below:
             raise BadInputError(f"{path} is neither a Python nor a virtual environment, and none is below it")
         named += below
@@ -194,25 +194,22 @@ def _log_as_json(settings: LogSettings) -> dict[str, Any]:
 
 
 def _as_json(state: State) -> dict[str, Any]:
-    facts, found = state.facts, state.layers
+    facts, found, told = state.facts, state.layers, state.as_json()
     return {
         "guarded": facts.is_guarded,
         "guard": facts.live,
-        "stopped": None if facts.stopped is None else dict(facts.stopped),
+        "stopped": told["stopped"],
         "problem": facts.problem,
-        "pip": facts.pip or None,
+        "pip": told["pip"],
         "python": facts.python or None,
         "executable": facts.executable or None,
         "indexes": [facts.show(url) for url in facts.indexes],
         "places": [vars(place) for place in found.places],
-        "layers": [
-            {"layer": layer.kind, "file": layer.path, "sha256": layer.sha256, "mode": layer.policy.mode}
-            for layer in found.layers
-        ],
+        "layers": told["layers"],
         "policy_faults": [describe_fault(error) for error in found.faults],
-        "built_in_rule": None if found.faults else found.builtin_rule_applies,
+        "built_in_rule": told["built_in_rule"],
         "log": _log_as_json(_log_settings(found)),
-        "interpreter": state.as_json(),
+        "interpreter": told,
         "not_covered": " ".join(NOT_COVERED),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import CODES
+from ...codes import all_words
 
 
 def describe(name: str) -> tuple[str, ...]:
@@ -10,11 +10,11 @@ def describe(name: str) -> tuple[str, ...]:
 
     :raises KeyError: there is no such code.
     """
-    code = CODES[name]
-    return code.name, f"  meaning  {code.meaning}", f"  remedy   {code.remedy}"
+    code = all_words()[name]
+    return name, f"  meaning  {code.meaning}", f"  remedy   {code.remedy}"
 
 
 def table() -> str:
     """Return every code with its meaning and remedy as a Markdown table."""
-    rows = [f"| `{code.name}` | {code.meaning} | {code.remedy} |" for code in CODES.values()]
+    rows = [f"| `{code}` | {words.meaning} | {words.remedy} |" for code, words in all_words().items()]
     return "\n".join(["| code | what it means | what to do |", "|---|---|---|", *rows])

@@ -9,7 +9,8 @@ from datetime import date, datetime, timezone
 from typing import Any
 
 from ...decision.authority import Authority
-from ...decision.verdict import Finding, Verdict
+from ...decision.outcome import ask
+from ...decision.verdict import PASS, Finding, Verdict
 from ...errors import CODES
 from ...patterns import Name, is_in_range, normalise_name, parse_pattern
 from ...policy.identity import Location, redact
@@ -102,6 +103,8 @@ class Explanation:
     missing: tuple[Finding, ...]
     """Layers of whose index none is configured."""
     version: str | None
+    of_version: Verdict
+    """What the layers say of that version."""
     today: date
 
     @classmethod
@@ -122,32 +125,21 @@ class Explanation:
         asked = tuple(_ask(authority, facts, url, place) for url, place in places)
         configured = authority.configured([place for _, place in places if place is not None])
         missing = configured.findings if urls else ()
-        return cls(name, tuple(layers), built_in, asked, missing, version, today)
-
-    @property
-    def refused_versions(self) -> list[tuple[Layer, Rule]]:
-        """The layers whose rule does not allow the version asked about."""
-        if self.version is None:
-            return []
-        ruled = [(layer, rule) for layer in self.layers if (rule := layer.policy.rules.find(self.name)) is not None]
-        return [
-            (layer, rule)
-            for layer, rule in ruled
-            if rule.versions is not None and not is_in_range(rule.versions, self.version)
-        ]
+        of_version = PASS if version is None else authority.version(version)
+        return cls(name, tuple(layers), built_in, asked, missing, version, of_version, today)
 
     @property
     def is_allowed(self) -> bool:
         """Whether some index is asked for the name, and the version allowed."""
-        refused = any(layer.enforces for layer, _ in self.refused_versions)
-        return not refused and (not self.asked or any(place.is_asked for place in self.asked))
+        is_asked = not self.asked or any(place.is_asked for place in self.asked)
+        return is_asked and self.of_version.refusal is None
 
     def as_json(self, *, is_known: bool = True) -> dict[str, Any]:
         """Return the explanation for a machine.
 
         :param is_known: whether the indexes are; without them nothing is allowed for certain.
         """
-        refused = [layer for layer, _ in self.refused_versions]
+        refused = [finding.layer for finding in self.of_version.findings]
         return {
             "name": self.name,
             "version": self.version,
@@ -195,16 +187,7 @@ def matching_rules(policy: Policy, name: Name) -> list[Rule]:
 def _ask(authority: Authority, facts: PipFacts, url: str, place: Location | None) -> Asked:
     if place is not None and place.is_local:
         return Asked(str(place), authority.local_file(), is_local=True)
-    verdict = authority.ask(place)
-    if verdict.refusal is None and place is not None and place.scheme == "https" and _is_trusted(place, facts):
-        unverified = tuple(Finding("unverified-index", layer, rule) for layer, rule in authority.rules)
-        verdict = Verdict((*unverified, *verdict.findings))
-    return Asked(facts.show(url), verdict)
-
-
-def _is_trusted(place: Location, facts: PipFacts) -> bool:
-    """Tell whether pip was told to trust the host without TLS (``HOST`` or ``HOST:PORT``)."""
-    return any(trusted.lower() in (place.host, f"{place.host}:{place.port}") for trusted in facts.trusted_hosts)
+    return Asked(facts.show(url), ask(authority, place, unverified=facts.is_trusted(url)))
 
 
 def _read_url(text: str) -> str:

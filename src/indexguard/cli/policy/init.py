@@ -236,10 +236,7 @@ def _usable(listing: Listing) -> bool:
 
 
 def _ask_claims(
-    internal: Sequence[Configured],
-    claims: dict[str, Claims],
-    listings: Mapping[int, Listing],
-    console: Console,
+    internal: Sequence[Configured], claims: dict[str, Claims], listings: Mapping[int, Listing], console: Console
 ) -> None:
     for index in internal:
         while index.name not in claims:

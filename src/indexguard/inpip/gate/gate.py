@@ -6,328 +6,254 @@ prepared only if the finder approved that very link, or a direct reference is al
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from ...decision.verdict import Finding, Verdict
-from ...errors import CODES, GuardError, clean, escape
+from ...audit.event import EventFields
+from ...audit.kinds import REFUSED, SELECTED
+from ...decision.outcome import find_mismatch
+from ...decision.verdict import Finding
+from ...errors import clean, escape
 from ...patterns import Name, find_version
 from ...policy.identity import find_reference, redact
 from ..run import Run
-from ..search.page import Page
-from ..speech import events
-from . import references
+from ..search.searches import Searches
+from ..speech.events import as_offer, with_offers
+from ..speech.speaker import Speaker
 from .distributions import name_of, names_in, names_in_wheel, parents_of
+from .references import Reference
+from .requests import Requests
 
-Wrapper = Callable[[Any, Any, Any, Any], Any]
+if TYPE_CHECKING:
+    from ..objects import CacheEntry, Call, Distribution, Link, Requirement, Resolved
 
 _CODE_HAS_RUN = "its name was known only after it was fetched: code of its build has run"
 _UNNAMED = Name("")
 """Stands for a name that is not yet known: no pattern but `*` matches it."""
 
 
-def wrap_prepare(run: Run) -> Wrapper:
-    """Judge a requirement before anything of it is fetched, and the name in its metadata afterwards."""
+class Gate:
+    """Stands for the methods of pip that prepare, resolve and order requirements."""
 
-    def prepare(wrapped: Any, _preparer: Any, args: Any, kwargs: Any) -> Any:
-        requirement = _requirement(*args, **kwargs)
-        if requirement.link is None:
-            return wrapped(*args, **kwargs)
-        run.preparing.append(requirement)
-        try:
-            if is_approved(run, requirement):
-                return _prepare_approved(run, requirement, lambda: wrapped(*args, **kwargs))
-            return _prepare_reference(run, requirement, lambda: wrapped(*args, **kwargs))
-        finally:
-            run.preparing.pop()
+    def __init__(self, run: Run, searches: Searches, requests: Requests, speaker: Speaker) -> None:
+        self._run = run
+        self._searches = searches
+        self._requests = requests
+        self._speaker = speaker
 
-    return prepare
+    def prepare(self, call: Call, preparer: object, req: Requirement) -> Distribution:
+        """Judge a requirement before anything of it is fetched, and the name in its metadata afterwards.
 
+        :raises Exception: pip's own error, made from a ``Refusal``; so do all methods here.
+        """
+        del preparer
+        if req.link is None:
+            return call()  # type: ignore[no-any-return]  # pip's own
+        with self._requests.preparing(req):
+            if self.is_approved(req, req.link):
+                return self._prepare_approved(req, req.link, call)
+            return self._prepare_reference(req, req.link, call)
 
-def _prepare_approved(run: Run, requirement: Any, prepare: Callable[[], Any]) -> Any:
-    name = name_of(requirement)
-    approval = None if name is None else _find_approval(run, name, requirement.link)
-    if name is not None and approval is not None and (approval[1] is None or approval[1].is_local):
-        # A file that a lock, a --find-links option or a local page names: a requested direct URL.
-        references.watch(run, requirement, name, requested=True)
-    distribution = prepare()
-    _check_names(run, requirement, name, names_in(distribution))
-    _check_version(run, requirement, name, distribution)
-    return distribution
+    def prepare_whole(self, call: Call, preparer: object, req: Requirement) -> Distribution:
+        """Check the name in a file that is fetched late, after its metadata alone (PEP 658, ``fast-deps``).
 
-
-def _prepare_reference(run: Run, requirement: Any, prepare: Callable[[], Any]) -> Any:
-    name = name_of(requirement)
-    # Without a name, what rules by URL or place alone can say comes before anything is fetched or run.
-    reference = _check_reference(run, requirement, name or _UNNAMED)
-    distribution = prepare()
-    if name is None:
-        # An unnamed VCS URL or archive: only now is its name known, and its build backend may have run.
-        for found in sorted(names_in(distribution)):
-            _check_reference(run, requirement, found, late=True)
-            if reference is not None:
-                for url in reference.hops:
-                    _check_hop(run, reference, url, found, late=True)
-    _check_names(run, requirement, name or name_of(requirement), names_in(distribution))
-    return distribution
-
-
-def check_redirect(run: Run, reference: references.Reference, url: str) -> None:
-    """Judge a place that the download of a reference is led to, before it is asked.
-
-    :raises Exception: pip's own error, made from a ``GuardError``.
-    """
-    _check_hop(run, reference, url, reference.name)
-
-
-def _check_hop(run: Run, reference: references.Reference, url: str, name: Name, *, late: bool = False) -> None:
-    verdict = reference.judge(run, url, name)
-    fields = {"name": name or None, "index_asked": _shown(reference.requirement.link), "index_answered": redact(url)}
-    run.record_verdict(Verdict(verdict.observed), "would-refuse", **fields)
-    refusal = verdict.refusal
-    if refusal is not None:
-        error = _explain(run, reference.requirement, name, refusal, led_to=redact(url), late=late)
-        raise run.refuse(error, finding=refusal, files=1, message=_logged(error, late=late), **fields)
-
-
-def wrap_prepare_whole(run: Run) -> Wrapper:
-    """Check the name in a file that is fetched late, after its metadata alone (PEP 658, ``fast-deps``).
-
-    The metadata beside a file is the index's word, and need not be what the file holds.
-    """
-
-    def prepare_whole(wrapped: Any, _preparer: Any, args: Any, kwargs: Any) -> Any:
-        requirement = _requirement(*args, **kwargs)
-        name = name_of(requirement)
-        distribution = wrapped(*args, **kwargs)
-        if requirement not in run.preparing:
-            _check_names(run, requirement, name, names_in(distribution))
-            _check_version(run, requirement, name, distribution)
+        The metadata beside a file is the index's word, and need not be what the file holds.
+        """
+        del preparer
+        name = name_of(req)
+        distribution: Distribution = call()
+        if req.link is not None and not self._requests.is_preparing(req):
+            self._check_names(req.link, name, names_in(distribution))
+            self._check_version(req.link, name, distribution)
         return distribution
 
-    return prepare_whole
-
-
-def wrap_get_cache_entry(run: Run) -> Wrapper:
-    """Note which link a cached wheel was built from: pip itself keeps that from 26.3 on only."""
-
-    def get_cache_entry(wrapped: Any, _cache: Any, args: Any, kwargs: Any) -> Any:
-        entry = wrapped(*args, **kwargs)
+    def get_cache_entry(self, call: Call, cache: object, link: Link) -> CacheEntry | None:
+        """Note which link a cached wheel was built from: pip itself keeps that from 26.3 on only."""
+        del cache
+        entry: CacheEntry | None = call()
         if entry is not None:
-            run.built_from[entry.link.url] = _cached_link(*args, **kwargs)
+            self._requests.note_built(entry.link, link)
         return entry
 
-    return get_cache_entry
-
-
-def wrap_resolve(run: Run) -> Wrapper:
-    """Note what the user requested, have refusals end the run while pip resolves, and record what was selected."""
-
-    def resolve(wrapped: Any, _resolver: Any, args: Any, kwargs: Any) -> Any:
-        references.note_requested(run, _root_requirements(*args, **kwargs))
-        run.resolving += 1
+    def resolve(self, call: Call, resolver: object, root_reqs: Iterable[Requirement]) -> Resolved:
+        """Note what the user requested, have refusals end the run while pip resolves, and record what was selected."""
+        del resolver
+        self._requests.note_roots(root_reqs)
+        self._searches.resolving += 1
         try:
-            resolved = wrapped(*args, **kwargs)
+            resolved: Resolved = call()
         finally:
-            run.resolving -= 1
+            self._searches.resolving -= 1
         for requirement in resolved.requirements.values():
-            _record_selected(run, requirement)
+            self._record_selected(requirement)
         return resolved
 
-    return resolve
+    def get_installation_order(self, call: Call, resolver: object, req_set: Resolved) -> list[Requirement]:
+        """Check the names in the wheels that are about to be installed, before the first one is.
 
+        A wheel that was built here, or before, is a file of its own: its metadata need not be what its sdist said.
+        """
+        # pip 26.3 refuses every import from here on, and its self-check may still meet something to be told.
+        from ..speech import pip_errors, words  # noqa: F401
 
-def wrap_installation_order(run: Run) -> Wrapper:
-    """Check the names in the wheels that are about to be installed, before the first one is.
-
-    A wheel that was built here, or before, is a file of its own: its metadata need not be what its sdist said.
-    """
-
-    def get_installation_order(wrapped: Any, _resolver: Any, args: Any, kwargs: Any) -> Any:
-        ordered = wrapped(*args, **kwargs)
+        del resolver, req_set
+        ordered: list[Requirement] = call()
         for requirement in ordered:
-            path = getattr(requirement, "local_file_path", None)
-            if path is not None and path.endswith(".whl"):
-                _check_names(run, requirement, name_of(requirement), names_in_wheel(path))
+            path: str | None = getattr(requirement, "local_file_path", None)
+            if path is not None and path.endswith(".whl") and requirement.link is not None:
+                self._check_names(requirement.link, name_of(requirement), names_in_wheel(path))
         return ordered
 
-    return get_installation_order
+    def is_approved(self, requirement: Requirement, link: Link) -> bool:
+        """Tell whether the finder approved the link of a requirement, or the link that its cached wheel was built from."""
+        name = name_of(requirement)
+        return name is not None and self._searches.find_approval(name, self._requests.source_of(link)) is not None
 
+    def check_redirect(self, reference: Reference, url: str) -> None:
+        """Judge a place that the download of a reference is led to, before it is asked."""
+        self._check_hop(reference, url, reference.name)
 
-def is_approved(run: Run, requirement: Any) -> bool:
-    """Tell whether the finder approved the link of a requirement, or the link that its cached wheel was built from."""
-    name = name_of(requirement)
-    if name is None:
-        return False
-    return _find_approval(run, name, _source_of(run, requirement)) is not None
+    def _prepare_approved(self, requirement: Requirement, link: Link, call: Call) -> Distribution:
+        name = name_of(requirement)
+        approval = None if name is None else self._searches.find_approval(name, link)
+        if name is not None and approval is not None and (approval[1] is None or approval[1].is_local):
+            # A file that a lock, a --find-links option or a local page names: a requested direct URL.
+            self._requests.watch(requirement, link, name, requested=True)
+        distribution: Distribution = call()
+        link = requirement.link or link
+        self._check_names(link, name, names_in(distribution))
+        self._check_version(link, name, distribution)
+        return distribution
 
+    def _prepare_reference(self, requirement: Requirement, link: Link, call: Call) -> Distribution:
+        name = name_of(requirement)
+        # Without a name, what rules by URL or place alone can say comes before anything is fetched or run.
+        reference = self._check_reference(requirement, link, name or _UNNAMED)
+        distribution: Distribution = call()
+        link = requirement.link or link
+        if name is None:
+            # An unnamed VCS URL or archive: only now is its name known, and its build backend may have run.
+            for found in sorted(names_in(distribution)):
+                self._check_reference(requirement, link, found, late=True)
+                if reference is not None:
+                    for url in reference.hops:
+                        self._check_hop(reference, url, found, late=True)
+        self._check_names(link, name or name_of(requirement), names_in(distribution))
+        return distribution
 
-def _find_approval(run: Run, name: Name, link: Any) -> tuple[Any, Page | None] | None:
-    for search in run.searches(name):
-        for candidate in search.kept:
-            if candidate.link is link or candidate.link.url == link.url:
-                return candidate, search.page_of(candidate.link)
-    return None
+    def _check_hop(self, reference: Reference, url: str, name: Name, *, late: bool = False) -> None:
+        requirement = reference.requirement
+        shown = None if requirement.link is None else redact(requirement.link.url)
+        fields = EventFields(name=name or None, index_asked=shown, index_answered=redact(url))
+        verdict = reference.judge(self._run.authority(name), url)
+        self._speaker.record_observed(verdict, fields)
+        if verdict.refusal is not None:
+            facts = [("redirected", f"to {redact(url)}")]
+            raise self._refuse_reference(requirement, verdict.refusal, fields, facts, late=late)
 
+    def _check_reference(
+        self, requirement: Requirement, link: Link, name: Name, *, late: bool = False
+    ) -> Reference | None:
+        """Judge a reference that no index gave; return it where its download is watched."""
+        if not self._run.layers:
+            return None
+        source = self._requests.source_of(link)
+        place = find_reference(source.url)
+        requested = self._requests.is_requested(requirement, source)
+        is_locked = self._requests.is_locked(source)
+        authority = self._run.authority(name)
+        if is_locked:
+            version = find_version(source.filename, name) or ""
+            verdict = authority.locked(self._run.locate_locked(source.url), version, place)
+        else:
+            verdict = authority.direct(place, requested=requested)
+        fields = EventFields(name=name or None, index_asked=redact(source.url))
+        self._speaker.record_observed(verdict, fields)
+        if verdict.refusal is not None:
+            raise self._refuse_reference(requirement, verdict.refusal, fields, late=late)
+        if requested:
+            self._requests.note_local(source, place)
+        return self._requests.watch(requirement, link, name, requested=requested or is_locked)
 
-def _check_reference(run: Run, requirement: Any, name: Name, *, late: bool = False) -> references.Reference | None:
-    """Judge a reference that no index gave; return it where its download is watched.
+    def _refuse_reference(
+        self,
+        requirement: Requirement,
+        finding: Finding,
+        fields: EventFields,
+        led_to: Iterable[tuple[str, str]] = (),
+        *,
+        late: bool,
+    ) -> Exception:
+        shown = "" if requirement.link is None else redact(self._requests.source_of(requirement.link).url)
+        facts = [("reference", shown), *led_to]
+        parent = requirement.comes_from
+        if parent is not None:
+            facts.append(("asked for by", escape(str(getattr(parent, "name", None) or parent))))
+        note = _CODE_HAS_RUN if late else ""
+        return self._refuse(finding, escape(fields.name or "") or shown, facts, fields, note)
 
-    :raises Exception: pip's own error, made from a ``GuardError``.
-    """
-    if not run.layers:
-        return None
-    link = _source_of(run, requirement)
-    place = find_reference(link.url)
-    requested = references.is_requested(run, requirement, link)
-    if link.url in run.locked:
-        version = find_version(link.filename, name) or ""
-        verdict = run.authority(name).locked(run.locate_locked(link.url), version, place)
-    else:
-        verdict = run.authority(name).direct(place, requested=requested)
-    shown = _shown(link)
-    run.record_verdict(Verdict(verdict.observed), "would-refuse", name=name or None, index_asked=shown)
-    refusal = verdict.refusal
-    if refusal is not None:
-        error = _explain(run, requirement, name, refusal, late=late)
-        message = _logged(error, late=late)
-        raise run.refuse(error, name=name or None, index_asked=shown, finding=refusal, files=1, message=message)
-    if requested and place is not None and place.is_local:
-        run.requested.add(link.url)  # what a requested local project brings is requested, and so on
-    return references.watch(run, requirement, name, requested=requested or link.url in run.locked)
+    def _check_names(self, link: Link, expected: Name | None, names: set[Name]) -> None:
+        """Check that the distribution's own metadata names the project that was authorised.
 
+        :param expected: the name that was judged. With the legacy resolver pip gives a requirement the name in the
+            metadata of what it prepared ("Fix your #egg= fragments"), so that afterwards the two are always alike.
+        """
+        others = sorted(names - {expected})
+        if expected is None or not others or not (self._run.layers or self._run.built_in):
+            return
+        finding = find_mismatch(self._run.authority(expected))
+        fields = EventFields(name=expected, index_asked=redact(link.url), files=1)
+        if not finding.enforced:
+            self._speaker.record_finding(finding, REFUSED, fields)
+            return
+        told = ", ".join(map(escape, others))
+        facts = [("asked for", escape(expected)), ("metadata", told), ("file", redact(link.url))]
+        raise self._refuse(finding, escape(expected), facts, fields)
 
-def _check_names(run: Run, requirement: Any, expected: Name | None, names: set[Name]) -> None:
-    """Check that the distribution's own metadata names the project that was authorised.
+    def _check_version(self, link: Link, name: Name | None, distribution: Distribution) -> None:
+        """Check the version that the metadata tells: the legacy resolver does not compare it with the file's name.
 
-    :param expected: the name that was judged. With the legacy resolver pip gives a requirement the name in the metadata
-        of what it prepared ("Fix your #egg= fragments"), so that afterwards the two are always alike.
-    :raises Exception: pip's own error, made from a ``GuardError`` (``name-mismatch``).
-    """
-    others = sorted(names - {expected})
-    if expected is None or not others or not (run.layers or run.built_in):
-        return
-    finding = _first_finding(run, expected)
-    error = GuardError(
-        "name-mismatch",
-        f"refused `{escape(expected)}`: {CODES['name-mismatch'].meaning}",
-        [
-            ("asked for", escape(expected)),
-            ("metadata", ", ".join(map(escape, others))),
-            ("file", _shown(requirement.link)),
-        ],
-    )
-    if finding is None or finding.enforced:
-        raise run.refuse(error, name=expected, index_asked=_shown(requirement.link), finding=finding, files=1)
-    run.record_finding(finding, "refused", name=expected, index_asked=_shown(requirement.link), files=1)
+        :param name: the name that was judged.
+        """
+        approval = None if name is None else self._searches.find_approval(name, self._requests.source_of(link))
+        version = str(distribution.version)
+        if name is None or approval is None or approval[1] is None or approval[1].is_local:
+            return  # a version range is for the files of indexes
+        if str(approval[0].version) == version:
+            return
+        fields = EventFields(name=name, versions=[version], index_asked=redact(link.url))
+        verdict = self._run.authority(name).version(version)
+        self._speaker.record_observed(verdict, fields)
+        if verdict.refusal is not None:
+            facts = [("metadata", clean(version)), ("file", redact(link.url))]
+            raise self._refuse(verdict.refusal, name, facts, fields)
 
+    def _refuse(
+        self, finding: Finding, subject: str, facts: list[tuple[str, str]], fields: EventFields, note: str = ""
+    ) -> Exception:
+        from ..speech.refusal import Refusal
 
-def _check_version(run: Run, requirement: Any, name: Name | None, distribution: Any) -> None:
-    """Check the version that the metadata tells: the legacy resolver does not compare it with the file's name.
+        return self._speaker.refuse(Refusal(finding, subject, facts, replace(fields, files=1), note=note))
 
-    :param name: the name that was judged.
-    :raises Exception: pip's own error, made from a ``GuardError`` (``version-not-allowed``).
-    """
-    approval = None if name is None else _find_approval(run, name, _source_of(run, requirement))
-    version = str(distribution.version)
-    if name is None or approval is None or approval[1] is None or approval[1].is_local:
-        return  # a version range is for the files of indexes
-    if str(approval[0].version) == version:
-        return
-    shown = _shown(requirement.link)
-    verdict = run.authority(name).version(version)
-    run.record_verdict(Verdict(verdict.observed), "would-refuse", name=name, versions=[version], index_asked=shown)
-    refusal = verdict.refusal
-    if refusal is not None and refusal.layer is not None and refusal.rule is not None:
-        facts = [
-            ("rule", f"{refusal.rule.key} allows {refusal.rule.versions}\n{refusal.layer.path}"),
-            ("metadata", clean(version)),
-            ("file", shown),
-        ]
-        error = GuardError(refusal.code, f"refused `{name}`: {CODES[refusal.code].meaning}", facts)
-        raise run.refuse(error, name=name, versions=[version], index_asked=shown, finding=refusal, files=1)
-
-
-def _first_finding(run: Run, name: Name) -> Finding | None:
-    findings = [Finding("name-mismatch", layer, rule) for layer, rule in run.authority(name).rules]
-    findings.sort(key=lambda finding: not finding.enforced)
-    return findings[0] if findings else None
-
-
-def _explain(
-    run: Run, requirement: Any, name: Name, refusal: Finding, *, late: bool, led_to: str | None = None
-) -> GuardError:
-    shown = _shown(_source_of(run, requirement))
-    facts = []
-    if refusal.layer is not None:
-        facts.append(("rule", f"{_decisive_key(refusal)}\n{refusal.layer.path}"))
-    facts.append(("reference", shown))
-    if led_to is not None:
-        facts.append(("redirected", f"to {led_to}"))
-    parent = requirement.comes_from
-    if parent is not None:
-        facts.append(("asked for by", escape(str(getattr(parent, "name", None) or parent))))
-    if late:
-        facts.append(("note", _CODE_HAS_RUN))
-    return GuardError(refusal.code, f"refused `{escape(name) or shown}`: {CODES[refusal.code].meaning}", facts)
-
-
-def _logged(error: GuardError, *, late: bool) -> str:
-    return f"{error.refused}; {_CODE_HAS_RUN}" if late else error.refused
-
-
-def _decisive_key(refusal: Finding) -> str:
-    if refusal.key or refusal.rule is None:
-        return f'{refusal.key} = "block"'
-    rule = refusal.rule
-    indexes = ", ".join(f"`{index}`" for index in rule.indexes)
-    uncovered = (
-        "\nno prefix in direct-urls.allow covers the URL" if refusal.code in ("direct-url", "locked-link") else ""
-    )
-    return f"`{rule.pattern}` belongs to index {indexes}: {rule.key}{uncovered}"
-
-
-def _record_selected(run: Run, requirement: Any) -> None:
-    link = requirement.link
-    name = name_of(requirement)
-    if link is None or name is None or requirement.constraint:
-        return
-    source = _source_of(run, requirement)
-    approval = _find_approval(run, name, source)
-    candidate, page = approval if approval is not None else (None, None)
-    version = str(candidate.version) if candidate is not None else find_version(link.filename, name)
-    digest = f" {source.hash_name}={source.hash}" if source.hash else ""
-    left = next((search.left for search in run.searches(name) if search.kept), [])
-    run.record(
-        "selected",
-        None,
-        name=name,
-        versions=[version] if version else [],
-        files=1,
-        index_asked=page.shown if page is not None else _shown(source),
-        index_answered=page.shown_answer if page is not None else None,
-        **events.offers(left),
-        chosen=(events.as_offer(version or "", source), None if page is None else page.shown),
-        requested_by=parents_of(requirement),
-        message=f"{escape(source.filename)}{digest}",
-    )
-
-
-def _source_of(run: Run, requirement: Any) -> Any:
-    """Return the link that a requirement comes from; pip replaces it by that of a wheel built from it before."""
-    return run.built_from.get(requirement.link.url, requirement.link)
-
-
-def _shown(link: Any) -> str:
-    return redact(link.url)
-
-
-def _requirement(req: Any, *_args: Any, **_kwargs: Any) -> Any:
-    return req
-
-
-def _cached_link(link: Any, *_args: Any, **_kwargs: Any) -> Any:
-    return link
-
-
-def _root_requirements(root_reqs: Any, *_args: Any, **_kwargs: Any) -> Any:
-    return root_reqs
+    def _record_selected(self, requirement: Requirement) -> None:
+        link, name = requirement.link, name_of(requirement)
+        if link is None or name is None or requirement.constraint:
+            return
+        source = self._requests.source_of(link)
+        approval = self._searches.find_approval(name, source)
+        candidate, page = approval if approval is not None else (None, None)
+        version = str(candidate.version) if candidate is not None else find_version(link.filename, name)
+        digest = f" {source.hash_name}={source.hash}" if source.hash else ""
+        fields = EventFields(
+            name=name,
+            versions=[version] if version else [],
+            files=1,
+            index_asked=page.shown if page is not None else redact(source.url),
+            index_answered=page.shown_answer if page is not None else None,
+            chosen=(as_offer(version or "", source), None if page is None else page.shown),
+            requested_by=parents_of(requirement),
+            message=f"{escape(source.filename)}{digest}",
+        )
+        left = next((search.left for search in self._searches.all(name) if search.kept), [])
+        self._speaker.record(SELECTED, None, with_offers(fields, left))

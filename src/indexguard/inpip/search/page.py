@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...decision.verdict import PASS, Finding, Verdict
 from ...errors import clean
 from ...patterns import Name, find_version, is_distribution, newest_first, normalise_name
 from ...policy.identity import Location, redact
-from .simple_page import find_foreign
+
+if TYPE_CHECKING:
+    from ..objects import Exchange, Link
 
 _FIRST_ERROR = 400
-
 _NOT_OFFERED = (404, 410)
-
 _NOT_OFFERED_TO_US = (*_NOT_OFFERED, 401, 403)
 
 
@@ -26,7 +26,7 @@ class Drop:
     page: Page | None
     """None for files that no page lists."""
     versions: set[str] = field(default_factory=set)
-    offered: list[tuple[str, Any]] = field(default_factory=list)
+    offered: list[tuple[str, Link]] = field(default_factory=list)
     """Version and link of each file."""
     _sorted: list[str] = field(default_factory=list)
 
@@ -58,9 +58,9 @@ class Page:
     verdict: Verdict = PASS
     probing: bool = False
     """Asked for squatters only: nothing of it is used, and its failure changes nothing."""
-    exchanges: list[Any] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
     """Responses and exceptions of this page's requests, in order."""
-    links: list[Any] | None = None
+    links: list[Link] | None = None
     """pip's links, of every project that the page lists; None where pip found no page to read."""
     answered_url: str | None = None
     answered: Location | None = None
@@ -71,6 +71,11 @@ class Page:
     def is_local(self) -> bool:
         """Whether this is a ``file:`` index or page."""
         return self.asked is not None and self.asked.is_local
+
+    @property
+    def place(self) -> Location | str:
+        """Its identity; the URL itself where that has none."""
+        return self.asked or self.url
 
     @property
     def shown(self) -> str:
@@ -87,7 +92,7 @@ class Page:
         """Whether a request was sent, or a local page read."""
         return bool(self.exchanges) or self.links is not None
 
-    def offered(self, name: Name) -> list[tuple[str, Any]]:
+    def offered(self, name: Name) -> list[tuple[str, Link]]:
         """Return version and link of every file of this name on the page, fit for this platform or not."""
         found = []
         for link in self.links or ():
@@ -98,7 +103,7 @@ class Page:
                 found.append((version, link))
         return found
 
-    def take_links(self, links: list[Any]) -> None:
+    def take_links(self, links: list[Link]) -> None:
         """Note the links of the page that came back, and its final URL (``Link.comes_from``, pip 20.3 to 26.3)."""
         self.links = links
         for link in links:
@@ -122,8 +127,11 @@ class Page:
         if self.links is not None:
             if self.is_local or any(normalise_name(link.filename).startswith(f"{name}-") for link in self.links):
                 return None
-            lists_files = any(is_distribution(link.filename) for link in self.links)
-            return find_foreign(last, lists_files=lists_files, is_index=self.is_index)
+            if not isinstance(last, BaseException):
+                from .simple_page import find_foreign  # most pages list files of the name
+
+                lists_files = any(is_distribution(link.filename) for link in self.links)
+                return find_foreign(last, lists_files=lists_files, is_index=self.is_index)
         if last is None:
             return None if self.is_local else "pip did not ask it (not https, and not a trusted host?)"
         if isinstance(last, BaseException):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...decision.authority import Authority
+from ...decision.outcome import NOT_TO_BE_ASKED, Met, find_failed
 from ...decision.verdict import PASS, Finding, Verdict
 from ...patterns import Name
 from .page import Drop, Page
+
+if TYPE_CHECKING:
+    from ..objects import Candidate, Link
 
 
 @dataclass
@@ -22,11 +26,15 @@ class Search:
     by_answer: dict[str, Page] = field(default_factory=dict)
     """The pages by final URL: how a candidate (``Link.comes_from``) finds its page."""
     drops: list[Drop] = field(default_factory=list)
-    kept: list[Any] = field(default_factory=list)
+    kept: list[Candidate] = field(default_factory=list)
     """pip's candidates that remain."""
+    index_pages: dict[str, str] | None = None
+    """The indexes by the page that pip asks each for; None before that is known."""
+    several: bool = False
+    """Whether pip is configured with more than one remote index."""
     not_configured: Verdict = PASS
     failures_count: bool = False
-    """Whether an index that failed refuses the name: a layer enforces, or the built-in rule has several indexes."""
+    """Whether an index that failed refuses the name."""
     told: int | None = None
     """How many drops have been told, in events and warnings; None before the first time: pip asks the finder often."""
 
@@ -35,7 +43,7 @@ class Search:
         if page.answered_url is not None:
             self.by_answer[page.answered_url] = page
 
-    def drop(self, finding: Finding, page: Page | None, offered: Sequence[tuple[str, Any]]) -> None:
+    def drop(self, finding: Finding, page: Page | None, offered: Sequence[tuple[str, Link]]) -> None:
         """Note that files were kept from pip.
 
         :param offered: version and link of each.
@@ -51,20 +59,34 @@ class Search:
         drop.versions.update(version for version, _ in offered)
 
     @property
-    def left(self) -> list[tuple[str, Any]]:
+    def met(self) -> Met:
+        """What the heart decides by."""
+        return Met(self.authority, self.pages, self.drops, self.not_configured)
+
+    @property
+    def left(self) -> list[tuple[str, Link]]:
         """Version and link of each of pip's candidates that remain."""
         return [(str(candidate.version), candidate.link) for candidate in self.kept]
 
     @property
     def failed(self) -> list[Page]:
         """The pages that failed, where failures count."""
-        if not self.failures_count:
-            return []
-        return [page for page in self.pages if page.failure is not None and not page.probing]
+        return find_failed(self.pages) if self.failures_count else []
 
-    def page_of(self, link: Any) -> Page | None:
+    @property
+    def has_news(self) -> bool:
+        """Whether the user is to hear something: files were dropped, an index failed, or is one that nobody may ask."""
+        refusals = (page.verdict.refusal for page in self.pages)
+        return bool(self.drops or self.failed) or any(it is not None and it.code in NOT_TO_BE_ASKED for it in refusals)
+
+    @property
+    def listing(self) -> list[Page]:
+        """The pages of indexes that may serve the name, and that list files of it, fit for this Python or not."""
+        return [page for page in self.pages if page.verdict.refusal is None and page.offered(self.name)]
+
+    def page_of(self, link: Link) -> Page | None:
         """Return the page that lists a link; None for a link that no page lists."""
         source = link.comes_from
         if source is not None and not isinstance(source, str):
             source = getattr(source, "url", None)
-        return self.by_answer.get(source) if source is not None else None
+        return self.by_answer.get(source) if isinstance(source, str) else None

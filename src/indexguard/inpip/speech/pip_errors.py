@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
-from typing import Any
 
 from ...errors import GuardError
+from ..seams import pip_module
 
 logger = logging.getLogger("indexguard")
 
@@ -19,7 +18,7 @@ def as_pip_error(root: str, error: GuardError) -> Exception:
     pip >= 22.0 has ``DiagnosticPipError``, with places for message, context and hint; before, the same parts are text.
     """
     if root not in _classes:
-        exceptions = importlib.import_module(f"{root}._internal.exceptions")
+        exceptions = pip_module(root, "_internal.exceptions")
         diagnostic = getattr(exceptions, "DiagnosticPipError", None)
         usual = exceptions.InstallationError
         _classes[root] = usual if diagnostic is None else _make_diagnostic(root, diagnostic, usual)
@@ -31,7 +30,7 @@ def as_pip_error(root: str, error: GuardError) -> Exception:
 
 def _make_diagnostic(root: str, base: type[Exception], usual: type[Exception]) -> type[Exception]:
     # The usual class too: pipenv tells only that one as a message, and any other of pip's as a crash of its own.
-    text: Any = importlib.import_module(f"{root}._vendor.rich.text").Text
+    text = pip_module(root, "_vendor.rich.text").Text
 
     class Refusal(base, usual):  # type: ignore[valid-type, misc]  # the running pip's own classes
         """A refusal by indexguard."""

@@ -1,139 +1,127 @@
-"""What is said of one name: to the audit log, in one warning line, and in the explanation of a refusal."""
+"""What is said of one name: in one warning line, and in the explanation of a refusal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from ...audit.event import EventFields
+from ...codes import words_of
+from ...decision.outcome import NOT_TO_BE_ASKED, find_failures, find_untold
 from ...decision.verdict import Finding
-from ...errors import CODES, GuardError, clean
+from ...errors import (
+    CLAIMED_ELSEWHERE,
+    INDEX_FAILED,
+    INDEX_NOT_CONFIGURED,
+    REDIRECTED,
+    SHADOWED_NAME,
+    GuardError,
+    clean,
+)
 from ...patterns import newest_first
 from ...policy.model import Index
-from ..run import Run
 from ..search.page import Drop, Page
 from ..search.search import Search
-from .events import offers
+from .events import kept_by, with_offers
+from .refusal import Refusal, place_of_rule, rule_in_words
+from .speaker import Speaker
 
 _MANY = 12
 """How many versions a message names."""
 _LONG = 60
 """How many characters of each."""
+_NO_FILE_FITS = "no file fits this Python and platform, or it was yanked"
 
 
-def warn_of_drops(run: Run, search: Search) -> None:
-    """Print the name's one warning line, where files were dropped and pip goes on with others."""
+def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> None:
+    """Print the name's one warning line, where files were dropped and pip goes on with others.
+
+    :param refused_next: whether the run is refused if nothing is left: the refusal then says it all.
+    """
     for page in search.pages:
         refusal = page.verdict.refusal
-        if refusal is not None and refusal.code in ("unknown-index", "unverified-index"):
+        if refusal is not None and refusal.code in NOT_TO_BE_ASKED:
             layer = "" if refusal.layer is None else f", by {refusal.layer.path}"
-            run.warn(f"indexguard: index {page.shown} is not asked ({refusal.code}{layer})")
-    parts = [
-        f"{_versions(drop.newest)} {_from(drop)} ({drop.finding.code})"
-        for drop in search.drops
-        if drop.finding.enforced and drop.files
-    ]
+            speaker.warn(f"indexguard: index {page.shown} is not asked ({refusal.code}{layer})")
+    parts = [_dropped(drop) for drop in _enforced(search)]
     parts += [
-        f"every other remote source, because {page.shown} {page.outcome} (index-failed)" for page in search.failed
+        f"every other remote source, because {page.shown} {page.outcome} ({INDEX_FAILED})" for page in search.failed
     ]
-    # Where nothing is left, the refusal says it all; what only looks, or may go on to another version, hears it here.
-    refused_next = not search.kept and run.resolving and not run.settings.backtrack
-    if not parts or refused_next:
+    if not parts or (refused_next and not search.kept):
         return
-    rules = {_where(drop.finding) for drop in search.drops if drop.finding.enforced} or {_rule_of(run, search)}
-    run.warn(f"indexguard: {search.name}: dropped {'; '.join(parts)}; kept {_kept(search)}; {'; '.join(sorted(rules))}")
-
-
-def explain(search: Search, cause: Finding) -> GuardError:
-    """Return the explanation of a refusal: what, by which rule (file and key), from which index, what was kept."""
-    facts = [("rule", _rule(search, cause))]
-    facts += _asked(search)
-    facts += [
-        ("refused", f"{_versions(drop.newest)} {_from(drop)} ({drop.finding.code})")
-        for drop in search.drops
-        if drop.finding.enforced and drop.files
-    ]
-    facts.append(("kept", _kept(search)))
-    return GuardError(cause.code, f"refused `{search.name}`: {CODES[cause.code].meaning}", facts, _hint(search, cause))
-
-
-def refusal_fields(search: Search, cause: Finding) -> dict[str, Any]:
-    """Return the fields of the ``refused`` event that ends a run."""
-    versions: set[str] = set()
-    pages = [page for page in search.pages if page.failure] if cause.code == "index-failed" else []
-    for drop in search.drops:
-        if drop.finding.enforced:
-            versions |= drop.versions
-            if drop.page is not None:
-                # The page of the cause comes first; without one, the page of what was dropped tells more than none.
-                pages.insert(0 if drop.finding.code == cause.code else len(pages), drop.page)
-    page = pages[0] if pages else None
-    return {
-        "name": search.name,
-        "versions": newest_first(versions),
-        "files": sum(drop.files for drop in search.drops if drop.finding.enforced),
-        **offers([file for drop in search.drops if drop.finding.enforced for file in drop.offered]),
-        "index_asked": page.shown if page else None,
-        "index_answered": page.shown_answer if page else None,
-        "kept": sorted({str(candidate.version) for candidate in search.kept}),
-        "finding": cause,
+    rules = {place_of_rule(drop.finding) for drop in search.drops if drop.finding.enforced} or {
+        _rule_of_failure(search)
     }
+    speaker.warn(
+        f"indexguard: {search.name}: dropped {'; '.join(parts)}; kept {_kept(search)}; {'; '.join(sorted(rules))}"
+    )
 
 
-def find_explanations(run: Run) -> list[GuardError]:
+def refusal_of(search: Search, cause: Finding) -> Refusal:
+    """Return the refusal of a name: what, by which rule (file and key), from which index, what was kept."""
+    drops = [drop for drop in search.drops if drop.finding.enforced]
+    pages = [page for page in search.pages if page.failure] if cause.code == INDEX_FAILED else []
+    for drop in drops:
+        if drop.page is not None:
+            # The page of the cause comes first; without one, the page of what was dropped tells more than none.
+            pages.insert(0 if drop.finding.code == cause.code else len(pages), drop.page)
+    fields = EventFields(
+        name=search.name,
+        versions=newest_first({version for drop in drops for version in drop.versions}),
+        files=sum(drop.files for drop in drops),
+        index_asked=pages[0].shown if pages else None,
+        index_answered=pages[0].shown_answer if pages else None,
+        kept=kept_by(search),
+    )
+    facts = [
+        *_asked(search),
+        *_unfit(search),
+        *(("refused", _dropped(drop)) for drop in _enforced(search)),
+        ("kept", _kept(search)),
+    ]
+    offered = [file for drop in drops for file in drop.offered]
+    return Refusal(cause, search.name, facts, with_offers(fields, offered), _hint(search, cause))
+
+
+def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
     """Return explanations for the names of which nothing is left, when pip failed without a refusal of ours."""
     found = []
-    for search in run.searches():
-        if search.kept:
+    for search in searches:
+        cause = None if search.kept else find_untold(search.met, offered=bool(search.listing))
+        if cause is None:
             continue
-        dropped = [drop.finding for drop in search.drops if drop.finding.enforced]
-        if dropped:
-            found.append(explain(search, dropped[0]))
-            continue
-        unasked = [page.verdict.refusal for page in search.pages if page.verdict.refusal is not None]
-        # An index that no policy names is the likelier cause than one that the name does not belong to.
-        unasked.sort(key=lambda refusal: refusal.code == "claimed-elsewhere")
-        if unasked:
-            facts = [("rule", _rule(search, unasked[0])), *_asked(search)]
+        if _enforced(search):
+            found.append(refusal_of(search, cause).error)
+        else:
             text = f"found no `{search.name}` where the policy lets pip look for it"
-            found.append(GuardError(unasked[0].code, text, facts, f"check the name; {CODES[unasked[0].code].remedy}"))
+            facts = [("rule", rule_in_words(cause, search.name)), *_asked(search)]
+            found.append(GuardError(cause.code, text, facts, f"check the name; {words_of(cause.code).remedy}"))
     return found
+
+
+def _enforced(search: Search) -> list[Drop]:
+    return [drop for drop in search.drops if drop.finding.enforced and drop.files]
 
 
 def _asked(search: Search) -> list[tuple[str, str]]:
     return [("asked", f"{page.shown} {_answer(page)}") for page in search.pages]
 
 
-def _rule(search: Search, cause: Finding) -> str:
-    if cause.layer is None:
-        return "built in: without a policy file, no name may come from more than one index"
-    rule, path = cause.rule, cause.layer.path
-    if cause.key:
-        return f'{cause.key} = "block"\n{path}'
-    if rule is None:
-        return f"none matches `{search.name}`\n{path}"
-    names = ", ".join(f"`{index}`" for index in rule.indexes)
-    text = f"`{rule.pattern}` belongs to index {names}: {rule.key}\n{path}"
-    if cause.code == "entry-expired" and rule.expires is not None:
-        text += f"\nexpired at the end of {rule.expires.isoformat()} (UTC)"
-    if cause.code == "version-not-allowed" and rule.versions is not None:
-        text += f"\nallows {rule.versions}"
-    if rule.reason:
-        text += f"\nreason: {rule.reason}"
-    return text
+def _unfit(search: Search) -> list[tuple[str, str]]:
+    """Say what the name's own indexes list, and pip cannot use: for another Python or platform, or yanked."""
+    if search.kept:
+        return []
+    dropped = {id(drop.page) for drop in search.drops}
+    own = [page for page in search.listing if id(page) not in dropped and not page.is_local]
+    return [("unfit", f"{_all_versions(search, page)} from {page.shown}: {_NO_FILE_FITS}") for page in own]
 
 
-def _rule_of(run: Run, search: Search) -> str:
-    for layer, rule in search.authority.rules:
-        if layer.enforces:
-            return _where(Finding("index-failed", layer, rule))
-    return "no policy file says more" if run.built_in else "no rule"
+def _all_versions(search: Search, page: Page) -> str:
+    return _versions(newest_first({version for version, _ in page.offered(search.name)}))
 
 
-def _where(finding: Finding) -> str:
-    if finding.layer is None:
-        return "built-in rule, no policy file"
-    key = finding.key or ("no rule" if finding.rule is None else finding.rule.key)
-    return f"{key} in {finding.layer.path}"
+def _rule_of_failure(search: Search) -> str:
+    failures = find_failures(search.authority, built_in=False)
+    return next((place_of_rule(failure) for failure in failures if failure.enforced), "no policy file says more")
 
 
 def _answer(page: Page) -> str:
@@ -146,11 +134,15 @@ def _answer(page: Page) -> str:
     return f"{page.outcome}{asked_for}"
 
 
+def _dropped(drop: Drop) -> str:
+    return f"{_versions(drop.newest)} {_from(drop)} ({drop.finding.code})"
+
+
 def _from(drop: Drop) -> str:
     if drop.page is None:
         return "of a file or link"
     answered = drop.page.shown_answer
-    if drop.finding.code == "redirected" and answered is not None:
+    if drop.finding.code == REDIRECTED and answered is not None:
         return f"from {answered} by way of {drop.page.shown}"
     return f"from {drop.page.shown}"
 
@@ -177,17 +169,15 @@ def _hint(search: Search, cause: Finding) -> str | None:
     if cause.layer is None or cause.rule is None:
         return None
     indexes = [cause.layer.policy.index(name) for name in cause.rule.indexes]
-    if cause.code == "index-not-configured":
+    if cause.code == INDEX_NOT_CONFIGURED:
         return "; or ".join(_option(index) for index in indexes)
-    if cause.code in ("shadowed-name", "claimed-elsewhere", "redirected"):
-        return f"publish `{search.name}` on index {' or '.join(f'`{index.name}`' for index in indexes)}" + (
-            "; the public project of that name is not yours unless you registered it"
-            if cause.code == "shadowed-name"
-            else f"; {CODES[cause.code].remedy}"
-            if cause.code == "redirected"
-            else ""
-        )
-    return None
+    if cause.code not in (SHADOWED_NAME, CLAIMED_ELSEWHERE, REDIRECTED):
+        return None
+    what = "a file that fits of `" if _unfit(search) else "`"
+    hint = f"publish {what}{search.name}` on index {' or '.join(f'`{index.name}`' for index in indexes)}"
+    if cause.code == SHADOWED_NAME:
+        return f"{hint}; the public project of that name is not yours unless you registered it"
+    return f"{hint}; {words_of(cause.code).remedy}" if cause.code == REDIRECTED else hint
 
 
 def _option(index: Index) -> str:

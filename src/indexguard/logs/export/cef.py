@@ -10,27 +10,20 @@ import re
 import shlex
 
 from ... import __version__
-from ...errors import escape
-from .fields import Event, identity, meaning, milliseconds, number, severity, summary, table, text, texts, version
+from ...audit.kinds import DROPPED, REDIRECTED, REFUSED, SELECTED, SHADOWED
+from ...errors import cut, escape
+from ..record import table
+from .fields import Event, identity, meaning, milliseconds, number, severity, summary, text, texts, version
 
 _LONG = 1023
 _CUSTOM = 4000
 # The keys of the extension dictionary that are used, with the most characters that each may have. An escape counts as
 # one: what it stands for is what the limit is about.
 _LIMITS = {
-    "act": 63,
-    "cat": _LONG,
-    "dvchost": 100,
-    "externalId": 40,
-    "fileHash": 255,
-    "fname": _LONG,
-    "msg": _LONG,
-    "outcome": 63,
-    "reason": _LONG,
-    "request": _LONG,
-    "suser": _LONG,
+    "act": 63, "outcome": 63, "dvchost": 100, "externalId": 40, "fileHash": 255,
+    **dict.fromkeys(("cat", "fname", "msg", "reason", "request", "suser"), _LONG),
 }
-_BLOCKED = ("refused", "shadowed", "redirected", "dropped")
+_BLOCKED = (REFUSED, SHADOWED, REDIRECTED, DROPPED)
 
 
 def line(event: Event) -> str:
@@ -50,14 +43,19 @@ def line(event: Event) -> str:
 
 def header_text(value: str, limit: int) -> str:
     """Return a text as it stands in the header."""
-    return escape(value)[:limit].replace("\\", "\\\\").replace("|", "\\|")
+    return cut(escape(value), limit, within=True).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def value_text(value: str, limit: int) -> str:
     """Return a text as it stands in the extension; a parser takes white space at its ends for the gap between keys."""
     safe = value if value.isprintable() else re.sub(r"[^\r\n]+", lambda found: escape(found[0]), value)
-    cut = safe.strip()[:limit].rstrip()
-    return cut.replace("\\", "\\\\").replace("=", "\\=").replace("\n", "\\n").replace("\r", "\\r")
+    return (
+        cut(safe.strip(), limit, within=True)
+        .replace("\\", "\\\\")
+        .replace("=", "\\=")
+        .replace("\n", "\\n")
+        .replace("\r", "\\r")
+    )
 
 
 def _extension(event: Event) -> dict[str, str]:
@@ -66,7 +64,7 @@ def _extension(event: Event) -> dict[str, str]:
     standard = {
         "act": "blocked" if kind in _BLOCKED else kind,
         "cat": kind,
-        "outcome": {"selected": "success", "refused": "failure"}.get(kind, ""),
+        "outcome": "success" if kind == SELECTED else "failure" if kind == REFUSED else "",
         "reason": text(event, "code"),
         "msg": summary(event),
         "externalId": identity(event),

@@ -9,42 +9,17 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from .fields import (
-    ALERT,
-    SUBTECHNIQUE,
-    TACTIC,
-    TECHNIQUE,
-    Event,
-    carried,
-    compact,
-    filled,
-    identity,
-    is_shadow,
-    meaning,
-    number,
-    severity,
-    summary,
-    table,
-    tables,
-    text,
-    texts,
-    timestamp,
-    version,
-)
+from ...audit import kinds
+from ..record import table, tables
+from . import fields
+from .fields import Event, number, text, texts
 
 VERSION = "9.4.0"
 """The release of ECS that the fields are of."""
 
-_OUTCOMES = {
-    "refused": "failure",
-    "shadowed": "failure",
-    "redirected": "failure",
-    "dropped": "failure",
-    "guard-failed": "failure",
-    "would-refuse": "success",
-    "selected": "success",
-}
-_ACTIONS = {"guard-failed": "guard-failed", "sealed": "run-sealed"}
+_OUTCOMES: dict[str, str] = {kinds.WOULD_REFUSE: "success", kinds.SELECTED: "success", kinds.DROPPED: "failure",
+             **dict.fromkeys(kinds.REFUSING, "failure")}  # fmt: skip
+_ACTIONS: dict[str, str] = {kinds.GUARD_FAILED: kinds.GUARD_FAILED, kinds.SEALED: "run-sealed"}
 _FORMS = {".whl": "wheel", ".zip": "sdist", ".tar.gz": "sdist"}
 _OWN = ("parent_run", "versions", "more_versions", "files", "kept", "index_asked", "index_answered", "requested_by",
         "offered", "more_offered", "policy", "prefix", "ci", "seal", "prev")  # fmt: skip
@@ -52,16 +27,16 @@ _OWN = ("parent_run", "versions", "more_versions", "files", "kept", "index_asked
 
 def line(event: Event) -> str:
     """Return one line of JSON."""
-    return compact(document(event))
+    return fields.compact(document(event))
 
 
 def document(event: Event) -> dict[str, Any]:
     """Return the document; what ECS has no field for stands under ``indexguard``, by the log's own names."""
-    found: dict[str, Any] = filled(
+    found: dict[str, Any] = fields.filled(
         {
-            "@timestamp": timestamp(event),
+            "@timestamp": fields.timestamp(event),
             "ecs": {"version": VERSION},
-            "message": summary(event),
+            "message": fields.summary(event),
             "labels": {label: text(event, label) for label in ("run", "guard", "pip", "python")},
             "event": _event(event),
             "package": _package(event),
@@ -69,8 +44,8 @@ def document(event: Event) -> dict[str, Any]:
             "process": _process(event),
             "host": {"name": text(event, "host"), "hostname": text(event, "host")},
             "user": {"name": text(event, "user")},
-            "threat": _threat() if is_shadow(event) else {},
-            "indexguard": carried(event, _OWN),
+            "threat": _threat() if fields.is_shadow(event) else {},
+            "indexguard": fields.carried(event, _OWN),
         }
     )
     return found
@@ -79,15 +54,15 @@ def document(event: Event) -> dict[str, Any]:
 def _event(event: Event) -> dict[str, Any]:
     kind = text(event, "event")
     return {
-        "kind": "alert" if severity(event) >= ALERT else "event",
+        "kind": "alert" if fields.severity(event) >= fields.ALERT else "event",
         "category": ["package"],
         "type": ["info"],
         "action": _ACTIONS.get(kind, f"package-{kind}"),
         "outcome": _outcome(event),
         "code": text(event, "code"),
         "reason": text(event, "message"),
-        "severity": severity(event),
-        "id": identity(event),
+        "severity": fields.severity(event),
+        "id": fields.identity(event),
         "sequence": number(event, "seq"),
         "module": "indexguard",
         "dataset": "indexguard.audit",
@@ -97,7 +72,7 @@ def _event(event: Event) -> dict[str, Any]:
 
 def _outcome(event: Event) -> str:
     kind = text(event, "event")
-    if kind != "sealed":
+    if kind != kinds.SEALED:
         return _OUTCOMES.get(kind, "unknown")
     code = number(table(event, "seal"), "exit")
     return "unknown" if code is None else "failure" if code else "success"
@@ -108,7 +83,7 @@ def _package(event: Event) -> dict[str, Any]:
     file = text(chosen, "file").lower()
     return {
         "name": text(event, "name"),
-        "version": version(event),
+        "version": fields.version(event),
         "type": next((form for ending, form in _FORMS.items() if file.endswith(ending)), ""),
         "checksum": text(chosen, "hash"),
         "reference": text(chosen, "url"),
@@ -121,7 +96,7 @@ def _rule(event: Event) -> dict[str, Any]:
     digests = (text(layer, "sha256") for layer in tables(event, "policy") if file and text(layer, "file") == file)
     return {
         "name": code,
-        "description": meaning(event) if code else "",
+        "description": fields.meaning(event) if code else "",
         "id": text(rule, "key"),
         "category": text(rule, "pattern"),
         "ruleset": file,
@@ -146,10 +121,10 @@ def _process(event: Event) -> dict[str, Any]:
 def _threat() -> dict[str, Any]:
     return {
         "framework": "MITRE ATT&CK",
-        "tactic": {"id": [TACTIC[0]], "name": [TACTIC[1]]},
+        "tactic": {"id": [fields.TACTIC[0]], "name": [fields.TACTIC[1]]},
         "technique": {
-            "id": [TECHNIQUE[0]],
-            "name": [TECHNIQUE[1]],
-            "subtechnique": {"id": [SUBTECHNIQUE[0]], "name": [SUBTECHNIQUE[1]]},
+            "id": [fields.TECHNIQUE[0]],
+            "name": [fields.TECHNIQUE[1]],
+            "subtechnique": {"id": [fields.SUBTECHNIQUE[0]], "name": [fields.SUBTECHNIQUE[1]]},
         },
     }

@@ -13,39 +13,23 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
-from ...errors import CODES, escape
+from ...audit.kinds import SEALED, SELECTED, SEVERITIES, SHADOWED, UNKNOWN_SEVERITY
+from ...codes import all_words
+from ...errors import SHADOWED_NAME, escape
+from .. import record
+from ..record import table
 
 Event = Mapping[str, Any]
 
-SEVERITIES = {
-    "shadowed": 8,
-    "guard-failed": 8,
-    "refused": 7,
-    "redirected": 6,
-    "would-refuse": 5,
-    "dropped": 3,
-    "not-asked": 1,
-    "selected": 0,
-    "sealed": 0,
-}
-"""How much an event deserves attention, by its kind: 0 (routine) to 10, the scale of CEF."""
-UNKNOWN_SEVERITY = 5
-"""That of a kind which a later version has added: it must not vanish."""
-
 ALERT = 4
 """From this severity on an event is an alert."""
-NOTABLE = 2
-"""Below this severity an event is routine, and no finding."""
 
 TECHNIQUE = ("T1195", "Supply Chain Compromise")
 SUBTECHNIQUE = ("T1195.001", "Compromise Software Dependencies and Development Tools")
 TACTIC = ("TA0001", "Initial Access")
 """What a shadowed name may be, in the terms of MITRE ATT&CK: id and name."""
 
-_WORDS = {
-    "selected": "pip chose this file",
-    "sealed": "the run is over",
-}
+_WORDS: dict[str, str] = {SELECTED: "pip chose this file", SEALED: "the run is over"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -55,8 +39,7 @@ compact = json.JSONEncoder(separators=(",", ":")).encode
 
 def text(table: Event, key: str) -> str:
     """Return a text, escaped."""
-    value = table.get(key)
-    return _safe(value) if isinstance(value, str) else ""
+    return escape(record.text(table, key))
 
 
 def number(table: Event, key: str) -> int | None:
@@ -67,24 +50,7 @@ def number(table: Event, key: str) -> int | None:
 
 def texts(table: Event, key: str) -> list[str]:
     """Return a list of texts, each escaped."""
-    value = table.get(key)
-    return [_safe(item) for item in value if isinstance(item, str)] if isinstance(value, list) else []
-
-
-def _safe(value: str) -> str:
-    return value if value.isprintable() else escape(value)  # mostly it is, and this is many times faster
-
-
-def table(event: Event, key: str) -> Event:
-    """Return a table of an event."""
-    value = event.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def tables(event: Event, key: str) -> list[Event]:
-    """Return a list of tables."""
-    value = event.get(key)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [escape(item) for item in record.texts(table, key)]
 
 
 def carried(event: Event, keys: Sequence[str], depth: int = 3) -> dict[str, Any]:
@@ -138,14 +104,14 @@ def severity(event: Event) -> int:
 
 def is_shadow(event: Event) -> bool:
     """Tell whether a public index offers a name that belongs to another one, whatever was done about it."""
-    return text(event, "event") == "shadowed" or text(event, "code") == "shadowed-name"
+    return text(event, "event") == SHADOWED or text(event, "code") == SHADOWED_NAME
 
 
 def meaning(event: Event) -> str:
     """Return what was found, in the general words of its code; for an event without one, those of its kind."""
-    code = CODES.get(text(event, "code"))
+    words = all_words().get(text(event, "code"))
     kind = text(event, "event")
-    return code.meaning if code else text(event, "code") or _WORDS.get(kind, kind) or "an event without a kind"
+    return words.meaning if words else text(event, "code") or _WORDS.get(kind, kind) or "an event without a kind"
 
 
 def version(event: Event) -> str:

@@ -5,8 +5,9 @@ The service shows ten errors and ten warnings of a step. Events of routine are l
 
 from __future__ import annotations
 
+from ...audit.kinds import NOTABLE
 from ...errors import escape
-from .fields import NOTABLE, Event, severity, summary, text
+from .fields import Event, severity, summary, text
 from .sarif import level
 
 _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}

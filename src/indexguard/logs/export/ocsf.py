@@ -11,33 +11,11 @@ import shlex
 from typing import Any
 
 from ... import __version__
-from ...errors import CODES
-from .fields import (
-    ALERT,
-    SUBTECHNIQUE,
-    TACTIC,
-    TECHNIQUE,
-    Event,
-    carried,
-    compact,
-    filled,
-    finding,
-    identity,
-    index,
-    is_shadow,
-    meaning,
-    milliseconds,
-    number,
-    purl,
-    severity,
-    summary,
-    table,
-    tables,
-    text,
-    texts,
-    timestamp,
-    version,
-)
+from ...audit import kinds
+from ...codes import all_words
+from ..record import table, tables
+from . import fields
+from .fields import Event, number, text, texts
 
 VERSION = "1.8.0"
 """The release of OCSF that the classes are of."""
@@ -51,45 +29,45 @@ _DISPOSITIONS = {0: "Unknown", 1: "Allowed", 2: "Blocked", 6: "Dropped", 16: "No
 _STATUSES = {0: "Unknown", 1: "Success", 2: "Failure"}
 _SEVERITIES = {1: "Informational", 2: "Low", 3: "Medium", 4: "High", 5: "Critical"}
 
-_CONTROL = {
+_CONTROL: dict[str, tuple[int, int, int]] = {
     # What happened: action, disposition, status.
-    "refused": (2, 2, 2),
-    "shadowed": (2, 6, 2),
-    "redirected": (2, 2, 2),
-    "dropped": (2, 6, 2),
-    "selected": (1, 1, 1),
-    "would-refuse": (3, 17, 1),
-    "not-asked": (3, 16, 0),
-    "guard-failed": (0, 27, 2),
-    "sealed": (3, 17, 1),
+    kinds.REFUSED: (2, 2, 2),
+    kinds.SHADOWED: (2, 6, 2),
+    kinds.REDIRECTED: (2, 2, 2),
+    kinds.DROPPED: (2, 6, 2),
+    kinds.SELECTED: (1, 1, 1),
+    kinds.WOULD_REFUSE: (3, 17, 1),
+    kinds.NOT_ASKED: (3, 16, 0),
+    kinds.GUARD_FAILED: (0, 27, 2),
+    kinds.SEALED: (3, 17, 1),
 }
-_OF_THE_RUN = ("guard-failed", "sealed")
+_OF_THE_RUN = (kinds.GUARD_FAILED, kinds.SEALED)
 _UNMAPPED = ("parent_run", "python", "prefix", "versions", "more_versions", "files", "kept", "offered", "more_offered", "chosen",
              "requested_by", "index_asked", "index_answered", "policy", "ci", "seal", "prev")  # fmt: skip
 
 
 def line(event: Event) -> str:
     """Return one line of JSON."""
-    return compact(document(event))
+    return fields.compact(document(event))
 
 
 def document(event: Event) -> dict[str, Any]:
     """Return the event; what OCSF has no attribute for stands under ``unmapped``, by the log's own names."""
-    special = _finding(event) if is_shadow(event) else _lifecycle(event)
-    grade = _grade(severity(event))
-    found: dict[str, Any] = filled(
+    special = _finding(event) if fields.is_shadow(event) else _lifecycle(event)
+    grade = _grade(fields.severity(event))
+    found: dict[str, Any] = fields.filled(
         {
             "metadata": _metadata(event),
-            "time": milliseconds(event),
+            "time": fields.milliseconds(event),
             "timezone_offset": 0,
             "severity_id": grade,
             "severity": _SEVERITIES[grade],
-            "message": summary(event),
+            "message": fields.summary(event),
             "status_code": text(event, "code"),
             "status_detail": text(event, "message"),
             **_control(event),
             **_host(event),
-            "unmapped": carried(event, _UNMAPPED),
+            "unmapped": fields.carried(event, _UNMAPPED),
             **special,
         }
     )
@@ -101,14 +79,14 @@ def _metadata(event: Event) -> dict[str, Any]:
         "version": VERSION,
         "product": {**_PRODUCT, "version": text(event, "guard") or __version__},
         "profiles": ["host", "security_control"],
-        "uid": identity(event),
+        "uid": fields.identity(event),
         "sequence": number(event, "seq"),
         "correlation_uid": text(event, "run"),
         "event_code": text(event, "event"),
         "log_name": "audit",
         "log_provider": "indexguard",
         "log_version": str(number(event, "schema")),
-        "original_time": timestamp(event),
+        "original_time": fields.timestamp(event),
     }
 
 
@@ -126,10 +104,10 @@ def _control(event: Event) -> dict[str, Any]:
         "action": _ACTIONS[action],
         "disposition_id": disposition,
         "disposition": _DISPOSITIONS[disposition],
-        "is_alert": severity(event) >= ALERT,
+        "is_alert": fields.severity(event) >= fields.ALERT,
         "firewall_rule": _rule(event, rule) if text(event, "code") else {},
         "policy": _policy(event, text(rule, "file")),
-        "attacks": [_ATTACK] if is_shadow(event) else [],
+        "attacks": [_ATTACK] if fields.is_shadow(event) else [],
     }
 
 
@@ -137,7 +115,7 @@ def _rule(event: Event, rule: Event) -> dict[str, Any]:
     return {
         "uid": text(rule, "key"),
         "name": text(event, "code"),
-        "desc": meaning(event),
+        "desc": fields.meaning(event),
         "condition": text(rule, "pattern"),
         "type": text(rule, "layer"),
     }
@@ -157,9 +135,9 @@ def _policy(event: Event, file: str) -> dict[str, Any]:
 
 
 _ATTACK = {
-    "tactic": {"uid": TACTIC[0], "name": TACTIC[1]},
-    "technique": {"uid": TECHNIQUE[0], "name": TECHNIQUE[1]},
-    "sub_technique": {"uid": SUBTECHNIQUE[0], "name": SUBTECHNIQUE[1]},
+    "tactic": {"uid": fields.TACTIC[0], "name": fields.TACTIC[1]},
+    "technique": {"uid": fields.TECHNIQUE[0], "name": fields.TECHNIQUE[1]},
+    "sub_technique": {"uid": fields.SUBTECHNIQUE[0], "name": fields.SUBTECHNIQUE[1]},
 }
 
 
@@ -196,7 +174,7 @@ def _lifecycle(event: Event) -> dict[str, Any]:
     activity = (_OTHER, kind or "Other") if concerns_run else (1, "Install")
     *_, status = _CONTROL.get(kind, (0, 0, 0))
     exit_code = number(table(event, "seal"), "exit")
-    if kind == "sealed":
+    if kind == kinds.SEALED:
         status = 0 if exit_code is None else 2 if exit_code else 1
     return {
         **_class((6, "Application Activity"), (6002, "Application Lifecycle"), activity),
@@ -209,31 +187,33 @@ def _lifecycle(event: Event) -> dict[str, Any]:
 def _application(event: Event) -> dict[str, Any]:
     return {
         "name": text(event, "name"),
-        "version": version(event),
-        "uid": purl(event),
-        "url_string": text(table(event, "chosen"), "url") or index(event),
+        "version": fields.version(event),
+        "uid": fields.purl(event),
+        "url_string": text(table(event, "chosen"), "url") or fields.index(event),
     }
 
 
 def _finding(event: Event) -> dict[str, Any]:
     """Return what is peculiar to Detection Finding (2004)."""
-    code = CODES.get(text(event, "code"))
+    words = all_words().get(text(event, "code"))
     name = text(event, "name")
-    data = carried(event, ("name", "versions", "more_versions", "files", "index_asked", "index_answered"))
+    data = fields.carried(event, ("name", "versions", "more_versions", "files", "index_asked", "index_answered"))
     return {
         **_class((2, "Findings"), (2004, "Detection Finding"), (1, "Create")),
         "status_id": 1,
         "status": "New",
         "finding_info": {
-            "uid": finding(event),
-            "title": summary(event),
+            "uid": fields.finding(event),
+            "title": fields.summary(event),
             "types": [text(event, "code")],
-            "analytic": {"uid": text(event, "code"), "name": meaning(event), "type_id": 1, "type": "Rule"},
+            "analytic": {"uid": text(event, "code"), "name": fields.meaning(event), "type_id": 1, "type": "Rule"},
             "attacks": [_ATTACK],
         },
-        "evidences": [{"data": data, "url": {"url_string": index(event)}}],
-        "resources": [{"name": name, "uid": purl(event), "type": "package", "version": version(event)}] if name else [],
-        "remediation": {"desc": code.remedy} if code else {},
+        "evidences": [{"data": data, "url": {"url_string": fields.index(event)}}],
+        "resources": [{"name": name, "uid": fields.purl(event), "type": "package", "version": fields.version(event)}]
+        if name
+        else [],
+        "remediation": {"desc": words.remedy} if words else {},
     }
 
 

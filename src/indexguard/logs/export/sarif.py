@@ -10,22 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from ... import __version__
+from ...audit.kinds import NOTABLE
+from ...codes import words_of
 from ...errors import CODES
-from .fields import (
-    ALERT,
-    NOTABLE,
-    Event,
-    carried,
-    compact,
-    filled,
-    finding,
-    purl,
-    severity,
-    summary,
-    table,
-    text,
-    timestamp,
-)
+from ..record import table
+from . import fields
+from .fields import Event, text
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -38,9 +28,7 @@ _OWN = ("run", "seq", "event", "versions", "more_versions", "files", "index_aske
 def opening() -> str:
     """Return the document up to its first result."""
     driver = {"name": "indexguard", "semanticVersion": __version__, "rules": [_rule(code) for code in CODES]}
-    return (
-        f'{{"$schema":{compact(SCHEMA)},"version":"2.1.0","runs":[{{"tool":{{"driver":{compact(driver)}}},"results":['
-    )
+    return f'{{"$schema":{fields.compact(SCHEMA)},"version":"2.1.0","runs":[{{"tool":{{"driver":{fields.compact(driver)}}},"results":['
 
 
 def closing() -> str:
@@ -51,23 +39,23 @@ def closing() -> str:
 def line(event: Event) -> str | None:
     """Return one result as JSON; None for an event that is no finding."""
     found = result(event)
-    return None if found is None else compact(found)
+    return None if found is None else fields.compact(found)
 
 
 def result(event: Event) -> dict[str, Any] | None:
     """Return one result; None for an event that is no finding."""
     code = text(event, "code")
-    if not code or severity(event) < NOTABLE:
+    if not code or fields.severity(event) < NOTABLE:
         return None
-    found: dict[str, Any] = filled(
+    found: dict[str, Any] = fields.filled(
         {
             "ruleId": code,
             "ruleIndex": _PLACES.get(code),
             "level": level(event),
-            "message": {"text": summary(event)},
+            "message": {"text": fields.summary(event)},
             "locations": [_location(event)],
-            "partialFingerprints": {"finding/v1": finding(event)},
-            "properties": {"time": timestamp(event), **carried(event, _OWN)},
+            "partialFingerprints": {"finding/v1": fields.finding(event)},
+            "properties": {"time": fields.timestamp(event), **fields.carried(event, _OWN)},
         }
     )
     return found
@@ -75,12 +63,12 @@ def result(event: Event) -> dict[str, Any] | None:
 
 def level(event: Event) -> str:
     """Return the level of a finding, in the words of SARIF."""
-    weight = severity(event)
-    return "error" if weight >= _ERROR else "warning" if weight >= ALERT else "note"
+    weight = fields.severity(event)
+    return "error" if weight >= _ERROR else "warning" if weight >= fields.ALERT else "note"
 
 
 def _rule(code: str) -> dict[str, Any]:
-    known = CODES[code]
+    known = words_of(code)
     return {
         "id": code,
         "shortDescription": {"text": known.meaning},
@@ -94,7 +82,9 @@ def _location(event: Event) -> dict[str, Any]:
     """Return where it is: the package, and the policy file whose rule objects."""
     name, rule = text(event, "name"), table(event, "rule")
     return {
-        "logicalLocations": [{"name": name, "fullyQualifiedName": purl(event), "kind": "package"}] if name else [],
+        "logicalLocations": [{"name": name, "fullyQualifiedName": fields.purl(event), "kind": "package"}]
+        if name
+        else [],
         "physicalLocation": _artifact(text(rule, "file"), text(event, "cwd")),
         "message": {"text": f"rule {text(rule, 'key')}"} if text(rule, "key") else {},
     }

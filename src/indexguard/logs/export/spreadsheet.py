@@ -13,7 +13,8 @@ import shlex
 from collections.abc import Sequence
 from typing import Union
 
-from .fields import Event, number, table, tables, text, texts, timestamp
+from ..record import table, tables
+from .fields import Event, number, text, texts, timestamp
 
 Cell = Union[str, int, None]
 

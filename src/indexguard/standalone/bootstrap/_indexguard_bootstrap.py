@@ -14,7 +14,7 @@ def install() -> None:
         import os
 
         folder = os.path.abspath(__file__)
-        for _ in range(4):  # bootstrap, inpip, indexguard: the hook lies beside the package
+        for _ in range(4):  # bootstrap, standalone, indexguard: the hook lies beside the package
             folder = os.path.dirname(folder)
         spec = importlib.util.spec_from_file_location("_indexguard_hook", os.path.join(folder, "_indexguard_hook.py"))
         if spec is None or spec.loader is None:

@@ -1,0 +1,82 @@
+"""A refusal, as one value: the words for the user, pip's exception and the fields of the event are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ...audit.event import EventFields
+from ...codes import words_of
+from ...decision.verdict import Finding
+from ...errors import DIRECT_URL, ENTRY_EXPIRED, LOCKED_LINK, NAME_MISMATCH, VERSION_NOT_ALLOWED, GuardError
+
+_BUILT_IN: dict[str, str] = {NAME_MISMATCH: "built in: a distribution must be the project that was asked for"}
+_BUILT_IN_NAMES = "built in: without a policy file, no name may come from more than one index"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What was refused, by which rule, and what is to be said of it."""
+
+    finding: Finding
+    subject: str
+    """What was refused: a project name, or a URL; fit to be shown."""
+    facts: Sequence[tuple[str, str]] = ()
+    """What is told beside the rule: labels and texts."""
+    fields: EventFields = field(default_factory=EventFields)
+    """What the event tells beside the finding."""
+    hint: str | None = None
+    """What to do; by default the remedy of the code."""
+    note: str = ""
+    """What has happened all the same."""
+
+    @property
+    def error(self) -> GuardError:
+        """The refusal in words."""
+        finding = self.finding
+        note = [("note", self.note)] if self.note else []
+        facts = [("rule", rule_in_words(finding, self.subject)), *self.facts, *note]
+        return GuardError(finding.code, self._refused, facts, self.hint)
+
+    @property
+    def event(self) -> EventFields:
+        """The fields of its event."""
+        message = f"{self._refused}; {self.note}" if self.note else self._refused
+        return replace(self.fields, finding=self.finding, message=message)
+
+    @property
+    def _refused(self) -> str:
+        return f"refused `{self.subject}`: {words_of(self.finding.code).meaning}"
+
+
+def rule_in_words(finding: Finding, subject: str) -> str:
+    """Return which rule decided, with its key and, on a line of its own, its file.
+
+    :param subject: what it decided about, fit to be shown.
+    """
+    if finding.layer is None:
+        return _BUILT_IN.get(finding.code, _BUILT_IN_NAMES)
+    rule, path = finding.rule, finding.layer.path
+    if finding.key:
+        return f'{finding.key} = "block"\n{path}'
+    if rule is None:
+        return f"none matches `{subject}`\n{path}"
+    names = ", ".join(f"`{index}`" for index in rule.indexes)
+    text = f"`{rule.pattern}` belongs to index {names}: {rule.key}\n{path}"
+    if finding.code == ENTRY_EXPIRED and rule.expires is not None:
+        text += f"\nexpired at the end of {rule.expires.isoformat()} (UTC)"
+    if finding.code == VERSION_NOT_ALLOWED and rule.versions is not None:
+        text += f"\nallows {rule.versions}"
+    if finding.code in (DIRECT_URL, LOCKED_LINK):
+        text += "\nno prefix in direct-urls.allow covers the URL"
+    if rule.reason:
+        text += f"\nreason: {rule.reason}"
+    return text
+
+
+def place_of_rule(finding: Finding) -> str:
+    """Return key and file of the rule that decided, for a line that says more."""
+    if finding.layer is None:
+        return "built-in rule, no policy file"
+    key = finding.key or ("no rule" if finding.rule is None else finding.rule.key)
+    return f"{key} in {finding.layer.path}"

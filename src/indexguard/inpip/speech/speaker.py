@@ -1,0 +1,97 @@
+"""How the guard speaks in one pip run: to the user and to the audit log. Words are loaded when there are some to say."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+
+from ...audit.event import EventFields
+from ...audit.kinds import REFUSED, WOULD_REFUSE, EventKind
+from ...audit.recorder import Recorder
+from ...decision.verdict import Finding, Verdict
+from ...errors import LOG_FAILED, GuardError
+from ...policy.model import Layer
+from ..run import Run
+
+logger = logging.getLogger("indexguard")
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .refusal import Refusal
+
+
+class Speaker:
+    """Warns, records and refuses, each thing once."""
+
+    def __init__(self, run: Run, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.refusals: list[GuardError] = []
+        self._run = run
+        self._lock = threading.RLock()
+        self._warned: set[str] = set()
+
+    def warn(self, text: str) -> None:
+        """Print one warning line, once."""
+        with self._lock:
+            if text in self._warned:
+                return
+            self._warned.add(text)
+        logger.warning("%s", text)
+
+    def record(self, event: EventKind, code: str | None, fields: EventFields) -> None:
+        """Write one event to the audit log.
+
+        :raises Exception: pip's own error, made from a ``GuardError`` (``log-failed``): a layer has ``on-failure = "block"``.
+        """
+        self._write(event, code, fields)
+        blocking = [layer for layer in self._run.layers if layer.enforces and layer.policy.log_failure == "block"]
+        if self.recorder.problem is not None and blocking:
+            raise self._refuse(_explain_log(self.recorder.problem, blocking[0]), EventFields())
+
+    def _write(self, event: EventKind, code: str | None, fields: EventFields) -> None:
+        """Write one event; the first failure to write becomes a warning."""
+        self.recorder.record(event, code, fields)
+        if self.recorder.problem is not None:
+            self.warn(f"indexguard: {self.recorder.problem}")
+
+    def record_finding(self, finding: Finding, event: EventKind, fields: EventFields) -> None:
+        """Write the event of one finding: ``event`` if it is enforced, ``would-refuse`` for a layer in audit mode.
+
+        :raises Exception: as ``record``.
+        """
+        self.record(event if finding.enforced else WOULD_REFUSE, finding.code, replace(fields, finding=finding))
+
+    def record_observed(self, verdict: Verdict, fields: EventFields) -> None:
+        """Write the events of what layers in audit mode would have refused.
+
+        :raises Exception: as ``record``.
+        """
+        for finding in verdict.observed:
+            self.record_finding(finding, WOULD_REFUSE, fields)
+
+    def refuse(self, refusal: Refusal) -> Exception:
+        """Note a refusal and return the exception, one of pip's own kind, that the caller raises."""
+        return self._refuse(refusal.error, refusal.event)
+
+    def _refuse(self, error: GuardError, fields: EventFields) -> Exception:
+        from ..reports import report_to_parent
+        from .pip_errors import as_pip_error
+
+        if self.add_refusals([error]):
+            self._write(REFUSED, error.code, replace(fields, message=fields.message or error.refused))
+            report_to_parent(error)
+        return as_pip_error(self._run.root, error)
+
+    def add_refusals(self, errors: list[GuardError]) -> list[GuardError]:
+        """Note refusals, also those of pips that this one started; return those that were not known yet."""
+        with self._lock:
+            known = {str(error) for error in self.refusals}
+            new = [error for error in errors if str(error) not in known]
+            self.refusals += new
+        return new
+
+
+def _explain_log(problem: str, layer: Layer) -> GuardError:
+    facts = [("rule", f'log.on-failure = "block"\n{layer.path}'), ("cause", problem)]
+    return GuardError(LOG_FAILED, "pip may not go on without its audit log", facts)

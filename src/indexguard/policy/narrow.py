@@ -1,0 +1,92 @@
+"""One entry of ``packages`` that is more than a pattern: with a range of versions, or a table; loaded for the first."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from ..patterns import parse_pattern, parse_range, split_entry
+from .hints import explain_pattern, find_prefix, find_range
+from .rules import Rule
+from .table import LATER, Keys, TableReader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..patterns import Pattern, SpecifierSet
+
+_ENTRY = Keys(("name", "version", "reason", "expires"), LATER)
+
+
+def read_entry(reader: TableReader, key: str, entry: object, indexes: tuple[str, ...]) -> tuple[Rule | None, str]:
+    """Return the rule of an entry, None for one that is faulty; and the entry as it was found."""
+    if isinstance(entry, dict):
+        return _read_table(reader, key, entry, indexes)
+    if not isinstance(entry, str):
+        reader.unexpected(key, entry, 'a name, a pattern, a name with versions such as "numpy>=2", or a table')
+        return None, ""
+    try:
+        pattern_text, versions_text = split_entry(entry)
+    except ValueError:
+        pattern_text, versions_text = entry, ""
+    pattern = _pattern(reader, key, pattern_text, entry)
+    versions = _range(reader, key, versions_text) if versions_text and pattern else None
+    return None if pattern is None else Rule(pattern, indexes, key, versions), entry
+
+
+def _read_table(
+    reader: TableReader, key: str, value: dict[str, Any], indexes: tuple[str, ...]
+) -> tuple[Rule | None, str]:
+    table = reader.table(key, value, _ENTRY)
+    name = table.get("name")
+    pattern = None
+    if name is None:
+        reader.fault(f"{key}.name", "missing; expected a name or a pattern")
+    elif not isinstance(name, str):
+        reader.unexpected(f"{key}.name", name, "a name or a pattern")
+    else:
+        pattern = _pattern(reader, f"{key}.name", name, name)
+    versions = None
+    if "version" in table:
+        text = table["version"]
+        if isinstance(text, str) and text.strip():
+            versions = _range(reader, f"{key}.version", text)
+        else:
+            reader.unexpected(f"{key}.version", text, 'a version range, such as ">=2,<3"')
+    reason = table.get("reason")
+    if reason is not None and not isinstance(reason, str):
+        reader.unexpected(f"{key}.reason", reason, "a text")
+    expires = _date(reader, f"{key}.expires", table)
+    return None if pattern is None else Rule(pattern, indexes, key, versions, reason, expires), str(name)
+
+
+def _pattern(reader: TableReader, key: str, text: str, found: str) -> Pattern | None:
+    try:
+        return parse_pattern(text)
+    except ValueError:
+        expected = "a project name, a prefix ending in `*`, or `*`" + explain_pattern(found)
+        reader.unexpected(key, found, expected, find_prefix(text))
+        return None
+
+
+def _range(reader: TableReader, key: str, text: str) -> SpecifierSet | None:
+    try:
+        return parse_range(text)
+    except ValueError:
+        expected = 'a version range as PEP 440 defines it, such as ">=2,<3"'
+        reader.unexpected(key, text, expected, find_range(text))
+        return None
+
+
+def _date(reader: TableReader, key: str, table: Mapping[str, Any]) -> date | None:
+    value = table.get("expires")
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+        return value
+    close = None
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        close = f"expires = {value}"
+    elif isinstance(value, datetime):
+        close = f"expires = {value.date().isoformat()}"
+    reader.unexpected(key, value, "a date without quotes and without a time, such as 2027-01-31", close)
+    return None
