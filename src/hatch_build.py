@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import tempfile
+from collections.abc import Iterable
 from importlib.metadata import Distribution, distribution
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -20,91 +21,17 @@ VENDOR = "src/indexguard/_vendor"
 MANUAL = "indexguard/cli/documents"
 """Where the wheel has the documents, for `indexguard manual`."""
 
-_WRAPT_NOTE = '''"""Written by indexguard's build in the place of wrapt's module of this name: pure Python, no import hooks."""
-'''
-
 
 class Recipe(NamedTuple):
     """What is carried of one package."""
 
-    modules: tuple[str, ...]
+    source: Distribution
+    modules: list[str]
     """Modules that are copied."""
-    instead: dict[str, str]
-    """Modules that are written in the place of the package's own: name to text."""
     note: str
     """What a reader of the bill of materials must know."""
-
-
-RECIPES = {
-    "packaging": Recipe(
-        modules=(
-            "__init__.py",
-            "_elffile.py",
-            "_manylinux.py",
-            "_musllinux.py",
-            "_parser.py",
-            "_ranges.py",
-            "_tokenizer.py",
-            "markers.py",
-            "ranges.py",
-            "requirements.py",
-            "specifiers.py",
-            "tags.py",
-            "utils.py",
-            "version.py",
-        ),
-        instead={},
-        note="names, versions, specifiers, requirements and tags only",
-    ),
-    "platformdirs": Recipe(
-        modules=("__init__.py", "android.py", "api.py", "macos.py", "unix.py", "version.py", "windows.py"),
-        instead={},
-        note="imports of itself made relative",
-    ),
-    "tomli": Recipe(
-        modules=("__init__.py", "_parser.py", "_re.py", "_types.py"),
-        instead={},
-        note="pure Python",
-    ),
-    # wrapt's own __init__ imports asyncio, which costs as much as all the rest of the guard (16-35 ms in each pip run);
-    # its __wrapt__ looks for a C extension; its importer needs importlib.metadata.
-    "wrapt": Recipe(
-        modules=("exceptions.py", "patches.py", "wrappers.py"),
-        instead={
-            "__init__.py": _WRAPT_NOTE
-            + """
-from .__wrapt__ import BaseObjectProxy, BoundFunctionWrapper, CallableObjectProxy, FunctionWrapper
-from .patches import resolve_path, unwrap_object, wrap_function_wrapper, wrap_object
-
-__all__ = [
-    "BaseObjectProxy",
-    "BoundFunctionWrapper",
-    "CallableObjectProxy",
-    "FunctionWrapper",
-    "resolve_path",
-    "unwrap_object",
-    "wrap_function_wrapper",
-    "wrap_object",
-]
-""",
-            "__wrapt__.py": _WRAPT_NOTE
-            + """
-from .wrappers import BoundFunctionWrapper, CallableObjectProxy, FunctionWrapper
-from .wrappers import ObjectProxy as BaseObjectProxy
-
-__all__ = ["BaseObjectProxy", "BoundFunctionWrapper", "CallableObjectProxy", "FunctionWrapper"]
-""",
-            "importer.py": _WRAPT_NOTE
-            + '''
-
-def register_post_import_hook(hook, name):
-    """Refuse: wrap modules that are already imported."""
-    raise NotImplementedError("indexguard carries wrapt without its import hooks")
-''',
-        },
-        note="function wrappers and patching only, pure Python; __init__, __wrapt__ and importer are indexguard's",
-    ),
-}
+    instead: dict[str, str] = {}  # noqa: RUF012  # nobody writes to it
+    """Modules that are written in the place of the package's own: name to text."""
 
 
 class VendorBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its parameter is a class of hatchling's inner works
@@ -117,13 +44,15 @@ class VendorBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its para
         something that is not carried.
         """
         pins = dict(pin.split("==") for pin in self.metadata.build.requires)
-        sources = {name: _find_distribution(name, pins[name]) for name in RECIPES}
-        synchronise(Path(self.root, VENDOR), vendored_files(sources))
+        recipes = {
+            name: Recipe(_find_distribution(name, pins[name]), **recipe) for name, recipe in self.config["copies"].items()
+        }
+        synchronise(Path(self.root, VENDOR), vendored_files(recipes))
 
         # hatchling wants a file, and names it as it is named here (PEP 770: .dist-info/sboms/).
         self._scratch = tempfile.TemporaryDirectory()
         bill = Path(self._scratch.name, f"{self.metadata.core.name}.cdx.json")
-        text = json.dumps(bill_of_materials(self.metadata.version, sources), indent=2)
+        text = json.dumps(bill_of_materials(self.metadata.version, recipes), indent=2)
         bill.write_text(text + "\n", encoding="utf-8", newline="\n")
         build_data["sbom_files"].append(str(bill))
         if version == "standard":  # an editable install reads them where they are
@@ -147,27 +76,26 @@ def _find_distribution(name: str, version: str) -> Distribution:
     return found
 
 
-def vendored_files(sources: dict[str, Distribution]) -> dict[str, bytes]:
+def vendored_files(recipes: dict[str, Recipe]) -> dict[str, bytes]:
     """Return every file of `_vendor`: its path below that folder, and its content.
 
     The same on every Python and platform: modules and licences only, never a compiled file, whatever wheel was
     installed. Raises RuntimeError for a module that is missing or that imports what is not carried.
     """
-    lines = [f"* {name} {source.version}: {RECIPES[name].note}" for name, source in sources.items()]
+    lines = [f"* {name} {recipe.source.version}: {recipe.note}" for name, recipe in recipes.items()]
     intro = '"""Private copies of other projects, made by indexguard\'s build. Each folder holds its licence.\n\n'
     files = {"__init__.py": (intro + "\n".join(lines) + '\n"""\n').encode()}
-    for name, source in sources.items():
-        recipe = RECIPES[name]
+    for name, recipe in recipes.items():
         for module in recipe.modules:
-            text = _read(source, f"{name}/{module}").decode("utf-8")
+            text = _read(recipe.source, f"{name}/{module}").decode("utf-8")
             files[f"{name}/{module}"] = with_relative_imports(text, name).encode()
         for module, text in recipe.instead.items():
             files[f"{name}/{module}"] = text.encode()
-        for licence in _licence_files(source):
+        for licence in _licence_files(recipe.source):
             files[f"{name}/{licence.name}"] = licence.locate().read_bytes()
     for path in files:
         if path.endswith(".py"):
-            _check_imports(path, files)
+            _check_imports(path, files, recipes)
     return files
 
 
@@ -210,7 +138,7 @@ def _is_within(module: str, package: str) -> bool:
     return module == package or module.startswith(package + ".")
 
 
-def _check_imports(path: str, files: dict[str, bytes]) -> None:
+def _check_imports(path: str, files: dict[str, bytes], packages: Iterable[str]) -> None:
     """Raise RuntimeError if the module at `path` imports one of the packages absolutely, or a sibling that is not there."""
     folder = PurePosixPath(path).parent
     for node in ast.walk(ast.parse(files[path])):
@@ -228,7 +156,7 @@ def _check_imports(path: str, files: dict[str, bytes]) -> None:
             raise RuntimeError(f"{path}: line {node.lineno} imports from outside of its package")
         else:
             continue
-        if any(_is_within(module, package) for module in absolute for package in RECIPES):
+        if any(_is_within(module, package) for module in absolute for package in packages):
             raise RuntimeError(f"{path}: line {node.lineno} imports a package that only the user may have")
 
 
@@ -250,7 +178,7 @@ def synchronise(folder: Path, files: dict[str, bytes]) -> None:
         new.replace(path)
 
 
-def bill_of_materials(version: str, sources: dict[str, Distribution]) -> dict[str, Any]:
+def bill_of_materials(version: str, recipes: dict[str, Recipe]) -> dict[str, Any]:
     """Return the CycloneDX 1.6 document for PEP 770: what is in the wheel that is not ours.
 
     No serial number and no time: the same inputs must give the same wheel.
@@ -258,15 +186,15 @@ def bill_of_materials(version: str, sources: dict[str, Distribution]) -> dict[st
     components = [
         {
             "type": "library",
-            "bom-ref": f"pkg:pypi/{name}@{source.version}",
+            "bom-ref": f"pkg:pypi/{name}@{recipe.source.version}",
             "name": name,
-            "version": source.version,
+            "version": recipe.source.version,
             "scope": "required",
-            "licenses": [{"expression": source.metadata["License-Expression"]}],
-            "purl": f"pkg:pypi/{name}@{source.version}",
-            "pedigree": {"notes": f"copied to indexguard/_vendor/{name}: {RECIPES[name].note}"},
+            "licenses": [{"expression": recipe.source.metadata["License-Expression"]}],
+            "purl": f"pkg:pypi/{name}@{recipe.source.version}",
+            "pedigree": {"notes": f"copied to indexguard/_vendor/{name}: {recipe.note}"},
         }
-        for name, source in sources.items()
+        for name, recipe in recipes.items()
     ]
     own = f"pkg:pypi/indexguard@{version}"
     return {

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexguard.codes import Words, all_words, words_of
-from indexguard.errors import CODES, Fault, GuardError, PolicyError, escape
+from indexguard.errors import CODES, Fault, GuardError, PolicyError, cut, escape
 
 
 def test_codes_are_what_pip_accepts() -> None:
@@ -82,3 +82,9 @@ def test_escaped_text_moves_no_cursor(text: str) -> None:
     assert escape(shown) == shown
     if text.isprintable():
         assert shown == text
+
+
+def test_what_was_cut_off_is_marked() -> None:
+    assert [cut("abcdef", limit) for limit in (6, 5)] == ["abcdef", "abcde..."]
+    assert cut("abcdef", 2, counted=True) == "ab... (6 characters)"
+    assert [cut("abcdef", limit, within=True) for limit in (6, 5, 1)] == ["abcdef", "ab...", "."]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from indexguard.audit.event import EventFields
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
 
+SOURCE = Path(__file__).resolve().parents[2] / "src"
 CONTEXT = RunContext.of_process("26.3", argv=["pip", "list"])
 
 
@@ -78,3 +83,20 @@ def test_forked_process_is_a_run_of_its_own(tmp_path: Path) -> None:
     assert [(event["seq"], event["event"]) for event in own] == [(1, "selected"), (2, "sealed")]
     assert [(event["seq"], event["event"]) for event in others] == [(1, "selected"), (2, "sealed")]
     assert {(event["parent_run"], event["pid"]) for event in others} == {(CONTEXT.run, child)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "loaded"),
+    [("", []), ("sinks=('file', 'journald')", ["sinks"]), ("max_size=2**20", ["rotation"])],
+)
+def test_what_the_settings_need_is_loaded_before_the_first_event(
+    tmp_path: Path, settings: str, loaded: list[str]
+) -> None:
+    script = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
+        "from indexguard.audit.recorder import LogSettings, Recorder, RunContext\n"
+        f"Recorder(RunContext.of_process('26.3', argv=[]), Path(sys.argv[2]), LogSettings({settings}))\n"
+        "print(*(name for name in ('rotation', 'sinks') if f'indexguard.audit.{name}' in sys.modules))\n"
+    )
+    command = [sys.executable, "-c", script, str(SOURCE), str(tmp_path / "audit.jsonl")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == loaded

@@ -120,11 +120,14 @@ def compare(expected: Expected, told: Mapping[str, Any], *, first: bool) -> None
             Passing(page and place_of(page), place_of(url), version) for page, url, version in told["passing"]
         )
         assert passing == expected.passing, "what reaches pip's selection"
+    assert told["explain"] == told["guard"], "what `explain` says of the indexes"
+    assert told["allowed"] or not told["from_indexes"], "`explain` refuses what the guard lets through"
 
 
 def count(counts: Counter[str], expected: Expected, told: Mapping[str, Any]) -> None:
     """Count what a lookup met."""
     counts["lookups"] += 1
+    counts["indexes of which `explain` says what the guard does"] += len(told["guard"])
     counts["files let through"] += sum(expected.passing.values())
     for code, number in expected.dropped.items():
         counts[f"files kept from pip: {code}"] += number

@@ -328,11 +328,19 @@ class Judge:
         return "entry-expired" if rule.has_expired else None
 
     def _is_unverified(self, place: Place | None) -> bool:
-        return place is not None and place.scheme == "https" and place.host in self.world.trusted
+        return place is not None and place.scheme == "https" and self._is_trusted(place)
+
+    def _is_trusted(self, place: Place) -> bool:
+        """The text: "with or without a port: pip's trust is per port, and so is this"."""
+        return any(place.host == host and port in ("", str(place.port)) for host, _, port in self._trusted)
+
+    @property
+    def _trusted(self) -> list[tuple[str, str, str]]:
+        return [text.partition(":") for text in self.world.trusted]
 
     def _is_secure(self, place: Place | None) -> bool:
         """Tell whether pip itself asks it: `https`, this machine, or a trusted host."""
-        return place is None or place.scheme == "https" or place.host in ("localhost", *self.world.trusted)
+        return place is None or place.scheme == "https" or place.host == "localhost" or self._is_trusted(place)
 
     @property
     def _counts_failures(self) -> bool:

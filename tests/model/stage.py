@@ -45,6 +45,7 @@ MODULES = (
     "pip._vendor.requests.adapters",
     "pip._vendor.urllib3.response",
     "indexguard.inpip.activation",
+    "indexguard.cli.policy.explain",
     "indexguard._vendor.packaging.specifiers",
     "netrc",
 )
@@ -251,7 +252,30 @@ def look_up(guard: Any, finder: Any, web: Web, lookup: dict[str, Any], folder: P
         "refused": refused,
         "logged": [event["code"] for event in read_log(log)[before:] if event["event"] != "would-refuse"],
         "passing": None if candidates is None else [tell(candidate, folder) for candidate in candidates],
+        **compare_with_explain(guard, finder, lookup["name"]),
     }
+
+
+def compare_with_explain(guard: Any, finder: Any, name: str) -> dict[str, Any]:
+    """Return what the guard and what `explain` say of each index that was looked at, and whether one may serve the name."""
+    explain: Any = sys.modules["indexguard.cli.policy.explain"]
+    explain.datetime = Clock
+    run, scope = guard.run, finder.search_scope
+    search = guard.searches.of(finder, explain.normalise_name(name))
+    origins = finder._link_collector.session.pip_trusted_origins  # noqa: SLF001  # as the guard reads them
+    hosts = tuple(host if port is None else f"{host}:{port}" for host, port in origins)
+    urls = tuple(dict.fromkeys(scope.index_urls))
+    facts = explain.PipFacts(indexes=urls, trusted_hosts=hosts, pypi=run.pypi)
+    told = explain.Explanation.of(search.name, run.layers, facts, urls, None, built_in=run.built_in)
+    met = {page.url: page.verdict for page in search.pages if page.is_index and not page.is_local}
+    asked = {url: asked.verdict for url, asked in zip(urls, told.asked) if url in met}
+    return {
+        "guard": sorted((url, [finding.code for finding in verdict.findings]) for url, verdict in met.items()),
+        "explain": sorted((url, [finding.code for finding in verdict.findings]) for url, verdict in asked.items()),
+        "allowed": told.is_allowed,
+        "from_indexes": sum(search.page_of(kept.link) in search.pages and not search.page_of(kept.link).is_local
+                            for kept in search.kept),
+    }  # fmt: skip
 
 
 def read_log(log: Path) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ LOOPBACK = "http://localhost:8080/simple/"
 STRANGER = "https://stranger.example/simple/"
 ROOTS = (CORP, PYPI_URL, TEAM, MIRROR, LINKS, PLAIN, LOOPBACK)
 """What policies name."""
+TRUSTED = ("corp.example", "corp.example", "corp.example:443", "corp.example:8443", "public.example")
 NEAR = (STRANGER, "https://corp.example/simple-evil/", "https://corp.example:8443/simple/", "https://corp.example/")
 """What no policy names, however near it lies."""
 UNKNOWN = (
@@ -330,7 +331,7 @@ def worlds(draw: DrawFn) -> Played:
         indexes,
         (*links, *(file.url for file in link_files)),
         link_files,
-        trusted=("corp.example",) if draw(st.integers(0, 7)) == 7 else (),
+        trusted=(draw(st.sampled_from(TRUSTED)),) if draw(st.integers(0, 5)) == 5 else (),
         web=web,
         folder=draw(several_files(names, ["file:///FOLDER/wheels/"])) if draw(st.integers(0, 5)) == 5 else None,
         local_page=draw(several_files(names, [*LOCAL_HOSTS, *HOSTS])) if draw(st.integers(0, 7)) == 7 else None,
