@@ -1,4 +1,4 @@
-"""State: what changes while pip runs, who runs beside it, and what it finds around it. The policy holds in all of it.
+"""State: who runs beside pip, and what it finds around it. The policy holds in all of it.
 
 Each test shows on a pip without the guard what that pip itself can do there. The surroundings that this machine cannot
 make are skipped with the reason.
