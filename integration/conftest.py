@@ -6,20 +6,20 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from integration.harness import pips, route, route_table
-from integration.harness.case import Case, cases, has_resolver, route_cases
-from integration.harness.playing import environment_of
+from integration.harness import pips, route
+from integration.harness.case import Case, cases, environment_of, has_resolver, route_cases
+from integration.harness.children import run_child
+from integration.harness.pips import Environment
 from integration.harness.results import all_results, empty_counts, print_clients, summary_lines, table_lines
 from integration.harness.scenario import FOLDER, find_scenarios
 from integration.machines.starts import print_matrix
-
-if TYPE_CHECKING:
-    from integration.harness.pips import Environment
+from integration.machines.state import Ground, Pair, grounds, open_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 _LOG = Path("/var/log/indexguard/audit.jsonl")
@@ -134,7 +134,7 @@ def guard_wheel(session_folder: Path, request: pytest.FixtureRequest) -> Path:
             builder = pips.plain_environment(newest, pips.pythons_for(newest).found[-1])
             command = [str(builder.python), "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
             # Build requirements come from the machine's registry, so the machine's pip configuration stays.
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = run_child(command)
             found = sorted(folder.glob("indexguard-*.whl"))
             if done.returncode != 0 or not found:
                 pytest.fail(f"the wheel cannot be built:\n{done.stdout}{done.stderr}")
@@ -155,6 +155,39 @@ def guarded(plain: Environment, session_folder: Path, request: pytest.FixtureReq
     folder.parent.mkdir(exist_ok=True)
     wheel: Path = request.getfixturevalue("guard_wheel")
     return pips.guarded_environment(plain, wheel, folder)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Path]:
+    """A folder for a module's environments that every user may enter."""
+    with open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def pair(plain: Environment, guarded: Environment | None, shared: Path) -> Pair:
+    if guarded is None:
+        pytest.skip("--unguarded-only")
+    return Pair(_opened(plain, shared / f"plain-{plain.pip}"), _opened(guarded, shared / f"guarded-{plain.pip}"))
+
+
+def _opened(environment: Environment, folder: Path) -> Environment:
+    if folder.exists():
+        return Environment(environment.pip, environment.python_version, folder)
+    return environment.copy_to(folder)
+
+
+@pytest.fixture
+def ground() -> Iterator[Ground]:
+    with grounds() as made:
+        yield made
+
+
+@pytest.fixture
+def tls_ground(certificate: Path) -> Iterator[Ground]:
+    """A ground whose indexes speak TLS: pip caches nothing that came without."""
+    with grounds(certificate) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -209,7 +242,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(line)
     path: Path | None = config.getoption("--routes-table")
     if path is not None:
-        path.write_text(route_table.markdown(route.find_routes(config.getoption("--routes")), results), "utf-8")
+        path.write_text(route.markdown(route.find_routes(config.getoption("--routes")), results), "utf-8")
         terminalreporter.write_line(f"the table of routes is in {path}")
 
 

@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import functools
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from integration.harness import pips
+from integration.harness.case import Record
+from integration.harness.cases import read_cases
 from integration.harness.dists import Dist, origin_of_wheel, write_project
 from integration.harness.pips import Environment
-from integration.harness.playing import Record
 from integration.machines.laptop import INTERNAL, PUBLIC, Laptop, laptop, origin_in
 
 _PYTHONS = ("3.9", "3.11", "3.13")
-_PYPROJECT = '[project]\nname = "app"\nversion = "1.0"\nrequires-python = ">=3.9"\n'
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Client:
     name: str
     made_by: str
     """``base``, ``tool`` or ``none``, as above."""
-    commands: tuple[tuple[str, ...], ...]
+    commands: Sequence[Sequence[str]]
     """What makes the environment and has its pip install; ``{python}`` is the tool's environment's, ``{base}`` the
     activated one, ``{env}`` the environment's folder, ``{pip}`` a pip wheel to run."""
     python: str = "3.13"
-    tools: tuple[str, ...] = ()
+    tools: Sequence[str] = ()
     environment: str = "{env}"
     """Where the environment is: absolute, or from the folder that the commands run in."""
     files: Mapping[str, str] = field(default_factory=dict)
@@ -48,114 +48,24 @@ class Client:
         """As in the table."""
         return f"{self.name} (Python {self.python})"
 
+    def make(self, account: Laptop, folder: Path, places: Mapping[str, str]) -> tuple[Path, Path, str]:
+        """Have the program make its environment, and its pip install; return the environment, its site, what was said.
 
-_INSTALL = ("{env}/bin/python", "-m", "pip", "install", "--quiet", "acme-core")
-_INSTALL_BY_WHEEL = ("{env}/bin/python", "{pip}/pip", "install", "--quiet", "acme-core")
+        :param places: what stands for ``python``, ``site`` and ``base``.
+        """
+        places = {"pip": str(account.pip), "env": str(folder / "env"), "home": str(account.home), **places}
+        cwd = folder / "app"
+        cwd.mkdir()
+        for name, text in self.files.items():
+            (cwd / name).write_text(text, encoding="utf-8")
+        environ = {name: value.format(**places) for name, value in self.environ.items()}
+        runs = [account.run(*(it.format(**places) for it in words), cwd=cwd, **environ) for words in self.commands]
+        environment = cwd / self.environment.format(**places)
+        (site,) = environment.glob("lib/python3*/site-packages")
+        return environment, site, "".join(done.stderr for done in runs)
 
 
-def _venv(python: str, *options: str) -> Client:
-    name = " ".join(("python -m venv", *options))
-    return Client(name, "base", (("{base}", "-m", "venv", *options, "{env}"), _INSTALL), python)
-
-
-def _virtualenv(version: str, python: str) -> Client:
-    commands = (("{python}", "-m", "virtualenv", "--quiet", "{env}"), _INSTALL)
-    return Client(f"virtualenv {version}", "tool", commands, python, (f"virtualenv=={version}",))
-
-
-CLIENTS = (
-    *(_venv(python) for python in _PYTHONS),
-    _venv("3.13", "--system-site-packages"),
-    Client(
-        "python -I -m venv",  # which takes no part in the user's site-packages
-        "none",
-        (("{base}", "-I", "-m", "venv", "{env}"), _INSTALL),
-    ),
-    _virtualenv("20.13.0", "3.11"),
-    _virtualenv("20.24.0", "3.11"),
-    _virtualenv("21.15.11", "3.13"),
-    Client(
-        "virtualenv 21.15.11 on PYTHONPATH",  # as `pip install --user virtualenv`, or as PyCharm's
-        "base",
-        (("{base}", "-m", "virtualenv", "--quiet", "{env}"), _INSTALL),
-        tools=("virtualenv==21.15.11",),
-        environ={"PYTHONPATH": "{site}"},
-    ),
-    Client(
-        "pipenv 2026.10.3",
-        "tool",
-        (("{python}", "-m", "pipenv", "run", "python", "{pip}/pip", "install", "--quiet", "acme-core"),),
-        tools=("pipenv==2026.10.3",),
-        environment=".venv",
-        files={"Pipfile": ""},
-        environ={"PIPENV_VENV_IN_PROJECT": "1", "PIPENV_PYTHON": "{base}"},
-    ),
-    Client(
-        "pipx 1.18.4",
-        "base",
-        (("{python}", "-m", "pipx", "install", "--quiet", "acme-core"),),
-        tools=("pipx==1.18.4",),
-        environment="{home}/.local/share/pipx/venvs/acme-core",
-        # Its shared pip is the one that Python brings, because neither index has another.
-        environ={"PIPX_DISABLE_SHARED_LIBS_AUTO_UPGRADE": "1"},
-    ),
-    Client(
-        "tox 4.67.15",
-        "tool",
-        (("{python}", "-m", "tox", "run", "-q"),),
-        tools=("tox==4.67.15",),
-        environment=".tox/py",
-        files={"tox.ini": "[testenv]\npackage = skip\ndeps = acme-core\ncommands = python -c 'import acme_core'\n"},
-    ),
-    Client(
-        "nox 2026.10.20",
-        "tool",
-        (("{python}", "-m", "nox"),),
-        tools=("nox==2026.10.20",),
-        environment=".nox/check",
-        files={"noxfile.py": "import nox\n@nox.session\ndef check(session):\n    session.install('acme-core')\n"},
-    ),
-    Client(
-        "nox 2026.10.20 --default-venv-backend venv",
-        "tool",
-        (("{python}", "-m", "nox", "--default-venv-backend", "venv"),),
-        tools=("nox==2026.10.20",),
-        environment=".nox/check",
-        files={"noxfile.py": "import nox\n@nox.session\ndef check(session):\n    session.install('acme-core')\n"},
-    ),
-    Client(
-        "hatch 1.18.2",
-        "tool",
-        (("{python}", "-m", "hatch", "run", "python", "-c", "import acme_core"),),
-        tools=("hatch==1.18.2",),
-        environment="venv",
-        files={
-            "pyproject.toml": _PYPROJECT
-            + '[tool.hatch.envs.default]\npath = "venv"\nskip-install = true\ndependencies = ["acme-core"]\n'
-        },
-    ),
-    Client(
-        "poetry 2.5.1",
-        "tool",
-        (
-            ("{python}", "-m", "poetry", "install", "--no-root", "--quiet"),
-            ("{python}", "-m", "poetry", "run", "python", "{pip}/pip", "install", "--quiet", "acme-core"),
-        ),
-        tools=("poetry==2.5.1",),
-        environment=".venv",
-        files={"pyproject.toml": _PYPROJECT},
-        environ={"POETRY_VIRTUALENVS_IN_PROJECT": "true"},
-    ),
-    Client(
-        "uv 0.13.9: uv venv",
-        "none",
-        (
-            ("{python}", "-m", "uv", "venv", "--quiet", "--no-config", "--offline", "--python", "{base}", "{env}"),
-            _INSTALL_BY_WHEEL,
-        ),
-        tools=("uv==0.13.9",),
-    ),
-)
+CLIENTS = [Client(**values) for values in read_cases(__file__)["client"]]
 
 
 @functools.cache
@@ -200,25 +110,15 @@ def test_environment_of_a_client(
     base = find_base(client.python)
     if base is None:
         pytest.skip(f"missing: Python {client.python}, with ensurepip")
-    places = {"base": str(base), "pip": str(machine.pip), "env": str(tmp_path / "env"), "home": str(machine.home)}
+    places = {"base": str(base)}
     if client.tools:
         tool = tool_before_activation(client, tmp_path)
         places |= {"python": str(tool.python), "site": str(tool.site_packages)}
         if tool_seeded:
             assert "live" in machine.indexguard("seed", tool.folder)
-    cwd = tmp_path / "app"
-    cwd.mkdir()
-    for name, text in client.files.items():
-        (cwd / name).write_text(text, encoding="utf-8")
-
-    environ = {name: value.format(**places) for name, value in client.environ.items()}
-    for words in client.commands:
-        done = machine.run(*(word.format(**places) for word in words), cwd=cwd, **environ)
-        assert "is not seeded" not in done.stderr
-        assert "are not seeded" not in done.stderr
-
-    environment = cwd / client.environment.format(**places)
-    (site,) = environment.glob("lib/python3*/site-packages")
+    environment, site, said = client.make(machine, tmp_path, places)
+    assert "is not seeded" not in said
+    assert "are not seeded" not in said
     guarded = client.made_by == "base" or tool_seeded
     record_property("guarded", guarded)
     assert origin_in(site) == (INTERNAL if guarded else PUBLIC)

@@ -9,54 +9,26 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from integration.harness import pips
+from integration.harness.cases import read_cases
+from integration.harness.children import run_child
 from integration.harness.dists import Dist, NestedPip, origin_of_text, origin_of_wheel, write_file, write_project
 from integration.harness.scenario import Expected, ScenarioError, find_scenarios, read_scenario
 from integration.harness.scripted_index import Listed, ScriptedIndex
 from integration.harness.stage import Outcome, mismatches
 
-BENIGN = """
-description = "One index."
-attack = false
-command = ["install", "acme-core"]
-configured = ["corp"]
+CASES = read_cases(__file__)
 
-[indexes.corp]
-files = ["acme-core 1.0"]
-
-[unguarded]
-exit = 0
-installed = { acme-core = "corp 1.0" }
-
-[guarded]
-exit = 0
-"""
+BENIGN = CASES["benign"]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
-    [
-        ("attack = false", "atack = false", "attack: is required"),
-        ("attack = false", 'attack = "no"', "attack: expected bool"),
-        ("attack = false", "attack = false\nspeed = 3", "unknown key speed"),
-        ("attack = false", 'attack = false\nneeds = ["docker"]', "unknown tool 'docker'"),
-        ("attack = false", 'attack = false\nresolvers = ["old"]', "unknown resolver 'old'"),
-        ("attack = false", 'attack = false\npip = "~=21.2"', "not a version range"),
-        ('configured = ["corp"]', 'configured = ["crop"]', "there is no index 'crop'"),
-        ('configured = ["corp"]', "", "pip would ask its default index"),
-        ('files = ["acme-core 1.0"]', 'files = ["acme-core"]', "expected a name and a version"),
-        ('files = ["acme-core 1.0"]', 'answer = "418 teapot"', "unknown answer"),
-        ('files = ["acme-core 1.0"]', 'transport = "ftp"', "expected one of"),
-        ('files = ["acme-core 1.0"]', 'file = ["acme-core 1.0"]', "unknown key file"),
-        ("exit = 0\ninstalled", "exit = true\ninstalled", "exit: expected int"),
-        ("exit = 0\ninstalled", "exit = 0\nevents = []\ninstalled", "unknown key events"),
-        ("exit = 0\ninstalled", 'exit = 0\nwrites = { "a.txt" = "x" }\ninstalled', "expected list"),
-        ("attack = false", "attack = true", "the attack would succeed unseen"),
-        ('attack = false\ncommand = ["install", "acme-core"]', "attack = true\ncommand = []", "command: is required"),
-    ],
+    CASES["faults"],
 )
 def test_a_faulty_scenario_is_refused(old: str, new: str, message: str) -> None:
     text = BENIGN.replace(old, new, 1).replace(
@@ -93,15 +65,7 @@ def test_a_difference_applies_to_its_pips_and_resolver_only() -> None:
 
 @pytest.mark.parametrize(
     ("version", "wanted", "answer"),
-    [
-        ("22.0.4", "", True),
-        ("22.0", ">=22", True),
-        ("21.3.1", ">=22", False),
-        ("9.0", "<10", True),
-        ("22.0.4", ">=21.1,<22", False),
-        ("24.0", "!=24.0", False),
-        ("24.0", "==24", True),
-    ],
+    CASES["ranges"],
 )
 def test_ranges_of_pips(version: str, wanted: str, *, answer: bool) -> None:
     assert pips.in_range(version, wanted) is answer
@@ -222,31 +186,10 @@ REFUSED = Outcome(
 
 @pytest.mark.parametrize(
     ("expected", "count"),
-    [
-        (Expected(exit=1), 0),
-        (Expected(exit=0), 1),
-        (Expected(exit=1, installed={"pubdep": "public 2.0"}), 0),
-        (Expected(exit=1, installed={}), 1),
-        (Expected(exit=1, says=("Looking   in\nindexes", "nothing else")), 1),
-        (Expected(exit=1, writes={"lock.txt": ("acme-core == 1.0",), "other.txt": ()}), 0),
-        (Expected(exit=1, writes={"lock.txt": ("99.0", "1.0")}), 1),
-        (Expected(exit=1, writes={"lock.txt": ()}), 1),
-        (Expected(exit=1, writes={"other.txt": ("1.0",)}), 1),
-        (Expected(exit=1, traceback=True), 1),
-        (Expected(exit=1, lacks=("Looking in",)), 1),
-        (Expected(exit=1, lacks=("acme-core",)), 1),  # in an event
-        (Expected(exit=1, code="redirected"), 0),
-        (Expected(exit=1, code="index-failed"), 1),
-        (Expected(exit=1, events=({"code": "redirected", "name": "acme-core"},)), 0),
-        (Expected(exit=1, events=({"code": "redirected", "name": "other"},)), 1),
-        (Expected(exit=1, no_events=({"event": "refused"},)), 1),
-        (Expected(exit=1, asked=("corp:acme-core", "public:acme-core")), 1),
-        (Expected(exit=1, not_asked=("corp:acme-core",)), 1),
-        (Expected(exit=1, not_asked=("corp:*", "public:*")), 1),
-    ],
+    CASES["mismatches"],
 )
-def test_mismatches_are_seen(expected: Expected, count: int) -> None:
-    assert len(mismatches(expected, REFUSED)) == count
+def test_mismatches_are_seen(expected: dict[str, Any], count: int) -> None:
+    assert len(mismatches(Expected(**expected), REFUSED)) == count
 
 
 def test_a_traceback_is_a_mismatch_unless_it_is_the_tools_own() -> None:
@@ -271,12 +214,8 @@ def test_a_suite_without_an_attack_fails(tmp_path: Path) -> None:
     (tmp_path / "benign.toml").write_text(BENIGN)
     options = ["--unguarded-only", "--pips=26.3", "--legacy-pips=", f"--scenarios={tmp_path}", "-p", "no:cacheprovider"]
     suite = Path(__file__).with_name("test_scenarios.py")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, f"--basetemp={tmp_path / 'base'}", suite],
-        cwd=suite.parent.parent,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_child(
+        [sys.executable, "-m", "pytest", *options, f"--basetemp={tmp_path / 'base'}", suite], cwd=suite.parent.parent
     )
     assert "1 passed" in done.stdout, done.stdout + done.stderr
     assert "FAILED: no attack shown at all" in done.stdout

@@ -10,14 +10,15 @@ import json
 import re
 import sys
 import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from integration.harness import pips
+from integration.harness.cases import read_cases
 from integration.harness.scenario import Expected, read_scenario
 from integration.harness.stage import Outcome, mismatches, staged
+from integration.machines.state import Pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,19 +28,12 @@ if TYPE_CHECKING:
     from integration.harness.scenario import Scenario
     from integration.harness.stage import Stage
 
+CASES = read_cases(__file__)
+
 pytestmark = pytest.mark.usefixtures("no_policy_here")
 
 _PIPS = ("20.3.4", "23.0.1", "26.3")
-_POLICY = """
-version = 1
-[indexes.corp]
-url = ["{corp}", "{moved}"]
-namespaces = ["acme"]
-[indexes.public]
-url = "{public}"
-public = true
-packages = ["*"]
-"""
+_POLICY = CASES["policy"]
 _LARGE = 100_000_000  # bytes of a page
 _LARGE_FOR_HTML5LIB = 4_000_000  # the same for pip < 22.0, whose parser reads about one megabyte a second
 _LINE = 1_000  # bytes of one link of it
@@ -53,27 +47,8 @@ _MEASURE = (
     "sys.exit(done.returncode)\n"
 )
 
-BROKEN = {
-    "loop": "redirect:{here}",
-    "hops": "hops:300:{here}",
-    "data": "raw:302\nLocation: data:text/html,<a href='x'>x</a>\n\n",
-    "ftp": "raw:302\nLocation: ftp://127.0.0.1/simple/\n\n",
-    "no-address": "raw:302\nLocation: http://[::1/simple/\n\n",
-    "no-port": "raw:302\nLocation: http://127.0.0.1:99999/simple/\n\n",
-    "no-encoding": "raw:200\nContent-Encoding: deflate\n\n<!DOCTYPE html>",
-    "not-json": "json:<!DOCTYPE html><html><body>not JSON</body></html>",
-    "other-json": "json:[1, 2]",
-    "no-charset": "raw:200\nContent-Type: text/html; charset=nonsense\n\n<form>",
-}
+BROKEN = CASES["broken"]
 """What a page may be that breaks pip, or that it takes for none. ``{here}`` is the index."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One pip, without and with the guard."""
-
-    plain: Environment
-    guarded: Environment
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

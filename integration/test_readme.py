@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 from sigma.collection import SigmaCollection
@@ -14,6 +13,7 @@ from sigma.rule import SigmaRule
 from indexguard.activation.release import FOLDER
 from indexguard.activation.seeding import CURRENT, SEED
 from integration.harness import pips
+from integration.harness.children import run_child
 from support.documents import NAMES, ROOT, command, documents, marked, read, tree_files
 
 
@@ -62,15 +62,7 @@ def test_demo_command_works_in_a_fresh_copy(tmp_path: Path) -> None:
         shutil.copy2(ROOT / name, copy)
     # The machine's own configuration of pip stays: build requirements come from its registry.
     environ = {name: value for name, value in os.environ.items() if name not in ("INDEXGUARD_POLICY", "PYTHONPATH")}
-    done = subprocess.run(
-        ["/usr/bin/env", "bash", "-euo", "pipefail", "-c", command("demo")],
-        cwd=tmp_path,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_child(["/usr/bin/env", "bash", "-euo", "pipefail", "-c", command("demo")], cwd=tmp_path, env=environ)
     assert done.returncode == 0, done.stdout + done.stderr
     printed = iter(done.stdout.splitlines())
     for line in marked("demo").splitlines():

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from integration.harness import pips, route_table
-from integration.harness.playing import play
-from integration.harness.route import GROUPS, find_routes, read_route
+from integration.harness import pips
+from integration.harness.case import play
+from integration.harness.cases import read_cases
+from integration.harness.route import GROUPS, expected, find_routes, markdown, read_route, without_codes
 from integration.harness.scenario import ScenarioError
 from support.documents import marked
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from integration.harness.case import Case
+
+CASES = read_cases(__file__)
 
 
 @pytest.mark.usefixtures("no_policy_here")
@@ -37,41 +40,20 @@ def test_the_document_has_the_table_of_all_routes() -> None:
     routes = find_routes()
     table = marked("routes").strip()
     assert re.match(r"Run on \d{4}-\d\d-\d\d on pip ", table)
-    ended_as_the_files_say = route_table.markdown(routes, route_table.expected(routes, pips.ROUTE_PIPS)).strip()
-    assert route_table.without_codes(table) == route_table.without_codes(ended_as_the_files_say)
+    ended_as_the_files_say = markdown(routes, expected(routes, pips.ROUTE_PIPS)).strip()
+    assert without_codes(table) == without_codes(ended_as_the_files_say)
 
 
 def test_every_group_has_routes() -> None:
     assert {route.group for route in find_routes()} == set(GROUPS)
 
 
-ROUTE = """
-title = "A way"
-group = "Names"
-configured = ["corp"]
-command = ["install", "x"]
-[indexes.corp]
-files = ["x 1.0"]
-[attack]
-unguarded = { exit = 0, installed = { x = "corp 1.0" } }
-guarded = { exit = 1 }
-[benign]
-unguarded = { exit = 0, installed = { x = "corp 1.0" } }
-guarded = { exit = 0, installed = { x = "corp 1.0" } }
-"""
+ROUTE = CASES["route"]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
-    [
-        ('group = "Names"', 'group = "Others"', "a group out of"),
-        ('title = "A way"', "", "a route needs a title"),
-        ("[attack]", "[other]", "a route needs .attack."),
-        ('title = "A way"', 'title = "A way"\nout-of-reach = "no pip"', "either .benign. or out-of-reach"),
-        ("\nguarded = { exit = 0, ", "\nguarded = { exit = 1, ", "the benign twin must pass"),
-        ("guarded = { exit = 1 }", 'guarded = { exit = 0, installed = { x = "corp 1.0" } }', "would succeed unseen"),
-        ('title = "A way"', 'title = "A way"\nspeed = 3', "unknown key speed"),
-    ],
+    CASES["faults"],
 )
 def test_a_faulty_route_is_refused(old: str, new: str, message: str) -> None:
     assert read_route("a-way", ROUTE).attack.attack
@@ -91,13 +73,11 @@ def test_a_route_out_of_reach_must_be_seen_to_be_so() -> None:
 def test_neighbouring_pips_with_the_same_end_are_one_line() -> None:
     ended = {"status": "passed", "half": "attack", "route": "a-way", "codes": []}
     pairs = [("20.3.4", 1), ("21.3.1", 1), ("23.0.1", 0), ("26.3", 1)]
-    table = route_table.markdown(
-        [read_route("a-way", ROUTE)], [{**ended, "column": pip, "exit": code} for pip, code in pairs]
-    )
+    table = markdown([read_route("a-way", ROUTE)], [{**ended, "column": pip, "exit": code} for pip, code in pairs])
     assert table.splitlines()[-3:] == [
         "| A way | 20.3.4 to 21.3.1 | refused |",
         "| A way | 23.0.1 | guarded |",
         "| A way | 26.3 | refused |",
     ]
-    failed = route_table.markdown([read_route("a-way", ROUTE)], [{**ended, "column": "26.3", "status": "failed"}])
+    failed = markdown([read_route("a-way", ROUTE)], [{**ended, "column": "26.3", "status": "failed"}])
     assert "**FAILED**" in failed

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from integration.harness.playing import play
+from integration.harness.case import play
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,11 +23,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from integration.harness import pips
+from integration.harness.cases import read_cases
+from integration.harness.children import QUIET_PIP
 from integration.harness.dists import Dist
 from integration.harness.scripted_index import Listed, ScriptedIndex
 
 if TYPE_CHECKING:
     from integration.harness.pips import Environment
+
+CASES = read_cases(__file__)
 
 PIPS = ("20.3.4", "26.3")
 USER = "builder"
@@ -36,17 +40,7 @@ PLACES = ("option", "environment", "pip.conf", "requirements", "netrc", "keyring
 REFUSED = {"find-links"}
 """Of these the policy refuses what they lead to: a refusal must not tell them either."""
 _RUN_LIMIT = 120  # seconds after which a pip that hangs is killed and the test fails
-_POLICY = """
-version = 1
-[indexes.corp]
-url = "{url}"
-namespaces = ["acme"]
-[direct-urls]
-allow = ["{origin}/"]
-[log]
-sinks = ["file", "stderr", "syslog"]
-syslog = "unix:{socket}"
-"""
+_POLICY = CASES["policy"]
 _KEYRING = """
 from collections import namedtuple
 Credential = namedtuple("Credential", "username password")
@@ -133,10 +127,7 @@ def _environ(folder: Path, policy: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "INDEXGUARD_POLICY": str(policy),
         "PIP_CONFIG_FILE": os.devnull,
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "PIP_NO_CACHE_DIR": "1",
-        "PIP_NO_INPUT": "1",
-        "PIP_RETRIES": "0",
+        **QUIET_PIP,
     }
 
 

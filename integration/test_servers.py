@@ -7,7 +7,6 @@ the attack must succeed, then with it.
 from __future__ import annotations
 
 import dataclasses
-import subprocess
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 
 from integration.harness import namespace, pips, servers
+from integration.harness.cases import read_cases
+from integration.harness.children import run_child
 from integration.harness.dists import Dist
 from integration.harness.scenario import read_scenario
 from integration.harness.scripted_index import Listed, ScriptedIndex
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from integration.harness.pips import Environment
+
+CASES = read_cases(__file__)
 
 pytestmark = pytest.mark.usefixtures("no_policy_here")
 
@@ -140,15 +143,7 @@ def _text(*, command: str, policy: str, unguarded: str, guarded: str, attack: bo
     )
 
 
-_BOTH = """
-[indexes.internal]
-url = "{internal}"
-namespaces = ["acme"]
-[indexes.public]
-url = "{public}"
-public = true
-packages = ["*"]
-"""
+_BOTH = CASES["both"]
 _GOT_PUBLIC = 'exit = 0\ninstalled = { acme-core = "public 99.0" }\n'
 _GOT_INTERNAL = 'exit = 0\ninstalled = { acme-core = "internal 1.0" }\n'
 _SHADOWED = 'events = [{ event = "shadowed", code = "shadowed-name", name = "acme-core", versions = ["99.0"] }]\n'
@@ -246,16 +241,7 @@ def mixing_devpi(tmp_path_factory: pytest.TempPathFactory, public: ScriptedIndex
         yield found
 
 
-_DEVPI = """
-[indexes.prod]
-url = "{prod}"
-namespaces = ["acme"]
-files-from = ["{origin}/corp/prod/"]
-[indexes.mirror]
-url = "{mirror}"
-public = true
-packages = ["*"]
-"""
+_DEVPI = CASES["policy"]
 
 
 def _run_devpi(trial: Trial, found: servers.Devpi, name: str, text: str) -> None:
@@ -429,7 +415,7 @@ def _inside(environment: Environment, space: namespace.Namespace, script: Path) 
 def _default_index_host(environment: Environment) -> str:
     """Return the host of the index that this pip asks when it is told nothing."""
     code = "from pip._internal.models.index import PyPI; print(PyPI.netloc)"
-    done = subprocess.run([str(environment.python), "-I", "-c", code], capture_output=True, text=True, check=True)
+    done = run_child([str(environment.python), "-I", "-c", code], check=True)
     return done.stdout.strip()
 
 
@@ -450,14 +436,7 @@ def world(trial: Trial, authority: servers.Authority, tmp_path: Path) -> Iterato
         yield dataclasses.replace(trial, plain=_inside(trial.plain, space, tmp_path / "python"), guarded=guarded)
 
 
-_DEFAULT = f"""
-[indexes.corp]
-url = "https://{_CORP}/simple/"
-namespaces = ["acme"]
-[indexes.pypi]
-url = "pypi"
-packages = ["*"]
-"""
+_DEFAULT = CASES["default"]
 
 
 def test_the_default_index_by_its_real_name(world: Trial, authority: servers.Authority) -> None:

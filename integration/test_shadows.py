@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integration.harness import pips
+from integration.harness.cases import read_cases
 from integration.harness.dists import Dist, NestedPip, write_project
 from integration.machines.activated import Machine, machine
 from support.environments import require_python
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 _PIP_OF_PYTHON = {"3.9": "23.0.1", "3.13": "26.3"}
@@ -31,8 +32,8 @@ class Tool:
     """A program that starts another one with something of its own in it."""
 
     name: str
-    requirements: tuple[str, ...]
-    words: tuple[str, ...]
+    requirements: Sequence[str]
+    words: Sequence[str]
     """Its script, and what comes before the program to start."""
     environ: Mapping[str, str]
     folder: str
@@ -40,44 +41,7 @@ class Tool:
     calls_the_next: bool
 
 
-TOOLS = (
-    Tool(
-        "ddtrace",
-        ("ddtrace",),
-        ("ddtrace-run",),
-        {
-            "DD_TRACE_ENABLED": "false",
-            "DD_REMOTE_CONFIGURATION_ENABLED": "false",
-            "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false",
-        },
-        "ddtrace/bootstrap",
-        calls_the_next=True,
-    ),
-    Tool(
-        "newrelic",
-        ("newrelic",),
-        ("newrelic-admin", "run-program"),
-        {"NEW_RELIC_MONITOR_MODE": "false"},
-        "newrelic/bootstrap",
-        calls_the_next=True,
-    ),
-    Tool(
-        "newrelic python",
-        ("newrelic",),
-        ("newrelic-admin", "run-python"),
-        {"NEW_RELIC_MONITOR_MODE": "false"},
-        "newrelic/bootstrap",
-        calls_the_next=True,
-    ),
-    Tool(
-        "opentelemetry",
-        ("opentelemetry-distro", "opentelemetry-instrumentation"),
-        ("opentelemetry-instrument",),
-        {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"},
-        "opentelemetry/instrumentation/auto_instrumentation",
-        calls_the_next=False,
-    ),
-)
+TOOLS = [Tool(**values) for values in read_cases(__file__)["tool"]]
 
 
 @pytest.fixture(params=("3.9", "3.13"))

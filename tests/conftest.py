@@ -16,7 +16,7 @@ from integration.harness.dists import Dist
 from support.bases import Base, make_base
 from support.environments import BUILD_PYTHONS, Environment, Workshop, find_python, require_python
 from support.inpip_bench import Bench, Index
-from support.shell import LoopbackIndex, Shell
+from support.shell import ListingIndex, Shell
 
 LOG = Path("/var/log/indexguard/audit.jsonl")  # where the guard logs when it runs as root
 _LOG_WAS_THERE = pytest.StashKey[bool]()
@@ -152,27 +152,20 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 
 
 @pytest.fixture
-def indexes() -> Iterator[list[LoopbackIndex]]:
+def indexes() -> Iterator[list[ListingIndex]]:
     """Two empty indexes on loopback."""
-    made = [LoopbackIndex(), LoopbackIndex()]
-    yield made
-    for index in made:
-        index.close()
+    with ListingIndex() as one, ListingIndex() as other:
+        yield [one, other]
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """Two indexes: corp has acme-core 1.0, the public one has acme-core 99.0 and foo 1.0."""
-    indexes = [Index(), Index()]
-    try:
-        made = Bench(indexes[0], indexes[1], tmp_path)
-        made.corp.publish(Dist("acme-core", "1.0", "corp"))
-        made.public.publish(Dist("acme-core", "99.0", "public"))
-        made.public.publish(Dist("foo", "1.0", "public"))
-        yield made
-    finally:
-        for index in indexes:
-            index.close()
+    with Index() as corp, Index() as public:
+        corp.publish(Dist("acme-core", "1.0", "corp"))
+        public.publish(Dist("acme-core", "99.0", "public"))
+        public.publish(Dist("foo", "1.0", "public"))
+        yield Bench(corp, public, tmp_path)
 
 
 @pytest.fixture

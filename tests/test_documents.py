@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 import duckdb
 import pytest
+from integration.harness.children import run_child
 
 from indexguard.audit import event as audit_event
 from indexguard.audit.kinds import EventKind
@@ -95,12 +96,10 @@ def test_block_is_replaced_within_its_fence() -> None:
 
 @pytest.mark.parametrize("name", HELPS)
 def test_help_is_what_the_command_prints(name: str, tmp_path: Path) -> None:
-    done = subprocess.run(
+    done = run_child(
         [sys.executable, "-m", "indexguard", *name.split(), "--help"],
         cwd=tmp_path,
         env={**os.environ, "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
         check=True,
     )
     assert marked(f"help: indexguard {name}".strip()) == done.stdout.rstrip("\n")
@@ -334,7 +333,7 @@ def test_public_index_is_named_nowhere() -> None:
         "from pip._internal.models import index\n"
         "for it in (index.PyPI, index.TestPyPI): print(it.netloc, it.file_storage_domain)"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    told = run_child([sys.executable, "-c", program], check=True).stdout.split()
     hosts = [host.lower() for host in told]
     assert hosts
     files = tree_files()
@@ -358,12 +357,8 @@ def test_command_is_a_shell_line_or_two(name: str) -> None:
 def test_ci_runs_the_test_command_of_this_file() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     (extraction,) = (line for line in script.splitlines() if line.startswith("command=$("))
-    done = subprocess.run(
-        ["/usr/bin/env", "bash", "-euo", "pipefail", "-c", f'{extraction}\nprintf %s "$command"'],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
+    done = run_child(
+        ["/usr/bin/env", "bash", "-euo", "pipefail", "-c", f'{extraction}\nprintf %s "$command"'], cwd=ROOT, check=True
     )
     assert done.stdout == command("tests")
     assert re.search(r'bash -euo pipefail -c "\$command"$', script, re.MULTILINE)

@@ -18,11 +18,14 @@ from integration.fuzz.long_inputs import LONG as LONG_INPUTS
 from integration.fuzz.long_inputs import within
 from integration.fuzz.mutation import MUTATIONS, mutate_json
 from integration.fuzz.scene import HTML_TYPES, JSON_TYPES, read_scene, write_scene
+from integration.harness.cases import read_cases
 
 from indexguard.decision.verdict import PASS
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
+
+CASES = read_cases(__file__)
 
 pytest.importorskip("pip", reason="the pages are read by this environment's pip, and it has none")
 
@@ -52,19 +55,7 @@ def words(target: str) -> SearchStrategy[bytes]:
 NAMES = st.sampled_from(
     ["acme", "Acme_.core", "acme-*", "*", "a*b", "-x", "numpy>=2,<3", "x==", "\x1b[1m", "", "ü", "a b"]
 )
-URLS = st.sampled_from(
-    [
-        *("pypi", "https://corp.example/simple/", "https://corp.example/simple", "http://127.0.0.1:80/", "file:///srv"),
-        *(
-            "http://corp.example/",
-            "https://user:secret@corp.example/",
-            "https://[::1]/",
-            "https://corp.example/%2F",
-            "x",
-        ),
-        *("git+https://git.example/team", "https://ü.example/", "https://corp.example:99999/", "\\", "https://\x9b/"),
-    ]
-)
+URLS = st.sampled_from(CASES["urls"])
 SCALARS = NAMES | URLS | st.booleans() | st.integers() | st.text(max_size=20)
 ENTRIES = NAMES | st.fixed_dictionaries(
     {},
@@ -124,24 +115,7 @@ def test_a_policy_is_read_or_refused(data: bytes) -> None:
 
 # Pages
 
-LINKS = st.sampled_from(
-    [
-        *(
-            "https://files.corp.example/",
-            "https://corp.example/files/",
-            "https://corp.example/files/../",
-            "/",
-            "",
-            "//[x/",
-        ),
-        *(
-            "https://evil.example/",
-            "https://corp.example\\@evil.example/",
-            "file:///srv/",
-            "https://corp.example/files%2f",
-        ),
-    ]
-)
+LINKS = st.sampled_from(CASES["links"])
 FILES = st.builds(
     "{}{}-{}{}{}".format,
     LINKS,
@@ -150,39 +124,14 @@ FILES = st.builds(
     st.sampled_from([".tar.gz", "-py3-none-any.whl", ".zip", ".tgz", ".exe", ""]),
     st.sampled_from(["", "#sha256=" + "0" * 64, "#md5=x", "#egg=acme-core-9", "?x#sha256=&y", "#\x00"]),
 )
-ATTRIBUTES = st.sampled_from(
-    [
-        "data-yanked",
-        "data-requires-python='&gt;=3'",
-        "data-core-metadata=sha256=0",
-        "HREF=x",
-        "data-requires-python=\x1b",
-        "=",
-        '"',
-    ]
-)
+ATTRIBUTES = st.sampled_from(CASES["attributes"])
 ANCHORS = st.builds(
     lambda link, attributes, end: f'<a href="{link}" {" ".join(attributes)}>x{end}',
     FILES | st.text(max_size=9),
     st.lists(ATTRIBUTES, max_size=2),
     st.sampled_from(["</a>", "", "</a", "<br>\n"]),
 )
-TAGS = st.sampled_from(
-    [
-        *(
-            "<html>",
-            "<title>x</title>",
-            "<base href=https://evil.example/>",
-            "<base>",
-            "<!--",
-            "-->",
-            "<![CDATA[",
-            "<![x[",
-        ),
-        *("<form>", "<script>", "</script", "<meta http-equiv=refresh>", "<h1>", "</h1></h1>", "&#x1b;", "\0", "words"),
-        '<meta name="pypi:repository-version" content="1.1">',
-    ]
-)
+TAGS = st.sampled_from(CASES["tags"])
 CODECS = st.sampled_from(
     ["utf-8", "latin-1", "utf-16", "utf-7", "cp037", "idna", "undefined", "hex", "no-such", '"utf-8"', ""]
 )
@@ -260,20 +209,7 @@ EVENTS = st.builds(
         ]
     ),
     st.dictionaries(
-        st.sampled_from(
-            [
-                "code",
-                "name",
-                "versions",
-                "more_versions",
-                "files",
-                "index_asked",
-                "index_answered",
-                "rule",
-                "message",
-                "x",
-            ]
-        ),
+        st.sampled_from(CASES["event_fields"]),
         VALUES | st.fixed_dictionaries({"file": VALUES, "key": VALUES}),
     ),
 )

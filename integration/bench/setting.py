@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.harness import pips
+from integration.harness.children import write_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,10 +59,7 @@ class Setting:
 
     def write_policy(self, name: str, text: str) -> Path:
         """Write a policy file and return its path."""
-        path = self.folder / f"{name}.toml"
-        path.write_text(f"version = 1\n{text}", encoding="utf-8")
-        path.chmod(0o644)
-        return path
+        return write_policy(self.folder / f"{name}.toml", f"version = 1\n{text}")
 
     def scratch(self, name: str) -> Path:
         """Return a new, empty folder."""

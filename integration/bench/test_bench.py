@@ -20,18 +20,12 @@ from integration.bench.processes import parse_import_times, run_timed
 from integration.bench.ratios import Spread, interleave, paired_ratios, spread_of
 from integration.bench.report import Report, Result
 from integration.bench.served import StaticIndex
+from integration.harness.cases import read_cases
 from integration.harness.dists import Dist
 
-_IMPORTS = """\
-import time: self [us] | cumulative | imported package
-import time:       100 |        100 |     _struct
-noise of pip itself
-import time:        20 |        120 |   struct
-import time:       300 |        300 |     indexguard._vendor.tomli._re
-import time:        40 |        340 |   indexguard._vendor.tomli
-import time:         5 |        465 | indexguard.policy.reader
-import time:         7 |          7 | zlib
-"""
+CASES = read_cases(__file__)
+
+_IMPORTS = CASES["imports"]
 
 
 def test_spread_is_median_and_the_tenths() -> None:

@@ -7,34 +7,14 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from integration.harness.cases import read_cases
+
 _ODD: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 10**25, 1.5, float("nan"), float("inf"), "", " ", "\x1b[31m", "\ud800", "\u202e"),
     *("x" * 300, "9" * 300, "//[x", "../x-1.0.tar.gz", "file:///x-1.0.zip", "https://evil.example\\@corp.example/"),
     *("2026-13-01", ">=1,<2", "acme-core", [], {}, [[]], [{}], {"": None}, ["1.0"] * 60, {"sha256": "0" * 64}),
 )
-_ODD_TOML = (
-    *(
-        b"",
-        b"[]",
-        b"{}",
-        b"nan",
-        b"-1",
-        b"1e400",
-        b'""',
-        b'"\\u001b"',
-        b'["*"]',
-        b'["acme-*", "acme-*"]',
-        b"2026-01-01",
-    ),
-    *(
-        b'"pypi"',
-        b'"https://corp.example/%2Fsimple"',
-        b'[{ name = "x", expires = 2026-01-01 }]',
-        b"[[[[[]]]]]",
-        b"true",
-    ),
-    *(b'"' + b"x" * 200 + b'"', b"9" * 5000, b'"git+https://h.example/x@y"', b"2026-01-01T00:00:00Z", b"{ a.b.c = 1 }"),
-)
+_ODD_TOML = (*map(str.encode, read_cases(__file__)["odd"]), b'"' + b"x" * 200 + b'"', b"9" * 5000)
 
 
 def mutate_json(text: bytes, random: Random) -> bytes | None:

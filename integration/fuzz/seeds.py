@@ -10,9 +10,12 @@ from typing import Any
 
 from indexguard.audit.event import EventFields, build_event
 from indexguard.audit.run_context import RunContext
+from integration.harness.cases import read_cases
 
 from .scene import write_scene
 from .stage import CORP, POLICY, PUBLIC
+
+CASES = read_cases(__file__)
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _DOCUMENTS = ("README.md", "src/indexguard/policy/README.md")
@@ -134,83 +137,7 @@ def log_files() -> list[bytes]:
     return [bytes((choice,)) + text for choice, text in enumerate([*lines, whole, whole + b"\n" + lines[0][:99]])]
 
 
-WORDS: dict[str, tuple[str, ...]] = {
-    "policy": (
-        *(
-            "version = 1",
-            "mode",
-            "audit",
-            "[indexes.",
-            "url",
-            "pypi",
-            "https://",
-            "http://",
-            "git+https://",
-            "packages",
-        ),
-        *(
-            "namespaces",
-            "public",
-            "insecure",
-            "files-from",
-            "[[merge]]",
-            "indexes",
-            "[shadow]",
-            "probe",
-            "never",
-            "abort",
-        ),
-        *("[direct-urls]", "requested", "transitive", "allow", "local", "when-nothing-left", "backtrack", "[defaults]"),
-        *(
-            "name",
-            "expires",
-            "reason",
-            "2026-01-01",
-            ">=1,<2",
-            "==1.*",
-            "~=1.0",
-            "acme-*",
-            "*",
-            '"""',
-            "'''",
-            "\\u001b",
-        ),
-        *("1e400", "nan", "0x", "\\U0001F600", "%2F", "[::1]", "user:password@", "{ name = ", "\u00e4", "\ufeff"),
-    ),
-    "html": (
-        *('<a href="', "</a>", "<base href=", "data-requires-python", "data-yanked", "data-core-metadata", "#sha256="),
-        *(
-            "#egg=",
-            "&md5=",
-            "<![CDATA[",
-            "<!--",
-            "--!>",
-            "<meta http-equiv=refresh",
-            "pypi:repository-version",
-            "<form>",
-        ),
-        *("https://files.corp.example/", "https://corp.example/simple/", "https://corp.example/files/", "file:///"),
-        *("acme_core-9.0.tar.gz", "ledger-2.1-py3-none-any.whl", "foo-1.0.zip", "%2e%2e/", "%5c", "\\", "@", "&#x1b;"),
-        *("utf-8; charset=", "undefined", "idna", "utf-16", "utf-7", "rot13", "no-such", "; charset*=utf-8''", "</h1>"),
-    ),
-    "json": (
-        *(
-            '{"files":[',
-            '"url":"',
-            '"hashes":{"sha256":"',
-            '"requires-python":',
-            '"yanked":',
-            '"core-metadata":',
-            "null",
-        ),
-        *('"upload-time":"', '"filename":"', "acme_core-9.0.tar.gz", "https://files.corp.example/", "\\ud800", "1e999"),
-        *("//[x", "%2e%2e/", "\\u001b", "file:///", "#egg=", "NaN", "[[", "{}", "true"),
-    ),
-    "log": (
-        *('{"schema":1,"time":"', '","event":"', '"versions":[', '"more_versions":', '"files":', '"rule":{"key":"'),
-        *('"index_asked":"', '"message":"', "\\u001b[2J", "\\ud800", "NaN", "Infinity", "1e999", "null", "[[", "\n"),
-    ),
-}
+WORDS: dict[str, tuple[str, ...]] = CASES["words"]
 """What no mutation of bytes would find soon."""
 
 SEEDS: dict[str, Callable[[], list[bytes]]] = {

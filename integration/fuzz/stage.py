@@ -35,6 +35,9 @@ from indexguard.policy.identity import parse_location
 from indexguard.policy.log import LogSettings
 from indexguard.policy.model import Layer
 from indexguard.policy.reader import read_policy
+from integration.harness.cases import read_cases
+
+CASES = read_cases(__file__)
 
 CORP = "https://corp.example/simple/"
 PUBLIC = "https://public.example/simple/"
@@ -42,20 +45,7 @@ CORP_FILES = ("https://files.corp.example/", "https://corp.example/files/")
 TODAY = date(2026, 6, 15)
 FILTERED = (seams.REQUEST, seams.PROCESS_PAGE, seams.EVALUATE_LINKS, seams.FIND_ALL, seams.FIND_BEST)
 
-POLICY = """\
-version = 1
-mode = "MODE"
-
-[indexes.corp]
-url = "https://corp.example/simple/"
-namespaces = ["acme"]
-packages = ["ledger>=2,<3"]
-files-from = ["files.corp.example", "https://corp.example/files/"]
-
-[indexes.pypi]
-url = "pypi"
-packages = ["*"]
-"""
+POLICY = CASES["policy"]
 """The token stands for ``PUBLIC`` here."""
 
 

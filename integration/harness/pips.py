@@ -20,36 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from integration.harness.cases import read_cases
+from integration.harness.children import run_child
 
-_RUNS_ON = {
-    "20.3.4": ("3.9", "3.11"),
-    "21.0.1": ("3.9", "3.11"),
-    "21.1.3": ("3.9", "3.11"),
-    "21.2.4": ("3.9", "3.11"),
-    "21.3.1": ("3.9", "3.11"),
-    "22.0.4": ("3.9", "3.11"),
-    "22.1.2": ("3.9", "3.11"),
-    "22.2.2": ("3.9", "3.11"),
-    "22.3.1": ("3.9", "3.11"),
-    "23.0.1": ("3.9", "3.11"),
-    "23.1.2": ("3.9", "3.13"),
-    "23.2.1": ("3.9", "3.13"),
-    "23.3.2": ("3.9", "3.13"),
-    "24.0": ("3.9", "3.13"),
-    "24.1.2": ("3.9", "3.13"),
-    "24.2": ("3.9", "3.13"),
-    "24.3.1": ("3.9", "3.13"),
-    "25.0.1": ("3.9", "3.13"),
-    "25.1.1": ("3.9", "3.13"),
-    "25.2": ("3.9", "3.14"),
-    "25.3": ("3.9", "3.14"),
-    "26.0.1": ("3.9", "3.14"),
-    "26.1.2": ("3.10", "3.14"),
-    "26.2.1": ("3.10", "3.15"),
-    "26.3": ("3.10", "3.15"),
-}
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+CASES = read_cases(__file__)
+
+_RUNS_ON: dict[str, list[str]] = CASES["runs_on"]
 """Oldest (of those that the guard supports) and newest Python by pip: up to 23.0 pip needs what Python 3.12 took away;
 otherwise the newest that the pip's own classifiers name, or on which all of these scenarios were seen to run."""
 
@@ -114,9 +93,7 @@ def _real_interpreter(minor: str, candidate: Path) -> Path | None:
         "print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', sys.executable))"
     )
     try:
-        answer = subprocess.run(
-            [candidate, "-I", "-S", "-c", code], capture_output=True, text=True, check=True, timeout=60
-        ).stdout
+        answer = run_child([candidate, "-I", "-S", "-c", code], check=True, timeout=60).stdout
     except (OSError, subprocess.SubprocessError):
         return None
     version, _, executable = answer.strip().partition(" ")
@@ -183,7 +160,7 @@ def pip_wheel(pip: str) -> Path:
             # The wheel is for another Python than the one that runs the tests: 3.13 is one that every pip allows.
             options = ["--no-deps", "--only-binary=:all:", "--python-version=3.13", "--quiet", f"--dest={folder}"]
             command = [sys.executable, "-m", "pip", "download", *options, f"pip=={pip}"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = run_child(command)
             found = sorted(folder.glob(f"pip-{pip}-*.whl"))
             if done.returncode != 0 or not found:
                 raise RuntimeError(f"pip {pip} cannot be downloaded:\n{done.stderr}")
@@ -256,7 +233,7 @@ def plain_environment(pip: str, python_version: str) -> Environment:
     return Environment(pip, python_version, folder)
 
 
-def tool_environment(plain: Environment, tools: tuple[str, ...]) -> Environment:
+def tool_environment(plain: Environment, tools: Sequence[str]) -> Environment:
     """Return a copy of ``plain`` with ``tools`` from the machine's registry in it, made once per cache folder.
 
     :param tools: requirements, such as ``pip-tools==7.6.2``, also with markers.
@@ -273,12 +250,7 @@ def tool_environment(plain: Environment, tools: tuple[str, ...]) -> Environment:
             # pip under test may not read the machine's indexes. --only-binary: no build of theirs is to run here.
             installer = f"{pip_wheel(newest_pip_on(plain.python_version))}/pip"
             options = ["--quiet", "--only-binary=:all:", "--target", str(environment.site_packages), "--upgrade"]
-            done = subprocess.run(
-                [environment.python, installer, "install", *options, *tools, f"pip=={plain.pip}"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = run_child([environment.python, installer, "install", *options, *tools, f"pip=={plain.pip}"])
             if done.returncode != 0:
                 raise RuntimeError(f"{', '.join(tools)} cannot be installed:\n{done.stderr}")
             (folder / "complete").touch()
@@ -306,11 +278,8 @@ def guarded_environment(plain: Environment, wheel: Path, folder: Path) -> Enviro
             # By name, as from an index: from a path it would be a direct reference, and pip-sync would replace it.
             project = "==".join(wheel.name.split("-")[:2])
             options = ["--no-index", "--no-deps", "--no-cache-dir", f"--find-links={wheel.parent}"]
-            done = subprocess.run(
+            done = run_child(
                 [guarded.python, "-m", "pip", "install", *options, project],
-                capture_output=True,
-                text=True,
-                check=False,
                 cwd=folder,
                 env={"HOME": str(folder), "PATH": os.defpath, "PIP_CONFIG_FILE": os.devnull},
             )

@@ -42,25 +42,24 @@ import socket
 import ssl
 import struct
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
-from typing_extensions import Self
-
 from integration.harness.dists import Dist, normalised
+from integration.harness.loopback import JSON_TYPE, Handler, LoopbackIndex, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
-    from types import TracebackType
+
+    from typing_extensions import Self
 
 _LOGIN = (
     "<!DOCTYPE html><html><head><title>Guest network</title></head><body>"
     '<form method="post" action="/login"><input name="user"><a href="/terms">Terms</a></form></body></html>'
 )
-_JSON = "application/vnd.pypi.simple.v1+json"
 PLAIN_ANSWERS = frozenset({"page", "empty", "captive", "captive-redirect", "text", "drop", "reset", "hang"})
 TRANSPORTS = frozenset({"http", "refuse", "bad-tls"})
 
@@ -98,7 +97,7 @@ class Request:
 
 
 @dataclass
-class ScriptedIndex:
+class ScriptedIndex(LoopbackIndex):
     """One index; a context manager that is up between enter and exit.
 
     :param json_pages: answer PEP 691 JSON to a client that accepts it.
@@ -134,11 +133,9 @@ class ScriptedIndex:
     def __post_init__(self) -> None:
         self.requests: list[Request] = []
         self.kept: list[Dist] = []  # files that only other indexes list
-        self.port = 0
+        self.handler = _Handler
         self.guests: list[ScriptedIndex] = []
         self.stopping = threading.Event()
-        self._server: _Server | None = None
-        self._thread: threading.Thread | None = None
         self._closed_port: socket.socket | None = None
 
     def __enter__(self) -> Self:
@@ -152,22 +149,28 @@ class ScriptedIndex:
             self._closed_port.bind(("127.0.0.1", 0))
             self.port = int(self._closed_port.getsockname()[1])
             return self
-        self._server = _Server(self)
-        self.port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-        return self
+        return super().__enter__()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def wrap(self, listening: socket.socket) -> socket.socket:
+        """Have the server speak TLS, where it is to.
+
+        :raises ValueError: there is no certificate for it.
+        """
+        if self.transport != "bad-tls":
+            return listening
+        if self.certificate is None:
+            raise ValueError("bad-tls needs a certificate")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate)
+        # The handshake happens in the connection's own thread, at the first read.
+        return context.wrap_socket(listening, server_side=True, do_handshake_on_connect=False)
+
+    def close(self) -> None:
+        """Stop."""
         self.stopping.set()
         if self._closed_port is not None:
             self._closed_port.close()
-        if self._server is not None and self._thread is not None:
-            self._server.shutdown()
-            self._thread.join()
-            self._server.server_close()
+        super().close()
 
     @property
     def origin(self) -> str:
@@ -243,6 +246,22 @@ class ScriptedIndex:
         return [item for item in self.listed if normalised(item.dist.name) == normalised(project)]
 
 
+@contextmanager
+def two_indexes(
+    corp: Iterable[Dist], public: Iterable[Dist], certificate: Path | None = None
+) -> Iterator[tuple[ScriptedIndex, ScriptedIndex]]:
+    """Start an internal index and a public one.
+
+    :param certificate: key and certificate in one PEM file; the indexes then speak TLS.
+    """
+    transport = "http" if certificate is None else "bad-tls"
+    with (
+        ScriptedIndex("corp", list(map(Listed, corp)), transport=transport, certificate=certificate) as one,
+        ScriptedIndex("public", list(map(Listed, public)), transport=transport, certificate=certificate) as other,
+    ):
+        yield one, other
+
+
 def html_page(project: str, listed: Iterable[Listed], files_url: str) -> str:
     """Return a PEP 503 page."""
     anchors = []
@@ -276,52 +295,24 @@ def json_page(project: str, listed: Iterable[Listed], files_url: str) -> str:
     return json.dumps({"meta": {"api-version": "1.1"}, "name": project, "versions": versions, "files": files})
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False  # a hanging answer ends with `stopping`, a client that went away may not end at all
-
-    def __init__(self, index: ScriptedIndex) -> None:
-        self.index = index
-        super().__init__(("127.0.0.1", 0), _Handler)
-        if index.transport == "bad-tls":
-            if index.certificate is None:
-                raise ValueError("bad-tls needs a certificate")
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(index.certificate)
-            # The handshake happens in the connection's own thread, at the first read.
-            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
-
-    def server_bind(self) -> None:
-        # HTTPServer asks the resolver for the host's full name here, which can take seconds.
-        socket.socket.bind(self.socket, self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = "127.0.0.1", int(self.server_address[1])
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that break off and failed handshakes are what the scenarios are about."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    protocol_version = "HTTP/1.1"
+class _Handler(Handler):
     timeout = 30
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-        """Keep quiet; ``ScriptedIndex.requests`` remembers."""
+    @property
+    def _host(self) -> ScriptedIndex:
+        """The index whose server this is."""
+        return cast("ScriptedIndex", cast("Server", self.server).index)
 
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802  # http.server's name
         """Answer as to a GET (``pip search`` asks by XML-RPC)."""
         self.rfile.read(int(self.headers.get("Content-Length", "0")))
         self.do_GET()
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  # http.server's name
         url = urlsplit(self.path)  # to a proxy, a whole URL
         path = unquote(url.path)
         host = url.netloc.rpartition("@")[2].lower().removesuffix(":80")
-        index = self.index = self.server.index.find_guest(host, path)
+        index = self.index = self._host.find_guest(host, path)
         authorization = self.headers.get("Authorization")
         request = Request(self.command, path, authorization is not None)
         index.requests.append(request)
@@ -387,7 +378,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif kind == "raw":
             self._raw(text)
         else:
-            self._send(200, _JSON if kind == "json" else "text/html; charset=utf-8", text)
+            self._send(200, JSON_TYPE if kind == "json" else "text/html; charset=utf-8", text)
 
     def _hop(self, project: str, hops: str, url: str) -> None:
         left = int(urlsplit(self.path).query or hops)
@@ -405,15 +396,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self, project: str, listed: list[Listed]) -> None:
         index = self.index
-        if index.json_pages and _JSON in self.headers.get("Accept", ""):
-            self._send(200, _JSON, json_page(project, listed, index.files_url))
+        if index.json_pages and JSON_TYPE in self.headers.get("Accept", ""):
+            self._send(200, JSON_TYPE, json_page(project, listed, index.files_url))
         else:
             self._send(200, "text/html; charset=utf-8", html_page(project, listed, index.files_url))
 
     def _break_off(self, how: str) -> None:
         self.close_connection = True
         if how == "hang":
-            self.server.index.stopping.wait()  # the server's own: a guest has no end of its own
+            self._host.stopping.wait()  # the server's own: a guest has no end of its own
         if how == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         # socketserver's own shutdown would send a FIN first; a plain close with that linger sends the RST.
@@ -422,14 +413,4 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(
         self, status: int, content_type: str, body: str | bytes, headers: Mapping[str, str] | None = None
     ) -> None:
-        data = body.encode() if isinstance(body, str) else body
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        headers = {"Content-Length": str(len(data)), **(headers or {})}
-        if headers["Content-Length"] != str(len(data)):
-            self.close_connection = True
-        for key, value in headers.items():
-            self.send_header(key, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
+        self.send(status, {"Content-Type": content_type, **(headers or {})}, body)

@@ -16,18 +16,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import tomllib  # noqa: TID251, TID253 - the harness reads its own files, on Python 3.11 or later
 
+from integration.harness.children import run_child
 from integration.harness.dists import Dist, normalised, write_file
 from integration.harness.pips import cache_folder, locked
 from integration.harness.scripted_index import Listed, html_page
 
 _ROOT = Path(__file__).resolve().parents[2]
+_NGINX = Path(__file__).with_name("nginx.conf")
+"""A template of ``str.format``."""
 _READY_LIMIT = 120  # seconds until a server must listen; devpi needs one, on a busy machine more
 _ATTEMPTS = 5  # how often a port that somebody else took in the meantime is replaced
 
@@ -54,7 +57,7 @@ def server_tools() -> Path:
                 [sys.executable, "-I", "-m", "venv", str(folder)],
                 [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *wanted],
             ):
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                done = run_child(command)
                 if done.returncode != 0:
                     raise ServerError(f"the index servers cannot be installed:\n{done.stdout}{done.stderr}")
             (folder / "complete").touch()
@@ -87,27 +90,40 @@ def _start(command: Callable[[int], Sequence[str]], folder: Path) -> tuple[subpr
     output = folder / "output.txt"
     for _ in range(_ATTEMPTS):
         port = free_port()
-        with output.open("wb") as told:
-            process = subprocess.Popen(
-                command(port), cwd=folder, env=_environ(folder), stdin=subprocess.DEVNULL, stdout=told,
-                stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-        if _is_up(process, port):
+        process = started(command(port), _environ(folder), output)
+        if comes_true(process, lambda port=port: listens(port), _READY_LIMIT):  # type: ignore[misc]
             return process, port
+        stop(process)
     raise ServerError(f"{command(0)[0]} does not listen:\n{output.read_text(errors='replace')}")
 
 
-def _is_up(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Wait until the process listens; False if it ends before, as it does when somebody else took the port."""
-    deadline = time.monotonic() + _READY_LIMIT
-    while time.monotonic() < deadline:
-        if has_ended(process, within=0.05):
-            return False
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return True
-    stop(process)
+def started(command: Sequence[str], environ: Mapping[str, str], output: Path) -> subprocess.Popen[bytes]:
+    """Start a server or daemon in the folder of ``output``, which takes all that it says; ``stop`` ends it."""
+    with output.open("wb") as told:
+        return subprocess.Popen(
+            command,
+            cwd=output.parent,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=told,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def comes_true(process: subprocess.Popen[bytes], condition: Callable[[], bool], limit: float) -> bool:
+    """Wait for what a process brings about; False if it ends before, or after so many seconds."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline and not has_ended(process, within=0.05):
+        if condition():
+            return True
     return False
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody listens on a port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def has_ended(process: subprocess.Popen[bytes], within: float) -> bool:
@@ -225,9 +241,7 @@ def devpi(folder: Path, dists: Sequence[Dist], mirrored: str, whitelist: str) ->
 
 
 def _run(folder: Path, program: Path, *words: str) -> None:
-    done = subprocess.run(
-        [str(program), *words], cwd=folder, env=_environ(folder), capture_output=True, text=True, check=False
-    )
+    done = run_child([str(program), *words], cwd=folder, env=_environ(folder))
     if done.returncode != 0:
         raise ServerError(f"{program.name} {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
 
@@ -262,33 +276,6 @@ def find_nginx() -> str | None:
     return shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
 
 
-_NGINX = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log stderr;
-worker_processes 1;
-{user}
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  types {{ text/html html; }}
-  default_type application/octet-stream;
-  server {{
-    listen 127.0.0.1:{port} ssl;
-    ssl_certificate {certificate};
-    ssl_certificate_key {certificate};
-    root {folder}/tree;
-    location / {{ index index.html; {missing} }}
-  }}
-}}
-"""
-
-
 @contextmanager
 def nginx(folder: Path, dists: Sequence[Dist], certificate: Path, fallback: str | None = None) -> Iterator[RealIndex]:
     """Serve a static index over TLS with nginx.
@@ -308,7 +295,9 @@ def nginx(folder: Path, dists: Sequence[Dist], certificate: Path, fallback: str 
         missing += f" }} location @public {{ rewrite ^/simple/(.*)$ {fallback}$1 redirect;"
 
     def command(port: int) -> list[str]:
-        text = _NGINX.format(folder=folder, user=user, port=port, certificate=certificate, missing=missing)
+        text = _NGINX.read_text(encoding="utf-8").format(
+            folder=folder, user=user, port=port, certificate=certificate, missing=missing
+        )
         (folder / "nginx.conf").write_text(text, encoding="utf-8")
         return [program, "-e", "stderr", "-c", str(folder / "nginx.conf"), "-p", str(folder)]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from integration.harness import pips
+from integration.harness.children import own_variables, run_child, write_policy
 from integration.harness.dists import Dist, normalised, origin_of_text, origin_of_wheel, write_file, write_project
 from integration.harness.scenario import PIP
 from integration.harness.scripted_index import Listed, ScriptedIndex
@@ -206,11 +207,7 @@ class Stage:
     def _write_policies(self) -> None:
         policy = self.scenario.policy
         if policy.user is not None:
-            path = self.folder / "config" / "indexguard" / "policy.toml"
-            path.parent.mkdir()
-            path.parent.chmod(0o755)
-            path.write_text(self.fill(policy.user), encoding="utf-8")
-            path.chmod(0o644)
+            write_policy(self.folder / "config" / "indexguard" / "policy.toml", self.fill(policy.user))
         if policy.text is None:
             return
         path = self.policy_path
@@ -225,24 +222,9 @@ class Stage:
     def environment(self) -> dict[str, str]:
         """Return the whole environment of pip: nothing of the machine's but the tools in /usr/bin."""
         variables = {
-            "HOME": str(self.folder / "home"),
-            "XDG_CONFIG_HOME": str(self.folder / "config"),
-            "XDG_CACHE_HOME": str(self.folder / "cache"),
-            "XDG_STATE_HOME": str(self.folder / "state"),
-            "XDG_DATA_HOME": str(self.folder / "data"),
-            "TMPDIR": str(self.folder / "tmp"),
-            "PATH": "/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "COLUMNS": "200",
+            **own_variables(self.folder),
             "GIT_CONFIG_NOSYSTEM": "1",
-            "PIP_CONFIG_FILE": os.devnull,
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_NO_CACHE_DIR": "1",
-            "PIP_NO_INPUT": "1",
-            "PIP_RETRIES": "0",
             "PIP_TIMEOUT": "20",
-            "PIP_PROGRESS_BAR": "off",
-            "PIP_ROOT_USER_ACTION": "ignore",
             "VIRTUALENV_NO_PERIODIC_UPDATE": "1",  # virtualenv leaves a process behind that asks the public index
         }
         if self.scenario.policy.text is not None:
@@ -319,16 +301,7 @@ class Stage:
             variables.pop("INDEXGUARD_POLICY", None)
         if self.scenario.tools:
             variables["PATH"] = f"{launch.environment.python.parent}:{variables['PATH']}"
-        return subprocess.run(
-            [*map(self.fill, start), *words],
-            cwd=self.cwd,
-            env=variables,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=_RUN_LIMIT,
-        )
+        return run_child([*map(self.fill, start), *words], cwd=self.cwd, env=variables, timeout=_RUN_LIMIT)
 
     def _installed(self, environment: Environment) -> dict[str, str]:
         """Return ``ORIGIN VERSION`` by project of all modules installed and of all files downloaded or built."""

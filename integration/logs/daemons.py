@@ -20,8 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from socket import AF_UNIX, SOCK_DGRAM, socket
 
+from integration.harness.cases import read_cases
+from integration.harness.children import run_child
 from integration.harness.pips import cache_folder, locked
-from integration.harness.servers import ServerError, free_port, has_ended, stop
+from integration.harness.servers import ServerError, comes_true, free_port, listens, started, stop
+
+CASES = read_cases(__file__)
 
 JOURNAL_REMOTE = Path("/lib/systemd/systemd-journal-remote")
 _READY_LIMIT = 60  # seconds until a daemon must listen, and until it must have written what was sent
@@ -45,43 +49,25 @@ class Listening:
 
         :raises ServerError: they did not come in time.
         """
-        deadline = time.monotonic() + _READY_LIMIT
-        while time.monotonic() < deadline:
-            found = {way: _lines(path) for way, path in self.received.items()}
-            if all(len(each) >= lines for each in found.values()):
-                return found
-            if has_ended(self.process, within=0.05):
-                break
-        counts = {way: len(_lines(path)) for way, path in self.received.items()}
-        raise ServerError(f"received {counts} of {lines}")
+
+        def have_come() -> bool:
+            return all(len(_lines(path)) >= lines for path in self.received.values())
+
+        have_all_come = comes_true(self.process, have_come, _READY_LIMIT)
+        found = {way: _lines(path) for way, path in self.received.items()}
+        if not have_all_come:
+            raise ServerError(f"received {[(way, len(each)) for way, each in found.items()]} of {lines}")
+        return found
 
 
 def _lines(path: Path) -> list[bytes]:
     return path.read_bytes().splitlines() if path.exists() else []
 
 
-_RSYSLOG = """
-global(workDirectory="{folder}" maxMessageSize="4m")
-module(load="imudp")
-module(load="imtcp")
-module(load="imuxsock" SysSock.Use="off")
-module(load="imfile" mode="inotify")
-template(name="text" type="string" string="%msg%\\n")
-input(type="imudp" address="127.0.0.1" port="{udp}" ruleset="udp")
-input(type="imtcp" address="127.0.0.1" port="{tcp}" ruleset="tcp")
-input(type="imuxsock" socket="{unix}" ruleset="unix" useSpecialParser="off" usePIDFromSystem="off")
-input(type="imfile" file="{log}" tag="audit" ruleset="file")
-"""
+_RSYSLOG = CASES["rsyslog"]
 _RSYSLOG_WAY = 'ruleset(name="{way}") {{ action(type="omfile" file="{path}" template="text" asyncWriting="off") }}\n'
 
-_SYSLOG_NG_CONF = """
-@version: {version}
-options {{ log-msg-size(4194304); keep-hostname(yes); use-dns(no); stats-freq(0); flush-lines(1); }};
-source unix {{ unix-dgram("{unix}" flags(syslog-protocol)); }};
-source udp {{ syslog(ip("127.0.0.1") transport("udp") port({udp}) so-rcvbuf(4194304)); }};
-source tcp {{ syslog(ip("127.0.0.1") transport("tcp") port({tcp})); }};
-source file {{ file("{log}" flags(no-parse) follow-freq(0.1)); }};
-"""
+_SYSLOG_NG_CONF = CASES["syslog_ng"]
 _SYSLOG_NG_WAY = (
     'destination to_{way} {{ file("{path}" template("${{MESSAGE}}\\n")); }};'
     " log {{ source({way}); destination(to_{way}); }};\n"
@@ -147,7 +133,7 @@ def find_syslog_ng() -> Unpacked | None:
 
 
 def _version_of(command: Sequence[str], environ: Mapping[str, str]) -> str:
-    done = subprocess.run([*command, "--version"], env=dict(environ), capture_output=True, text=True, check=False)
+    done = run_child([*command, "--version"], env=dict(environ))
     line = next(line for line in done.stdout.splitlines() if line.startswith("Config version: "))
     return line.partition(": ")[2]
 
@@ -179,11 +165,7 @@ def _running(
     text += "".join(way.format(way=name, path=path) for name, path in received.items())
     (folder / _CONF).write_text(text, "utf-8")
     output = folder / "output.txt"
-    with output.open("wb") as told:
-        process = subprocess.Popen(
-            command, cwd=folder, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LD_LIBRARY_PATH": libraries}, stdin=subprocess.DEVNULL,
-            stdout=told, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+    process = started(command, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LD_LIBRARY_PATH": libraries}, output)
     try:
         _wait_until_up(process, unix, tcp, output)
         yield Listening(process, unix, udp, tcp, received)
@@ -192,12 +174,8 @@ def _running(
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], unix: Path, tcp: int, output: Path) -> None:
-    deadline = time.monotonic() + _READY_LIMIT
-    while time.monotonic() < deadline and not has_ended(process, within=0.05):
-        with socket() as probe:
-            if unix.exists() and probe.connect_ex(("127.0.0.1", tcp)) == 0:
-                return
-    raise ServerError(f"the daemon is not up:\n{output.read_text(errors='replace')}")
+    if not comes_true(process, lambda: unix.exists() and listens(tcp), _READY_LIMIT):
+        raise ServerError(f"the daemon is not up:\n{output.read_text(errors='replace')}")
 
 
 # The journal
@@ -235,10 +213,7 @@ class Journal:
 
     def read(self) -> list[dict[str, str]]:
         """Return the entries as journalctl prints them."""
-        done = subprocess.run(
-            ["/usr/bin/env", "journalctl", "--file", self.file, "--output=json", "--all", "--no-pager"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+        done = run_child(["/usr/bin/env", "journalctl", "--file", self.file, "--output=json", "--all", "--no-pager"], check=True)  # fmt: skip
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -250,9 +225,8 @@ def journal(folder: Path) -> Iterator[Journal]:
     """
     file, port, output = folder / "remote.journal", free_port(), folder / "output.txt"
     command = [str(JOURNAL_REMOTE), f"--listen-http=127.0.0.1:{port}", "--split-mode=none", f"--output={file}"]
-    with output.open("wb") as told, socket(AF_UNIX, SOCK_DGRAM) as taking:
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=told, stderr=subprocess.STDOUT,
-                                   start_new_session=True)  # fmt: skip
+    with socket(AF_UNIX, SOCK_DGRAM) as taking:
+        process = started(command, os.environ, output)
         found = Journal(folder / "journal", port, file)
         taking.bind(str(found.path))
         thread = threading.Thread(target=_take, args=(taking, found.entries))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from integration.harness.children import run_child
 from integration.harness.dists import normalised, origin_of_text
 from integration.machines.bases import copy_base
 from integration.machines.state import grounds
@@ -55,17 +56,7 @@ class Machine:
     def run(self, *words: str | Path, **environ: str) -> Done:
         """Run a program with nothing of the real user's; what it prints goes into the transcript."""
         command = [str(word) for word in words]
-        done = subprocess.run(
-            command,
-            env={**self.ground.variables(), **environ},
-            cwd=self.ground.cwd,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=_RUN_LIMIT,
-        )
+        done = run_child(command, cwd=self.ground.cwd, env={**self.ground.variables(), **environ}, timeout=_RUN_LIMIT)
         said = (done.stdout + done.stderr).replace(str(self.folder), "…").replace(str(self.ground.folder), "~")
         shown = shlex.join(command).replace(str(self.folder), "…").replace(str(self.ground.folder), "~")
         self.transcript.append(f"$ {shown}\n{said}[exit {done.returncode}]")

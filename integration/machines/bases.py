@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
+
+from integration.harness.children import run_child
 
 _NOT_NEEDED = frozenset(("idlelib", "include", "share", "test", "tests", "tkinter", "turtledemo", "__pycache__"))
 
@@ -19,7 +20,7 @@ def copy_base(python: str, root: Path) -> Path:
     :raises RuntimeError: it is the system's, whose folders hold everything else, too.
     """
     question = "import sys, os; print(sys.base_prefix); print(os.path.dirname(os.__file__))"
-    told = subprocess.run([python, "-I", "-c", question], capture_output=True, text=True, check=True).stdout
+    told = run_child([python, "-I", "-c", question], check=True).stdout
     prefix, stdlib = map(Path, told.split("\n")[:2])
     if prefix == Path("/usr"):
         raise RuntimeError(f"{python} is the system's: its standard library cannot be copied apart from /usr")

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from integration.harness.children import run_child
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -67,14 +69,9 @@ class Images:
             "vfs",
         ]
         home = str(self._folder / "home")
-        return subprocess.run(
+        return run_child(
             ["/usr/bin/env", "nice", "unshare", "--mount", "buildah", *store, *words],
             env={"HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", "PATH": _PATH},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
             timeout=_RUN_LIMIT,
         )
 

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.harness import pips
+from integration.harness.children import QUIET_PIP, run_child, write_policy
 from integration.harness.dists import Dist, origin_of_text
-from integration.harness.scripted_index import Listed, ScriptedIndex
+from integration.harness.scripted_index import two_indexes
+from integration.machines.state import STRICT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,16 +29,6 @@ INTERNAL, PUBLIC = "corp 1.0", "public 99.0"
 _LIMIT = 300  # seconds
 _PIP = "26.0.1"  # the newest that runs on each of the Pythons
 _APP = "[console_scripts]\nacme = acme_core:__name__\n"  # pipx wants something to run
-_POLICY = """\
-version = 1
-[indexes.corp]
-url = "{corp}"
-namespaces = ["acme"]
-[indexes.public]
-url = "{public}"
-public = true
-packages = ["*"]
-"""
 
 
 @dataclass(frozen=True)
@@ -67,23 +59,14 @@ class Laptop:
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_INDEX_URL": self.indexes[0],
             "PIP_EXTRA_INDEX_URL": self.indexes[1],
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_NO_CACHE_DIR": "1",
-            "PIP_RETRIES": "0",
+            **QUIET_PIP,
             "VIRTUALENV_NO_PERIODIC_UPDATE": "1",  # virtualenv leaves a process behind that asks the public index
         }
 
     def run(self, *words: str | Path, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run something there; it must succeed."""
-        done = subprocess.run(
-            [str(word) for word in words],
-            cwd=cwd or self.home,
-            env={**self.environ, **environ},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_LIMIT,
+        done = run_child(
+            [str(word) for word in words], cwd=cwd or self.home, env={**self.environ, **environ}, timeout=_LIMIT
         )
         assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
@@ -110,9 +93,9 @@ def origin_in(folder: Path) -> str:
     return origin_of_text((folder / "acme_core.py").read_text(encoding="utf-8"))
 
 
-def _app(version: str, origin: str) -> Listed:
+def _app(version: str, origin: str) -> Dist:
     more = ((f"acme_core-{version}.dist-info/entry_points.txt", _APP),)
-    return Listed(Dist("acme-core", version, origin, more=more))
+    return Dist("acme-core", version, origin, more=more)
 
 
 @contextmanager
@@ -122,17 +105,12 @@ def laptop(folder: Path, wheel: Path, pythons: list[Path], *, user: bool = True)
     :param user: for the account; otherwise in the interpreters themselves.
     """
     home, guard = folder / "home", folder / "guard"
-    for path in (home, home / ".config" / "indexguard"):
-        path.mkdir(mode=0o755, parents=True)
+    home.mkdir(mode=0o755)
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(guard)
-    with (
-        ScriptedIndex("corp", [_app("1.0", "corp")]) as corp,
-        ScriptedIndex("public", [_app("99.0", "public")]) as public,
-    ):
-        policy = home / ".config" / "indexguard" / "policy.toml"
-        policy.write_text(_POLICY.format(corp=corp.url, public=public.url), encoding="utf-8")
-        policy.chmod(0o644)
+    with two_indexes([_app("1.0", "corp")], [_app("99.0", "public")]) as (corp, public):
+        text = STRICT.format(corp=corp.url, public=public.url)
+        write_policy(home / ".config" / "indexguard" / "policy.toml", text)
         made = Laptop(home, guard, pythons[-1], (corp.url, public.url), pips.pip_wheel(_PIP))
         made.indexguard("activate", *(["--user"] if user else []), *(f"--python={python}" for python in pythons))
         yield made

@@ -12,7 +12,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from integration.harness import pips
+from integration.harness.children import QUIET_PIP, run_child, write_policy
 from integration.harness.dists import Dist, normalised, origin_of_text
-from integration.harness.scripted_index import Listed, ScriptedIndex
+from integration.harness.scripted_index import ScriptedIndex, two_indexes
 from integration.machines.activated import Attacked
 from integration.machines.state import STRICT
 
@@ -36,16 +37,6 @@ _PACKAGES = ("python3", "python3-pip", "python3-venv", "ca-certificates")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _APT_HELPER = Path("/usr/lib/apt/apt-helper")
 _RUN_LIMIT = 300  # seconds after which a program that hangs in a root is killed and the test fails
-_QUIET = {
-    "COLUMNS": "200",
-    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    "PIP_NO_CACHE_DIR": "1",
-    "PIP_NO_INPUT": "1",
-    "PIP_PROGRESS_BAR": "off",
-    "PIP_RETRIES": "0",
-    "PIP_ROOT_USER_ACTION": "ignore",
-}
-"""What has pip wait for nothing, and say nothing that depends on the day."""
 
 
 @dataclass(frozen=True)
@@ -128,16 +119,7 @@ class Root:
         else:
             ids = f"--userspec={account.uid}:{account.uid}"
             start = ["chroot", ids, "--groups=", str(self.folder), "/usr/bin/env", "-C", cwd]
-        return subprocess.run(
-            ["/usr/bin/env", "nice", *start, *words],
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=_RUN_LIMIT,
-        )
+        return run_child(["/usr/bin/env", "nice", *start, *words], env=variables, timeout=_RUN_LIMIT)
 
     def succeed(self, *words: str, **how: Any) -> Done:
         """Run a program as ``run`` does; it must succeed."""
@@ -147,7 +129,7 @@ class Root:
 
     def pip(self, *words: str) -> Done:
         """Run Debian's pip, which must succeed, without an index."""
-        return self.succeed("pip", *words, environment=_QUIET)
+        return self.succeed("pip", *words, environment=QUIET_PIP)
 
     def installed(self) -> dict[str, str]:
         """Return ``ORIGIN VERSION`` by project of what pip put where Debian's pip puts things."""
@@ -165,11 +147,7 @@ class Root:
 
     def write_policy(self, text: str) -> None:
         """Put a machine policy into the root."""
-        path = self.inside(POLICY)
-        path.parent.mkdir(exist_ok=True)
-        path.parent.chmod(0o755)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)
+        write_policy(self.inside(POLICY), text)
 
     def add(self, account: Account) -> None:
         """Give a user a passwd entry and a home."""
@@ -236,7 +214,7 @@ class Field:
         self._count += 1
         target = f"{TEMPORARY}/attack-{self._count}"
         words = [*command, "install", "--target", target, "acme-core", *self.options]
-        done = self.root.run(*words, environment={**_QUIET, **(environment or {})}, account=account, **how)
+        done = self.root.run(*words, environment={**QUIET_PIP, **(environment or {})}, account=account, **how)
         texts = (path.read_text(encoding="utf-8") for path in self.root.inside(target).glob("acme_core.py"))
         return Attacked(next(map(origin_of_text, texts), None), done)
 
@@ -244,13 +222,8 @@ class Field:
 @contextmanager
 def fields(root: Root) -> Iterator[Field]:
     """Start the two indexes; one more name of the internal ones, ``acme-ghost``, is on the public index alone."""
-    with ExitStack() as stack:
-        corp = [Dist("acme-core", "1.0", "corp")]
-        public = [Dist("acme-core", "99.0", "public"), Dist("acme-ghost", "99.0", "public")]
-        indexes = [
-            stack.enter_context(ScriptedIndex(name, [Listed(dist) for dist in dists]))
-            for name, dists in (("corp", corp), ("public", public))
-        ]
+    public = [Dist("acme-core", "99.0", "public"), Dist("acme-ghost", "99.0", "public")]
+    with two_indexes([Dist("acme-core", "1.0", "corp")], public) as indexes:
         yield Field(root, *indexes)
 
 
@@ -266,7 +239,7 @@ def find_obstacle(recipe: Recipe, *more: str) -> str | None:
     missing += [str(path) for path in (_APT_HELPER,) if not path.exists()]
     if missing:
         return f"missing: {', '.join(missing)}"
-    trial = subprocess.run(["/usr/bin/env", "unshare", "--mount", "true"], capture_output=True, text=True, check=False)
+    trial = run_child(["/usr/bin/env", "unshare", "--mount", "true"])
     return None if trial.returncode == 0 else f"unshare --mount failed: {trial.stderr.strip()}"
 
 
@@ -276,7 +249,7 @@ def find_mirror(release: str, folder: Path) -> str | None:
     :param folder: for what is downloaded.
     """
     listing = ["/usr/bin/env", "apt-get", "indextargets", "--format", "$(REPO_URI)"]
-    listed = subprocess.run(listing, capture_output=True, text=True, check=False).stdout
+    listed = run_child(listing).stdout
     target = folder / "InRelease"
     for url in dict.fromkeys(line.strip() for line in listed.splitlines()):
         if not url.startswith(("http://", "https://")):
@@ -304,7 +277,7 @@ def copied_root(recipe: Recipe, scratch: Path) -> Iterator[Root]:
             if mirror is None:
                 pytest.skip(f"missing: a mirror of Debian {recipe.release} among the machine's apt sources")
             shutil.rmtree(made, ignore_errors=True)
-            done = subprocess.run(recipe.command(made, mirror), capture_output=True, text=True, check=False)
+            done = run_child(recipe.command(made, mirror))
             if done.returncode != 0:
                 last = "\n".join((done.stdout + done.stderr).splitlines()[-20:])
                 pytest.fail(f"{recipe.tool} failed:\n{last.replace(mirror, '<mirror>')}", pytrace=False)

@@ -18,8 +18,12 @@ from pathlib import Path
 from typing import Any, Callable
 
 from integration.harness import pips
+from integration.harness.cases import read_cases
+from integration.harness.children import run_child
 from integration.harness.dists import Dist
 from integration.machines.bases import copy_base, hard_link
+
+CASES = read_cases(__file__)
 
 PYTHONS = tuple(f"3.{minor}" for minor in range(9, 16))
 DEBIAN_PYTHONS = ("3.14", "3.15")
@@ -30,39 +34,7 @@ WAYS = ("package", "stdlib", "account", "own")
 """Where the guard lies: the package's path file in the base interpreter; its standard library (``indexguard activate``);
 the user site and seeds (``activate --user``); the package's path file in the virtual environment that is started."""
 
-EXPECTED = """
-start                              package  stdlib  account  own
-python                             yes      yes     yes      yes
-python -I                          yes      yes     no       yes
-python -s                          yes      yes     no       yes
-PYTHONNOUSERSITE=1                 yes      yes     no       yes
-no HOME, no variable at all        yes      yes     no       yes
-python -E                          yes      yes     yes      yes
-python -S                          no       no      no       no
-python -P                          yes      yes     yes      yes
-PYTHONSAFEPATH=1                   yes      yes     yes      yes
-sitecustomize on PYTHONPATH        yes      no      yes      yes
-sitecustomize in cwd, -c           yes      yes     yes      yes
-sitecustomize in cwd, -m           yes      yes     yes      yes
-venv made before                   no       yes     no       -
-venv                               no       yes     yes      yes
-venv -I                            no       yes     yes      yes
-venv, sitecustomize on PYTHONPATH  no       no      yes      yes
-venv --system-site-packages        yes      yes     yes      yes
-venv made by that venv             no       yes     yes      no
-virtualenv                         no       yes     yes      yes
-ensurepip, as -m venv runs it      no       yes     yes      no
-python -m pip                      yes      yes     yes      yes
-script pip                         yes      yes     yes      yes
-pip.pyz                            yes      yes     yes      yes
-pip.whl/pip                        yes      yes     yes      yes
-installer of build requirements    yes      yes     yes      yes
-  with venv-isolation              handed   handed  handed   handed
-  with inprocess-build-deps        parent   parent  parent   parent
-build backend                      yes      handed  handed   yes
-pip --python, to one without       handed   handed  handed   handed
-pip --python, from one without     yes      yes     yes      yes
-"""
+EXPECTED = CASES["table"]
 """``yes``: the guard of this way is live. ``handed``: a guarded pip has handed it to its child. ``parent``: there is no
 process but that of the guarded pip. ``-``: there is no such thing."""
 
@@ -345,15 +317,10 @@ class Place:
     def _run(
         self, command: Iterable[str | Path], variables: Mapping[str, str], cwd: str
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return run_child(
             self._base.command(command, self.folder / cwd),
-            env=dict(variables),
             cwd=self.folder / cwd,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
+            env=dict(variables),
             timeout=_RUN_LIMIT,
         )
 

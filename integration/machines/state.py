@@ -9,20 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from integration.harness import pips
+from integration.harness.cases import read_cases
+from integration.harness.children import own_variables, write_policy
 from integration.harness.dists import Dist, normalised, origin_of_text
 from integration.harness.pips import Environment
-from integration.harness.scripted_index import Listed, ScriptedIndex
+from integration.harness.scripted_index import Request, ScriptedIndex, two_indexes
 from integration.harness.stage import Outcome
 from integration.machines.surroundings import (
     NOBODYS_ID,
@@ -33,20 +39,12 @@ from integration.machines.surroundings import (
     prefix_of,
 )
 
-STRICT = """
-version = 1
-[indexes.corp]
-url = "{corp}"
-namespaces = ["acme"]
-[indexes.public]
-url = "{public}"
-packages = ["*"]
-public = true
-"""
+CASES = read_cases(__file__)
+
+STRICT: str = CASES["strict"]
 LOOSE = STRICT.replace('namespaces = ["acme"]', 'packages = ["billing"]')
 """Here the names of ``acme`` are the public index's."""
 _RUN_LIMIT = 120  # seconds after which a pip that hangs is killed and the test fails
-_MODE = 0o644
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ class Ground:
         """Have every pip trust what this certificate signs."""
         self.certificate = self.folder / "certificate.pem"
         shutil.copyfile(certificate, self.certificate)
-        self.certificate.chmod(_MODE)
+        self.certificate.chmod(0o644)
 
     def give_to(self, uid: int) -> None:
         """Make a user the owner of what pip writes to."""
@@ -132,11 +130,7 @@ class Ground:
     def write_policy(self, text: str) -> str:
         """Put a new policy into the place of the old one, as an editor does, and return its sha256."""
         content = self.fill(text).encode()
-        self.policy_path.parent.mkdir(parents=True, exist_ok=True)
-        new = self.policy_path.with_suffix(".new")
-        new.write_bytes(content)
-        new.chmod(_MODE)
-        new.replace(self.policy_path)
+        write_policy(self.policy_path.with_suffix(".new"), content.decode()).replace(self.policy_path)
         return hashlib.sha256(content).hexdigest()
 
     def fill(self, text: str) -> str:
@@ -170,23 +164,8 @@ class Ground:
     def variables(self, around: Surroundings = PLAIN) -> dict[str, str]:
         """Return the whole environment of a command."""
         variables: dict[str, str | None] = {
-            "HOME": "{ground}/home",
-            "XDG_CONFIG_HOME": "{ground}/config",
-            "XDG_CACHE_HOME": "{ground}/cache",
-            "XDG_STATE_HOME": "{ground}/state",
-            "XDG_DATA_HOME": "{ground}/data",
-            "TMPDIR": "{ground}/tmp",
-            "PATH": "/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "COLUMNS": "200",
-            "PIP_CONFIG_FILE": os.devnull,
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_NO_CACHE_DIR": "1",
-            "PIP_NO_INPUT": "1",
-            "PIP_RETRIES": "0",
+            **own_variables("{ground}"),
             "PIP_TIMEOUT": "60",
-            "PIP_PROGRESS_BAR": "off",
-            "PIP_ROOT_USER_ACTION": "ignore",
             "INDEXGUARD_POLICY": str(self.policy_path),
         }
         if self.certificate is not None:
@@ -302,19 +281,79 @@ def grounds(certificate: Path | None = None) -> Iterator[Ground]:
     ]
     with ExitStack() as stack:
         folder = stack.enter_context(open_folder())
-        indexes = [
-            stack.enter_context(
-                ScriptedIndex(
-                    name,
-                    [Listed(dist) for dist in dists],
-                    transport="http" if certificate is None else "bad-tls",
-                    certificate=certificate,
-                )
-            )
-            for name, dists in (("corp", corp), ("public", public))
-        ]
-        ground = Ground(folder, *indexes)
+        ground = Ground(folder, *stack.enter_context(two_indexes(corp, public, certificate)))
         ground.prepare()
         if certificate is not None:
             ground.trust(certificate)
         yield ground
+
+
+# What the tests of it share
+
+PIPS = ("20.3.4", "26.3")
+BOTH = ("install", "acme-core", "pubdep", "--target", "{out}")
+HELD = {"acme-core": "corp 1.0", "pubdep": "public 2.0"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One pip, without the guard and with it, where every user can run it."""
+
+    plain: Environment
+    guarded: Environment
+
+
+def expect(outcome: Outcome, **expected: object) -> None:
+    """Compare fields of the outcome, and see that the guard is in no traceback."""
+    found = [
+        f"{key} is {getattr(outcome, key)!r}, expected {value!r}"
+        for key, value in expected.items()
+        if getattr(outcome, key) != value
+    ]
+    if any("Traceback (most" in part and "/indexguard/" in part for part in _tracebacks(outcome.output)):
+        found.append("the guard is in a traceback")
+    if found:
+        pytest.fail("\n".join([*found, outcome.report()]), pytrace=False)
+
+
+def _tracebacks(text: str) -> list[str]:
+    """Return each traceback: its first line, the indented ones after it, and the error."""
+    return re.findall(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n)*.*$", text, re.MULTILINE)
+
+
+def digests_of(outcome: Outcome) -> dict[str, set[str]]:
+    """Return the digests of the policies that each run of pip had, by run."""
+    found: dict[str, set[str]] = {}
+    for event in outcome.events:
+        found.setdefault(event["run"], set()).update(layer["sha256"] for layer in event["policy"])
+    return found
+
+
+def only_digest(outcome: Outcome) -> str:
+    """Return the one digest that all events of the one run name."""
+    (digests,) = digests_of(outcome).values()
+    (digest,) = digests
+    return digest
+
+
+def codes_of(outcome: Outcome) -> set[str]:
+    return {event["code"] for event in outcome.events if event["event"] in ("refused", "guard-failed")}
+
+
+def at(index: ScriptedIndex, path: str, act: Callable[[], object]) -> None:
+    """Have ``act`` called once, before the first answer to a request whose path ends so."""
+    once = [act]
+
+    def look(request: Request) -> None:
+        if request.path.endswith(path) and once:
+            once.pop()()
+
+    index.on_request = look
+
+
+def plain_of(pip: str) -> Environment:
+    """Return the environment of one of ``PIPS``: the first is on the oldest of its Pythons, the others on their newest."""
+    found = pips.pythons_for(pip).found
+    if not found:
+        pytest.skip(f"no Python on this machine runs pip {pip}")
+    return pips.plain_environment(pip, found[0] if pip == PIPS[0] else found[-1])

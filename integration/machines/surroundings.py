@@ -6,13 +6,15 @@ import functools
 import os
 import shutil
 import stat
-import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 from integration.harness import pips
+from integration.harness.cases import read_cases
+from integration.harness.children import run_child
 from integration.harness.pips import Environment
 
 NOBODYS_ID = 54321
@@ -71,7 +73,7 @@ def _no_mounts() -> str | None:
     missing = [tool for tool in ("unshare", "mount") if shutil.which(tool) is None]
     if missing:
         return f"missing: {', '.join(missing)}"
-    trial = subprocess.run(["/usr/bin/env", "unshare", "-m", "true"], capture_output=True, text=True, check=False)
+    trial = run_child(["/usr/bin/env", "unshare", "-m", "true"])
     return None if trial.returncode == 0 else f"unshare -m failed: {trial.stderr.strip()}"
 
 
@@ -94,18 +96,10 @@ def closed_folder(path: Path) -> Path | None:
 
 # What the tests go through
 
-NO_XDG: Mapping[str, str | None] = dict.fromkeys(
-    ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME")
-)
-_C = {"LANG": None, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-_NOBODY = 65534  # Linux gives it a passwd entry, with a home that is not there
-_READ_ONLY = "mount --bind {ground} {ground}; mount -o remount,bind,ro /; cd {ground}/cwd"
 FULL_LOG = (
     "mkdir -p {ground}/state/indexguard/log; head -c 65536 /dev/zero | tr '\\0' '\\n'"
     ' >{ground}/state/indexguard/log/audit.jsonl; ulimit -f 64; exec "$@"'
 )
-_GONE = 'mkdir -p gone && cd gone && rmdir ../gone && exec "$@"'
-_DEEP = "d" * 200
 
 
 @dataclass(frozen=True)
@@ -126,117 +120,17 @@ class Setting:
         return self.around.name
 
 
-def _homeless(
-    name: str, home: str | None, log_fails: str, *, uid: int | None = None, cannot: str | None = None
-) -> Setting:
-    return Setting(
-        Surroundings(name, environment={**NO_XDG, "HOME": home}, uid=uid, log=None), cannot, log_fails=log_fails
-    )
+def _read_around(values: dict[str, Any]) -> Surroundings:
+    """Take the surroundings out of what the file says of one case."""
+    own = {each.name: values.pop(each.name) for each in fields(Surroundings) if each.name in values}
+    unset: dict[str, str | None] = dict.fromkeys(values.pop("unset", ()))
+    made = Surroundings(**own)
+    return replace(made, environment={**made.environment, **unset}, log=made.log or None)
 
 
-SETTINGS = (
-    _homeless("HOME points to nothing", "/nowhere/home", "Permission denied"),
-    _homeless("HOME unset, passwd entry", None, "", uid=_NOBODY),
-    # pip 26.3 does not start without a home.
-    _homeless("HOME unset, no passwd entry", None, "HOME is not set", uid=NOBODYS_ID, cannot=">=26.3"),
-    _homeless("HOME empty, no passwd entry", "", "", uid=NOBODYS_ID, cannot=">=26.3"),
-    _homeless("HOME relative", "relative", "HOME is not set"),
-    Setting(Surroundings("HOME unset, no passwd entry, XDG set", environment={"HOME": None}, uid=NOBODYS_ID)),
-    Setting(
-        Surroundings(
-            "read-only home",
-            mounts="mount --bind {ground}/home {ground}/home; mount -o remount,bind,ro {ground}/home",
-            environment=NO_XDG,
-            log=None,
-        ),
-        log_fails="Read-only file system",
-    ),
-    Setting(
-        Surroundings(
-            "container: read-only root, random user, group 0",
-            mounts=_READ_ONLY,
-            environment={**NO_XDG, "HOME": "/"},
-            uid=NOBODYS_ID,
-            gid=0,
-            log=None,
-        ),
-        log_fails="Read-only file system",
-    ),
-    Setting(
-        # pip finds no temporary folder.
-        Surroundings(
-            "nothing can be written",
-            mounts="mount -o remount,bind,ro /; cd {ground}/cwd",
-            environment={**NO_XDG, "HOME": "/"},
-            uid=NOBODYS_ID,
-            log=None,
-        ),
-        cannot="",
-    ),
-    Setting(Surroundings("current folder deleted", launch=_GONE), cannot=""),
-    Setting(
-        Surroundings(
-            "current folder closed",
-            launch='mkdir -p no && chmod 700 no && cd no && chmod 0 . && exec "$@"',
-        )
-    ),
-    Setting(
-        Surroundings(
-            "long path",
-            launch=f'for i in 1 2 3 4 5 6 7 8 9; do mkdir -p {_DEEP} && cd {_DEEP} || exit; done; exec "$@"',
-        )
-    ),
-    Setting(Surroundings("TMPDIR missing", environment={"TMPDIR": "{ground}/nothing"})),
-    Setting(Surroundings("TMPDIR not ours", environment={"TMPDIR": "{ground}/policy"})),
-    Setting(Surroundings("stdout closed", launch='exec "$@" >&-')),
-    Setting(Surroundings("stderr closed", launch='exec "$@" 2>&-'), hears=False),
-    Setting(Surroundings("stdin, stdout, stderr closed", launch='exec "$@" <&- >&- 2>&-'), hears=False),
-    # 120 is what Python ends with if it cannot write out its streams, and there is a warning to write.
-    Setting(Surroundings("stdout full", launch='exec "$@" >/dev/full'), exit=120),
-    Setting(Surroundings("stderr full", launch='exec "$@" 2>/dev/full'), exit=120, hears=False),
-    Setting(Surroundings("umask 000", launch='umask 000; exec "$@"')),
-    Setting(Surroundings("umask 077", launch='umask 077; exec "$@"')),
-    Setting(Surroundings("16 file descriptors", launch='ulimit -n 16; exec "$@"')),
-    # pip asks tempfile, which writes to each folder that it tries.
-    Setting(Surroundings("files of 0 bytes", launch='ulimit -f 0; exec "$@"', log=None), cannot=""),
-    Setting(Surroundings("log at the limit of a file's size", launch=FULL_LOG, log=None), log_fails="File too large"),
-)
-LOCALES = (
-    Surroundings("locale C", environment=_C),
-    Surroundings("locale C, PYTHONIOENCODING=ascii", environment={**_C, "PYTHONIOENCODING": "ascii"}),
-    Surroundings("LANG unset", environment={"LANG": None}),
-    Surroundings("PYTHONIOENCODING=ascii", environment={"PYTHONIOENCODING": "ascii"}),
-    Surroundings("PYTHONUTF8=0", environment={"PYTHONUTF8": "0", "LANG": "POSIX"}),
-)
-
+_CASES = read_cases(__file__)
+SETTINGS = [Setting(_read_around(values), **values) for values in _CASES["settings"]]
+LOCALES = [_read_around(values) for values in _CASES["locales"]]
 ANSWERS = {"status": 0, "check": 1, "explain": 0, "log": 0}
 """What the commands end with; ``check`` has a lint."""
-COMMAND_LINES = (
-    (PLAIN, ANSWERS),
-    (
-        Surroundings("HOME points to nothing", environment={**NO_XDG, "HOME": "/nowhere/home"}, log=None),
-        ANSWERS,
-    ),
-    (
-        # The first of the pips can do without a home.
-        Surroundings("HOME unset, no passwd entry", environment={**NO_XDG, "HOME": None}, uid=NOBODYS_ID, log=None),
-        ANSWERS,
-    ),
-    (
-        Surroundings(
-            "container", mounts=_READ_ONLY, environment={**NO_XDG, "HOME": "/"}, uid=NOBODYS_ID, gid=0, log=None
-        ),
-        ANSWERS,
-    ),
-    (Surroundings("locale C, ascii", environment={**_C, "PYTHONIOENCODING": "ascii"}), ANSWERS),
-    (Surroundings("stdout closed", launch='exec "$@" >&-'), ANSWERS),
-    (Surroundings("stdin, stdout, stderr closed", launch='exec "$@" <&- >&- 2>&-'), ANSWERS),
-    (Surroundings("stdout full", launch='exec "$@" >/dev/full'), dict.fromkeys(ANSWERS, 2)),
-    (Surroundings("current folder deleted", launch=_GONE), ANSWERS),
-    (Surroundings("nothing can be written", mounts="mount -o remount,bind,ro /", uid=NOBODYS_ID), ANSWERS),
-    (Surroundings("16 file descriptors", launch='ulimit -n 16; exec "$@"'), ANSWERS),
-    (
-        Surroundings("policy on a drive", environment={"INDEXGUARD_POLICY": r"C:\policy.toml"}),
-        {"status": 2, "check": 2, "explain": 2, "log": 0},
-    ),
-)
+COMMAND_LINES = [(_read_around(values), values.get("answers", ANSWERS)) for values in _CASES["command-lines"]]

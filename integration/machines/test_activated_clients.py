@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from integration.harness.playing import Record
+    from integration.harness.case import Record
 
 _BUILD = Client("build 1.6.1", "tool", (), tools=("build==1.6.1",))
 _PYTHONS = sorted({client.python for client in CLIENTS}, key=pips.version_key)
@@ -73,21 +73,11 @@ def test_environment_of_a_client_on_an_activated_python(
     if client.python not in server.bases:
         pytest.skip(f"missing: Python {client.python}, with ensurepip")
     account = server.account
-    places = {"base": str(server.bases[client.python]), "pip": str(account.pip), "env": str(tmp_path / "env")}
-    places["home"] = str(account.home)
+    places = {"base": str(server.bases[client.python])}
     if client.tools:
         python, packages = server.tool(client, tmp_path / "tool")
         places |= {"python": str(python), "site": str(packages)}
-    cwd = tmp_path / "app"
-    cwd.mkdir()
-    for name, text in client.files.items():
-        (cwd / name).write_text(text, encoding="utf-8")
-
-    environ = {name: value.format(**places) for name, value in client.environ.items()}
-    for words in client.commands:
-        account.run(*(word.format(**places) for word in words), cwd=cwd, **environ)
-    environment = cwd / client.environment.format(**places)
-    (site,) = environment.glob("lib/python3*/site-packages")
+    environment, site, _ = client.make(account, tmp_path, places)
     record_property("guarded", origin_in(site) == INTERNAL)
     assert origin_in(site) == INTERNAL
     assert not (site / "indexguard-seed.pth").exists()

@@ -126,14 +126,8 @@ def test_debian_python_is_guarded_from_activation_to_deactivation(
     guard_wheel: Path = request.getfixturevalue("guard_wheel")  # not built where there is no root
     root, attack, python = debian.root, debian.field.attack, debian.python
     root.add(DEVELOPER)
-    # As Debian has it: its own site is not pip's, and the attack works.
     before = debian.venv("/srv/venvs/before")
-    managed = root.run(python, "-m", "pip", "install", "acme-core", *debian.field.options)
-    assert "externally-managed-environment" in managed.stderr
-    for start in (before, python):
-        attacked = attack(start, "-m", "pip")
-        assert _is_free(attacked), attacked.done
-    assert debian.verified() == ""
+    _check_as_debian_has_it(debian, before)
 
     guard = debian.install(guard_wheel)
     dry = root.succeed(guard, "activate", "--python", python, "--dry-run")
@@ -180,6 +174,16 @@ def test_debian_python_is_guarded_from_activation_to_deactivation(
         attacked = attack(venv, "-m", "pip")
         assert _is_free(attacked), attacked.done
         assert root.succeed(venv, "-c", "pass").stderr == ""
+
+
+def _check_as_debian_has_it(debian: Debian, before: str) -> None:
+    """Its own site is not pip's, and the attack works."""
+    managed = debian.root.run(debian.python, "-m", "pip", "install", "acme-core", *debian.field.options)
+    assert "externally-managed-environment" in managed.stderr
+    for start in (before, debian.python):
+        attacked = debian.field.attack(start, "-m", "pip")
+        assert _is_free(attacked), attacked.done
+    assert debian.verified() == ""
 
 
 def _check_block(debian: Debian, state: dict[str, tuple[object, ...]], text: str) -> None:

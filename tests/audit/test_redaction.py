@@ -4,42 +4,18 @@ from __future__ import annotations
 
 import pytest
 from integration.fuzz.long_inputs import within
+from integration.harness.cases import read_cases
 
 from indexguard.audit.redaction import MAX_ARGUMENT, MAX_ARGUMENTS, MAX_COMMAND, redact_command, redact_text
+
+CASES = read_cases(__file__)
 
 PLANTED = "hunter2"
 
 
 @pytest.mark.parametrize(
     ("argv", "shown"),
-    [
-        (["-i", "https://user:hunter2@corp.example/simple"], ["-i", "https://****@corp.example/simple"]),
-        (["--index-url=https://hunter2@corp.example/s"], ["--index-url=https://****@corp.example/s"]),
-        (["-ihttps://u:hunter2@corp.example/s"], ["-ihttps://****@corp.example/s"]),
-        (["https://u:x@hunter2@corp.example/s"], ["https://****@corp.example/s"]),
-        (["https://u:hunter2/a@corp.example/s"], ["https://****@corp.example/s"]),
-        (["https://u:hunter2#a@corp.example/s"], ["https://****@corp.example/s"]),
-        (["https://u:hunter2 a@corp.example/s"], ["https://****@corp.example/s"]),
-        (["https:///u:hunter2@corp.example/s"], ["https:///****@corp.example/s"]),
-        (["HTTPS://u:hunter2@corp.example"], ["HTTPS://****@corp.example"]),
-        (["https:u:hunter2@corp.example"], ["****@corp.example"]),
-        (["https:\\\\u:hunter2@corp.example"], ["****@corp.example"]),
-        (
-            ["--find-links", "https://a.example/x https://u:hunter2@b.example/y"],
-            ["--find-links", "https://a.example/x https://****@b.example/y"],
-        ),
-        (["https://a.example/x?sig=hunter2"], ["https://a.example/x?****"]),
-        (["acme @ git+https://hunter2@a.example/r.git@v1"], ["acme @ git+https://****@a.example/r.git@v1"]),
-        (["--proxy", "u:hunter2@p.example:3128"], ["--proxy", "****@p.example:3128"]),
-        (["--proxy=u:hunter=hunter2@p.example:1"], ["--proxy=****@p.example:1"]),
-        (["--proxy=hunter2@p.example:1"], ["--proxy=****@p.example:1"]),
-        (["-C", "auth-token=hunter2"], ["-C", "auth-token=****"]),
-        (["-Cbuild.api_key=hunter2 more"], ["-Cbuild.api_key=****"]),
-        (["--global-option=--password=hunter2"], ["--global-option=--password=****"]),
-        (["--password", "hunter2"], ["--password", "****"]),
-        (["X-Api-Key: hunter2"], ["X-Api-Key:****"]),
-        (["Authorization: Basic aHVudGVyMg== hunter2"], ["Authorization:****"]),
-    ],
+    CASES["masked"],
 )
 def test_secret_is_masked(argv: list[str], shown: list[str]) -> None:
     assert PLANTED in " ".join(argv)
@@ -48,19 +24,7 @@ def test_secret_is_masked(argv: list[str], shown: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "argument",
-    [
-        "install",
-        "acme-token==1.0",
-        "acme_secret>=1,<2",
-        "acme-token~=1.0",
-        "--client-cert=/etc/ssl/me.pem",
-        "https://a.example:8443/simple/",
-        "http://[::1]:8080/simple/",
-        "git+https://a.example/r.git@v1.0",
-        "git+git@a.example",
-        "file:///srv/wheels/acme@1.0.whl",
-        "--trusted-host=a.example:8080",
-    ],
+    CASES["left_alone"],
 )
 def test_ordinary_argument_is_left_alone(argument: str) -> None:
     assert redact_command([argument]) == [argument]

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.harness.cases import read_cases
+from integration.harness.children import run_child
 
 import indexguard.cli
 from indexguard.cli import COMMANDS
@@ -20,6 +22,8 @@ from indexguard.cli.console import RED, Console
 from indexguard.cli.parsing import join_words, make_parser
 from support.environments import clean_environ
 from support.shell import Shell
+
+CASES = read_cases(__file__)
 
 SOURCE = Path(indexguard.cli.__file__).parents[2]
 
@@ -99,24 +103,7 @@ def test_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
 
 
 # What each command does without anything being there; all but the demo, which has tests of its own.
-LINES = {
-    "": 2,
-    "--help": 0,
-    "--version": 0,
-    "check": 0,
-    "check -": 2,  # an empty policy
-    "explain acme": 0,
-    "explain --codes": 0,
-    "init --yes": 2,
-    "init --yes --rest pypi --output -": 0,
-    "log": 0,
-    "log summary": 0,
-    "log runs": 0,
-    "log who-from acme": 1,
-    "log record": 2,
-    "manual": 0,
-    "status": 1,
-}
+LINES = CASES["lines"]
 
 
 def _run(line: str, home: Path, **streams: Any) -> subprocess.CompletedProcess[str]:
@@ -188,11 +175,9 @@ def test_ascii_terminal_shows_everything(tmp_path: Path) -> None:
     log.write_text(
         '{"schema": 1, "time": "2026-01-01T00:00:00.000Z", "event": "refused", "name": "\u00e9\u202e"}\n', "utf-8"
     )
-    done = subprocess.run(
+    done = run_child(
         [sys.executable, "-m", "indexguard", "log", "--file", str(log)],
         env={"PYTHONPATH": str(SOURCE), "PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-        text=True,
         check=True,
     )
     assert done.stdout.split() == ["2026-01-01T00:00:00.000Z", "refused", "\\xe9\\u202e"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 import pytest
+from integration.harness.children import run_child
 
 from indexguard.cli import main
 from indexguard.demo import run
@@ -73,9 +74,7 @@ def test_nothing_of_the_callers_environment_plays_a_part(guarded: Environment, t
         "LC_ALL": "C",
     }
     # -E: the demo's own interpreter would fall into the trap before the demo begins. PATH and HOME are not set.
-    done = subprocess.run(
-        [str(guarded.python), "-E", "-c", _DEMO], env=environ, capture_output=True, text=True, check=False
-    )
+    done = run_child([str(guarded.python), "-E", "-c", _DEMO], env=environ)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (trap / "target").exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import venv
 from pathlib import Path
@@ -12,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, Callable
 
 import pytest
+from integration.harness.children import run_child
 
 from indexguard.errors import GuardError
 from indexguard.inpip import children, mark, python_option
@@ -213,5 +213,5 @@ def test_build_backends_start_the_guard(tmp_path: Path) -> None:
     assert called == ["made"]
     program = "import sys; print([entry.__name__ for entry in sys.meta_path if hasattr(entry, 'indexguard_hook')])"
     command = [sys.executable, "-s", "-c", program]
-    done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    done = run_child(command, env={"PYTHONPATH": str(tmp_path)})
     assert (done.stdout, done.stderr) == ("isolated\n['Finder']\n", "")

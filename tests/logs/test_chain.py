@@ -6,12 +6,12 @@ import gzip
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from integration.harness.children import run_child
 
 from indexguard.audit.event import EventFields
 from indexguard.audit.place import rotated_files
@@ -305,13 +305,7 @@ def test_folder_that_may_not_be_read(path: Path) -> None:
     path.chmod(0o644)
     path.parent.chmod(0o311)
     path.parent.parent.chmod(0o711)
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(SOURCE)],
-        cwd=path.parent.parent,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_child([sys.executable, "-c", script, str(SOURCE)], cwd=path.parent.parent, check=True)
     path.parent.chmod(0o700)
     assert done.stdout == "cannot read the folder log: Permission denied\n"
 

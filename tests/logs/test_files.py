@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.harness.children import run_child
 
 from indexguard.audit.place import log_path
 from indexguard.logs import files
@@ -92,9 +92,7 @@ def test_more_logs_than_files_may_be_open(tmp_path: Path) -> None:
         "except LogError as error: print(error)"
     )
     environ = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[2])}
-    done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path], env=environ, capture_output=True, text=True, check=True
-    )
+    done = run_child([sys.executable, "-c", code, tmp_path], env=environ, check=True)
     counted, error = done.stdout.splitlines()
     assert counted == "60"
     assert error.endswith(": Too many open files")

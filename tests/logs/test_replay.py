@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from integration.harness.cases import read_cases
 
 from indexguard.logs.replay import Judgement, Replay
 from indexguard.policy.identity import find_location
@@ -13,19 +14,9 @@ from indexguard.policy.model import Layer
 from indexguard.policy.reader import read_policy
 from support.logged import CORP, MIRROR, RULE, event, file_of, sealed, selected
 
-POLICY = f"""
-version = 1
-mode = "audit"
-[indexes.corp]
-url = "{CORP}"
-namespaces = ["acme"]
-packages = [{{ name = "old", expires = 2026-01-31 }}, "numpy>=2"]
-files-from = ["packages.corp.example"]
-[indexes.mirror]
-url = "{MIRROR}"
-public = true
-packages = ["*"]
-"""
+CASES = read_cases(__file__)
+
+POLICY = CASES["policy"]
 
 
 def judge(one: dict[str, Any], policy: str = POLICY) -> Judgement | None:

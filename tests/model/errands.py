@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from model.policy import PYPI_URL, Answer, Download, File, Page, Redirect, World, place_of
 from model.reference import Errand, Parent, Reference
+from model.web import PYPI_URL, Answer, Download, File, Page, Redirect, World, place_of
 from model.worlds import CORP, DIRECT_URLS, NAMES, STRANGER, layers, plans, rarely, write_world
 
 if TYPE_CHECKING:

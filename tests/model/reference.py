@@ -7,22 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from model.policy import (
-    PYPI_URL,
-    Download,
-    Lookup,
-    Place,
-    World,
-    comes_from,
-    files_from,
-    judge,
-    judge_direct,
-    normal,
-    place_of,
-    places_of,
-    rule_for,
-    travel,
-)
+from model.policy import Lookup, comes_from, files_from, judge, judge_direct, places_of, rule_for
+from model.web import PYPI_URL, Download, Place, World, normal, place_of, travel
 
 PYPI_FILES = "files.example"
 """The host of the public index's files, as the running pip knows it."""

@@ -11,21 +11,8 @@ from urllib.parse import quote
 
 from hypothesis import strategies as st
 
-from model.policy import (
-    PYPI_URL,
-    TODAY,
-    Answer,
-    Download,
-    Failure,
-    File,
-    Layer,
-    Lookup,
-    Page,
-    Redirect,
-    World,
-    normal,
-    place_of,
-)
+from model.policy import TODAY, Lookup
+from model.web import PYPI_URL, Answer, Download, Failure, File, Layer, Page, Redirect, World, normal, place_of
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy

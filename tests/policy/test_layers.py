@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from integration.harness.children import run_child, write_policy
 
 from indexguard.errors import PolicyError
 from indexguard.policy import layers
@@ -40,12 +41,7 @@ class Machine:
 
     def write(self, kind: str, text: str = ENFORCE) -> Path:
         """Put a policy there that only its owner may write."""
-        path = self.paths[kind]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.chmod(0o755)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)
-        return path
+        return write_policy(self.paths[kind], text)
 
     def find(self, variable: str | Path | None = None, euid: int | None = None) -> LayersFound:
         """Find the layers, as a pip would whose INDEXGUARD_POLICY is ``variable``."""
@@ -379,7 +375,7 @@ def test_a_process_without_a_passwd_entry() -> None:
         "os.setgroups([]); os.setgid(61234); os.setuid(61234); os.environ.clear()\n"
         "print(find_layers({}, machine_path='/nowhere/policy.toml', base_prefix='/nowhere').places[2])"
     )
-    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
+    done = run_child([sys.executable, "-I", "-c", code])
     assert (done.stderr, done.stdout.strip()) == ("", "Place(kind='user', path=None, state='no home')")
 
 
@@ -397,11 +393,9 @@ def test_pythonhome_does_not_take_the_interpreters_policy_away(tmp_path: Path) -
         "found = survey_layers(machine_path='/nowhere/policy.toml', user_path='/nowhere/policy.toml')\n"
         "print([place.path for place in found.places if place.kind == 'interpreter'])"
     )
-    done = subprocess.run(
+    done = run_child(
         [tmp_path / "venv" / "bin" / "python", "-c", code, str(Path(layers.__file__).parents[2])],
         env={"PYTHONHOME": str(home)},
-        capture_output=True,
-        text=True,
         check=True,
     )
     paths = [layers.interpreter_policy_path(str(prefix)) for prefix in (home, real)]

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from integration.harness.cases import read_cases
 
 from indexguard.errors import PolicyError
 from indexguard.patterns import Name, Pattern, normalise_name, parse_pattern
@@ -14,6 +15,8 @@ from indexguard.policy.identity import PYPI, Location, parse_location
 from indexguard.policy.log import LogSettings, SyslogAddress
 from indexguard.policy.model import FilesFrom, Index, Layer, Policy
 from indexguard.policy.rules import Rule, Rules
+
+CASES = read_cases(__file__)
 
 
 def make_rules(*texts: str) -> Rules:
@@ -26,17 +29,7 @@ def make_rules(*texts: str) -> Rules:
 
 @pytest.mark.parametrize(
     ("name", "key"),
-    [
-        ("foo", "Foo"),
-        ("foobar", "foo*"),
-        ("foo-bar", "foo-*"),
-        ("foo-bar-x", "foo-bar-*"),
-        ("foo-bar-baz", "foo-bar-baz"),
-        ("foo-ba", "foo-*"),
-        ("fo", "*"),
-        ("fop", "*"),
-        ("zzz", "*"),
-    ],
+    CASES["specific"],
 )
 def test_the_most_specific_pattern_decides(name: str, key: str) -> None:
     rules = make_rules("foo*", "*", "Foo", "foo-bar-*", "foo-*", "foo-bar-baz", "fooz")

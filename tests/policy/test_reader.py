@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from integration.harness.cases import read_cases
 
 from indexguard.errors import PolicyError
 from indexguard.patterns import normalise_name
@@ -17,6 +18,8 @@ from indexguard.policy.lints import lint_policy
 from indexguard.policy.model import FilesFrom, Policy
 from indexguard.policy.reader import MAX_BYTES, read_policy
 from indexguard.policy.rules import Rule
+
+CASES = read_cases(__file__)
 
 DATA = Path(__file__).parent.parent / "data" / "policies"
 VALID = sorted((DATA / "valid").glob("*.toml"))
@@ -161,20 +164,7 @@ TOP_KEYS = ["version", "mode", "indexes", "merge", "shadow", "local", "when-noth
 INNER_KEYS = ["url", "insecure", "packages", "namespaces", "public", "files-from", "name", "reason", "expires", "probe"]
 KEYS = st.sampled_from([*TOP_KEYS, *INNER_KEYS, "action", "a", "corp"])
 BARE = ["1", "true", "1.5", "nan", "-inf", "2027-01-31", "10:00:00", "2027-01-31T10:00:00Z", "0x" + "f" * 5000]
-QUOTED = [
-    "pypi",
-    "*",
-    "a-*",
-    "a>=1",
-    "https://a.example/",
-    "http://u:p@b.example",
-    "a",
-    "corp",
-    "enforce",
-    "",
-    "\0",
-    "\uffff",
-]
+QUOTED = CASES["quoted"]
 WORDS = st.sampled_from([*BARE, *map(json.dumps, QUOTED)])
 TEXTS = st.text(max_size=20).map(json.dumps).map(lambda text: text.replace("\x7f", "\\u007f"))
 VALUES = st.recursive(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from integration.harness.children import run_child
 from integration.machines.bases import copy_base
 
 from indexguard.interpreters.python import Interpreter, ask_interpreter
@@ -60,15 +61,7 @@ def run(
     executable: str | Path, *words: str | Path, home: Path, environ: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """Run an interpreter with nothing of the user's."""
-    return subprocess.run(
-        [str(executable), *map(str, words)],
-        env=clean_environ(home, **environ),
-        cwd=home,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    return run_child([str(executable), *map(str, words)], cwd=home, env=clean_environ(home, **environ))
 
 
 def hook_of(executable: str | Path, *options: str, home: Path, **environ: str) -> str | None:

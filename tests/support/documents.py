@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
+from integration.harness.children import run_child
 from integration.harness.pips import ALL_PIPS
 
 from indexguard.audit.kinds import SEVERITIES
@@ -94,7 +95,7 @@ def tree_files() -> list[Path]:
     """Return every file that belongs to the tree, relative to its root; a file that git has not seen yet counts too."""
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     try:
-        done = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True, text=True)
+        done = run_child(listing, cwd=ROOT, check=True)
     except (OSError, subprocess.CalledProcessError):  # no git, an unpacked sdist, or a checkout of somebody else's
         return sorted(_walk())
     return sorted({Path(name) for name in done.stdout.split("\0") if name and (ROOT / name).is_file()})

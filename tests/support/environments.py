@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from integration.harness.children import run_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,15 +54,7 @@ class Environment:
         """Run the interpreter in a clean environment; the exit code is the caller's to look at."""
         home = self.root / "home"
         home.mkdir(exist_ok=True)
-        return subprocess.run(
-            [str(self.python), *map(str, args)],
-            cwd=cwd or home,
-            env=clean_environ(home, **environ),
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        return run_child([str(self.python), *map(str, args)], cwd=cwd or home, env=clean_environ(home, **environ))
 
     def check(self, *args: str | Path, cwd: Path | None = None, **environ: str) -> str:
         """Run the interpreter, require exit code 0 and an empty stderr, and return what it printed."""
@@ -97,7 +90,7 @@ def find_python(version: str) -> str | None:
     for candidate in candidates:
         # Asked, not trusted: pyenv's shims are on PATH also for versions that are not there.
         question = "import sys, ensurepip, venv; print('%d.%d' % sys.version_info[:2])"
-        answer = subprocess.run([candidate, "-c", question], capture_output=True, text=True, check=False)
+        answer = run_child([candidate, "-c", question])
         if answer.returncode == 0 and answer.stdout.strip() == version:
             return candidate
     return None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import socketserver
-import subprocess
 import sys
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
+
+from integration.harness.children import run_child, write_policy
+from integration.harness.loopback import HTML, Answer, Handler, LoopbackIndex
 
 from indexguard.inpip.children import BOOTSTRAP
 from support.environments import clean_environ
@@ -19,53 +18,23 @@ from support.environments import clean_environ
 if TYPE_CHECKING:
     from integration.harness.dists import Dist
 
-Answer = tuple[int, dict[str, str], bytes]
 Body = Union[Answer, bytes, str]
 
 
-class Index:
-    """An index on a free port of 127.0.0.1; it answers what stands under a path, and 404 to all else."""
+class Index(LoopbackIndex):
+    """Answers what stands under a path, and 404 to all else."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Body] = {}
         self.asked: list[str] = []
-        index = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                index.asked.append(self.path)
-                status, headers, body = index.answer(self.path.partition("?")[0])
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                if self.command == "GET":
-                    self.wfile.write(body)
-
-            do_HEAD = do_GET  # noqa: N815  # the name that http.server looks for
-
-            def log_message(self, *_args: object) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            def server_bind(self) -> None:
-                # HTTPServer's own asks the resolver for the full name of 127.0.0.1, which can take seconds.
-                socketserver.TCPServer.server_bind(self)
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-        self.root = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self.url = f"{self.root}/simple/"
-
-    def answer(self, path: str) -> Answer:
-        """Return status, headers and body."""
-        body = self.answers.get(path, (404, {}, b"not here"))
+    def reply(self, request: Handler) -> Answer:
+        """Remember the path, and answer."""
+        self.asked.append(request.path)
+        body = self.answers.get(request.path.partition("?")[0], (404, {}, b"not here"))
         if isinstance(body, tuple):
             return body
-        if isinstance(body, bytes):
-            return 200, {"Content-Type": "application/octet-stream"}, body
-        return 200, {"Content-Type": "text/html; charset=utf-8"}, body.encode()
+        return 200, HTML if isinstance(body, str) else {"Content-Type": "application/octet-stream"}, body
 
     def keep(self, dist: Dist, folder: str = "/files") -> str:
         """Keep a file; return its path."""
@@ -81,12 +50,6 @@ class Index:
     def publish(self, *dists: Dist) -> None:
         """Offer distributions of one project, instead of any others of it."""
         self.list(dists[0].name, *(f"{self.keep(dist)}#sha256={dist.sha256}" for dist in dists))
-
-    def close(self) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 @dataclass
@@ -137,14 +100,10 @@ packages = ["*"]
         cwd.mkdir()
         home.mkdir(exist_ok=True)
         path = os.pathsep.join(map(str, paths))
-        done = subprocess.run(
+        done = run_child(
             [sys.executable, *map(str, args)],
             cwd=cwd,
             env=clean_environ(home, PYTHONPATH=path, PIP_CACHE_DIR=str(self.folder / "cache"), **(environ or {})),
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
         )
         origins = {
             file.stem: file.read_text(encoding="utf-8").partition("'")[2].partition("'")[0]
@@ -157,9 +116,7 @@ packages = ["*"]
         variables = {"PIP_INDEX_URL": self.corp.url, "PIP_EXTRA_INDEX_URL": self.public.url, **environ}
         if policy is not None:
             file = self.folder / f"policy{self.runs}.toml"
-            file.write_text(f"version = 1\n{policy}", encoding="utf-8")
-            file.chmod(0o644)
-            variables["INDEXGUARD_POLICY"] = str(file)
+            variables["INDEXGUARD_POLICY"] = str(write_policy(file, f"version = 1\n{policy}"))
         return self.python("-m", "pip", *args, environ=variables)
 
     def install(self, *args: str | Path, policy: str | None = None, **environ: str) -> Done:

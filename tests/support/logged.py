@@ -1,14 +1,17 @@
-"""Events of an audit log, made as pip's runs would write them, with a time of our own."""
+"""Events of an audit log, made as pip's runs would write them, with a time of our own; logs, and who writes them."""
 
 from __future__ import annotations
 
 import json
+import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from indexguard.audit.event import build_event
 from indexguard.audit.kinds import EventKind
 from indexguard.audit.run_context import RunContext
+from indexguard.audit.writer import AuditLog
 
 CORP = "https://packages.corp.example/simple/"
 MIRROR = "https://mirror.example/simple/"
@@ -66,3 +69,31 @@ def write(path: Path, *events: dict[str, Any]) -> str:
     """Write a log; return its path as a command line has it."""
     path.write_text("".join(json.dumps(one, separators=(",", ":")) + "\n" for one in events), encoding="utf-8")
     return str(path)
+
+
+SOURCE = Path(sys.modules[AuditLog.__module__].__file__ or "").parents[2]
+
+
+def chained(path: Path, head: str | None = None) -> list[bytes]:
+    """Return the lines of a log, each of which goes on from the one before it.
+
+    :param head: the digest that the first one goes on from.
+    """
+    lines = path.read_bytes().split(b"\n")
+    assert lines.pop() == b""
+    for line in lines:
+        assert json.loads(line)["prev"] == head
+        head = sha256(line).hexdigest()
+    return lines
+
+
+WRITE_MANY = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from indexguard.audit.writer import AuditLog
+log = AuditLog(Path(sys.argv[2]))
+for number in range(200):
+    log.write({"writer": sys.argv[3], "number": number, "filling": "x" * (number * 97 % 9000)})
+sys.exit(log.problem)
+"""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
+
+from integration.harness.children import run_child
 
 import indexguard
 
@@ -26,6 +27,6 @@ def measure(imports: str, work: str, path: Path) -> tuple[int, int]:
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     environ = {**os.environ, "PYTHONPATH": str(SOURCE)}
-    done = subprocess.run([sys.executable, "-c", code, path], env=environ, capture_output=True, text=True, check=True)
+    done = run_child([sys.executable, "-c", code, path], env=environ, check=True)
     found, grown = map(int, done.stdout.split())
     return found, grown

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from integration.harness.cases import read_cases
+
+_EVENT = read_cases(__file__)["event"]
 PUBLIC = "https://mirror.example/simple/"
 
 HOSTILE = (
@@ -23,37 +26,8 @@ HOSTILE = (
 def event(kind: str = "refused", code: str | None = "unmatched-name", **fields: Any) -> dict[str, Any]:
     """Return one event."""
     name = fields.get("name") or "acme-core"
-    return {
-        "schema": 1,
-        "time": "2026-11-20T08:30:00.123Z",
-        "run": "4a39da479bb0b09a",
-        "seq": 3,
-        "event": kind,
-        "code": code,
-        "name": name,
-        "versions": ["5.0"],
-        "more_versions": 0,
-        "files": 1,
-        "index_asked": PUBLIC,
-        "index_answered": f"{PUBLIC}{name}/",
-        "kept": [],
-        "rule": {
-            "layer": "machine",
-            "file": "/etc/indexguard/policy.toml",
-            "key": "indexes.corp.namespaces[0]",
-            "pattern": "acme-*",
-            "indexes": ["corp"],
-        },
-        "policy": [],
-        "message": f"refused `{name}`",
-        "pip": "26.3",
-        "python": "3.13.0",
-        "user": "root",
-        "host": "build-7",
-        "cwd": "/src",
-        "command": ["python", "-m", "pip", "install", "parentlib"],
-        **fields,
-    }
+    told = {"index_answered": f"{PUBLIC}{name}/", "message": f"refused `{name}`"}
+    return {**_EVENT, "event": kind, "code": code, "name": name, **told, **fields}
 
 
 def shadowed(name: str = "acme-core", **fields: Any) -> dict[str, Any]:

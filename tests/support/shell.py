@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from integration.harness.children import write_policy
+from integration.harness.loopback import JSON_TYPE, Handler, LoopbackIndex
+from integration.harness.loopback import Answer as Reply
 
 from indexguard.cli import main
 
@@ -47,11 +49,7 @@ class Shell:
 
     def policy(self, text: str, kind: str = "environment") -> Path:
         """Put a policy into the place of a layer."""
-        path = self.home / kind / "policy.toml"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)
-        path.parent.chmod(0o755)
+        path = write_policy(self.home / kind / "policy.toml", text)
         if kind == "environment":
             self.monkeypatch.setenv("INDEXGUARD_POLICY", str(path))
         return path
@@ -65,7 +63,7 @@ class Shell:
             self.monkeypatch.setenv(name, value)
 
 
-class LoopbackIndex:
+class ListingIndex(LoopbackIndex):
     """A package index on this machine that knows its root page only."""
 
     def __init__(self) -> None:
@@ -74,53 +72,18 @@ class LoopbackIndex:
         self.status = 200
         self.as_json = False
         self.body: bytes | None = None
-        index = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                index._answer(self)
-
-            def log_message(self, *_args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self._server.server_address[1]
-
-    @property
-    def url(self) -> str:
-        """The index's URL, as a policy writes it."""
-        return f"http://127.0.0.1:{self.port}/simple/"
-
-    def _answer(self, request: BaseHTTPRequestHandler) -> None:
+    def reply(self, request: Handler) -> Reply:
+        """Answer with the root page, to whoever may see it."""
         expected = None if self.password is None else base64.b64encode(self.password.encode()).decode()
         if expected is not None and request.headers.get("Authorization") != f"Basic {expected}":
-            status, kind, body = 401, "text/plain", b""
-        elif request.path != "/simple/":
-            status, kind, body = 404, "text/plain", b""
-        elif self.as_json:
-            status, kind = self.status, "application/vnd.pypi.simple.v1+json"
-            body = json.dumps({"projects": [{"name": name} for name in self.names]}).encode()
+            return 401, {"Content-Type": "text/plain", "WWW-Authenticate": 'Basic realm="test"'}, self.body or b""
+        if request.path != "/simple/":
+            return 404, {"Content-Type": "text/plain"}, self.body or b""
+        if self.as_json:
+            body = json.dumps({"projects": [{"name": name} for name in self.names]})
         else:
-            status, kind = self.status, "text/html"
             anchors = (f'<a href="/simple/{name.lower()}/">{name}</a><br/>' for name in self.names)
-            body = f"<!DOCTYPE html><html><body>{''.join(anchors)}</body></html>".encode()
-        body = body if self.body is None else self.body
-        request.send_response(status)
-        request.send_header("Content-Type", kind)
-        request.send_header("Content-Length", str(len(body)))
-        if status == 401:
-            request.send_header("WWW-Authenticate", 'Basic realm="test"')
-        request.end_headers()
-        request.wfile.write(body)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+            body = f"<!DOCTYPE html><html><body>{''.join(anchors)}</body></html>"
+        kind = JSON_TYPE if self.as_json else "text/html"
+        return self.status, {"Content-Type": kind}, body if self.body is None else self.body

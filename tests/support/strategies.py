@@ -10,10 +10,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from indexguard.decision.outcome import Settings
+from indexguard.decision.verdict import Verdict
 from indexguard.inpip.run import Run
 from indexguard.patterns import Name, normalise_name, parse_pattern, parse_range
 from indexguard.policy.identity import Location, parse_location
 from indexguard.policy.model import FilesFrom, Index, Layer, Policy
+from indexguard.policy.reader import read_policy
 from indexguard.policy.rules import Rule, Rules
 
 if TYPE_CHECKING:
@@ -173,3 +175,46 @@ def make_run(*layers: Layer, built_in: bool = False, pypi: str | None = PUBLIC_U
     """Return the facts of a run of this pip in which `pypi` means an example."""
     public = None if pypi is None else parse_location(pypi)
     return Run("pip", layers, Settings.of(layers), built_in, public, "files.example", date(2026, 1, 1))
+
+
+# A company's policy, and places in it
+
+CORP = parse_location("https://packages.corp.example/simple/")
+MIRROR = parse_location("https://mirror.example/simple/")
+STORY = """
+[indexes.corp]
+url = ["https://packages.corp.example/simple/", "https://old.corp.example/"]
+namespaces = ["acme"]
+packages = ["billing-models>=2", { name = "old-tool", expires = 2026-06-14 }]
+files-from = ["files.corp.example"]
+
+[indexes.mirror]
+url = "https://mirror.example/simple/"
+packages = ["mirrored"]
+
+[indexes.pypi]
+url = "pypi"
+packages = ["*", "pinned<2"]
+
+[[merge]]
+packages = ["torch"]
+indexes = ["mirror", "pypi"]
+"""
+
+
+def read(text: str = STORY, number: int = 0) -> Layer:
+    """Return the layer that a policy's text means."""
+    return layer(read_policy(f"version = 1\n{text}".encode(), f"/policies/{number}.toml"), number)
+
+
+def codes(verdict: Verdict) -> list[str]:
+    """Return the codes of a verdict's findings, in the order of the layers."""
+    return [finding.code for finding in verdict.findings]
+
+
+def page(index: Location, name: str) -> Location:
+    """Return the page of a name on an index."""
+    return index._replace(segments=(*index.segments, name))
+
+
+LOCAL = parse_location("file:///wheels/acme_core-1.0-py3-none-any.whl")

@@ -11,7 +11,7 @@ from integration.harness.pips import plain_environment, pythons_for
 
 from indexguard.policy.identity import PYPI
 from indexguard.survey.pip_facts import PipFacts, ask_pip
-from support.shell import LoopbackIndex, Shell
+from support.shell import ListingIndex, Shell
 
 PIPS = ("20.3.4", "22.0.4", "24.0", "26.3")
 
@@ -56,7 +56,7 @@ def test_public_index_is_the_token(shell: Shell, python: str) -> None:
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_root_page_is_read_with_pips_credentials(
-    shell: Shell, indexes: list[LoopbackIndex], python: str, as_json: bool
+    shell: Shell, indexes: list[ListingIndex], python: str, as_json: bool
 ) -> None:
     corp, _ = indexes
     corp.names, corp.as_json, corp.password = ["Acme_Core", "x", "-bad-", "a b"], as_json, "user:hunter2"

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from integration.harness.cases import read_cases
 
 from indexguard.audit.event import EventFields
 from indexguard.audit.recorder import Recorder
@@ -21,6 +22,8 @@ from indexguard.policy.model import Layer, Policy
 from indexguard.policy.rules import Rule
 from support.logged import event, sealed, selected, write
 from support.shell import Shell
+
+CASES = read_cases(__file__)
 
 FINDING = Finding(
     "shadowed-name",
@@ -69,28 +72,7 @@ def test_one_line_per_event(shell: Shell, log: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "events"),
-    [
-        (["--last", "1"], ["refused"]),
-        (["--code", "shadowed-name"], ["shadowed"]),
-        (["--name", "ACME_core"], ["shadowed", "selected"]),
-        (["--name", "acme-core", "--last", "1"], ["selected"]),
-        (["--since", "2h"], ["shadowed", "selected", "refused"]),
-        (["--since", "2000-01-01"], ["shadowed", "selected", "refused"]),
-        (["--since", "2999-01-01T08:00Z"], []),
-        (["--name", "nobody"], []),
-        (["--name", "acme*", "--name", "OTHER"], ["shadowed", "selected", "refused"]),
-        (["--name", "*r"], ["refused"]),
-        (["--code", "shadowed-name", "--code", "unmatched-name"], ["shadowed", "refused"]),
-        (["--index", "https://a.example/"], ["selected"]),
-        (["--index", "elsewhere"], ["shadowed"]),
-        (["--rule", "policy.toml"], ["shadowed"]),
-        (["--rule", "indexes.corp.namespaces"], ["shadowed"]),
-        (["--rule", "indexes.other"], []),
-        (["--event", "selected"], ["selected"]),
-        (["--run", "ffffffffffffffffffff"], []),
-        (["--until", "2h"], []),
-        (["--since", "2 hours ago", "--until", "2999-01-01"], ["shadowed", "selected", "refused"]),
-    ],
+    CASES["filters"],
 )
 def test_filters(shell: Shell, log: Path, options: list[str], events: list[str]) -> None:
     answer = shell("log", "--json", "--file", str(log), *options)

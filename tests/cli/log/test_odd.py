@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.harness.cases import read_cases
 
 from support.logged import CORP, MIRROR, RULE, event, file_of, sealed, selected, write
 from support.shell import Shell
+
+CASES = read_cases(__file__)
 
 ODD: list[Any] = [
     None,
@@ -44,16 +47,7 @@ WHOLE = [
     event(5, "would-refuse", "unclaimed-internal", name="flask", index_asked=MIRROR),
 ]
 
-POLICY = f"""
-version = 1
-[indexes.corp]
-url = "{CORP}"
-packages = ["acme-core", "numpy>=2"]
-files-from = ["packages.corp.example"]
-[indexes.mirror]
-url = "{MIRROR}"
-packages = ["*"]
-"""
+POLICY = CASES["policy"]
 
 
 @pytest.fixture

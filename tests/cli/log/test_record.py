@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.harness.cases import read_cases
 
 from indexguard.patterns import normalise_name
 from indexguard.policy.reader import read_policy
 from indexguard.survey.pip_facts import ask_pip
 from support.logged import CORP, MIRROR, event, selected, write
 from support.shell import Shell
+
+CASES = read_cases(__file__)
 
 TEAM = "http://team.example:8080/simple/"
 
@@ -48,37 +51,7 @@ def events(public: str) -> list[dict[str, Any]]:
 def test_policy(shell: Shell, tmp_path: Path, public: str) -> None:
     answer = shell("log", "record", write(tmp_path / "audit.jsonl", *events(public)))
     assert answer.code == 0
-    assert (
-        answer.out
-        == """\
-# Proposed by `indexguard log record` from 7 choices of pip.
-# Read it before it counts, and judge the log by it: `indexguard log replay`.
-# The most specific entry decides which index a name belongs to; no other index may serve it.
-# TO BE DECIDED: more than one index has these names. Add each to the `packages` of the index that
-# it belongs to; one that stands nowhere below belongs to pypi, by `*`.
-#   flask: chosen from pypi (1 time), offered by packages-corp-example
-#   moved: chosen from packages-corp-example (1 time), answered by
-# https://mirror.example/simple/moved/
-#   numpy: chosen from packages-corp-example (1 time), chosen from pypi (1 time)
-version = 1
-
-[indexes.packages-corp-example]
-url = "https://packages.corp.example/simple/"
-# Names that only this index served.
-packages = ["acme-core"]
-
-[indexes.team-example-8080]
-url = "http://team.example:8080/simple/"
-insecure = true
-# Names that only this index served.
-packages = ["billing-models"]
-
-[indexes.pypi]
-url = "pypi"
-# Every name that nothing above claims.
-packages = ["*"]
-"""
-    )
+    assert answer.out == CASES["policy"]
     assert answer.err.splitlines() == [
         "left out: 1 choice, because it was a local file",
         "left out: 1 choice, because it came by a URL and from no index",

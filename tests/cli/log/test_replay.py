@@ -5,21 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from integration.harness.cases import read_cases
 
 from indexguard.survey.pip_facts import ask_pip
 from support.logged import CORP, MIRROR, event, sealed, selected, write
 from support.shell import Shell
 
-POLICY = f"""
-version = 1
-[indexes.corp]
-url = "{CORP}"
-namespaces = ["acme"]
-[indexes.mirror]
-url = "{MIRROR}"
-public = true
-packages = ["*"]
-"""
+CASES = read_cases(__file__)
+
+POLICY = CASES["policy"]
 
 
 @pytest.fixture

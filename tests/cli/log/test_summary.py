@@ -6,9 +6,12 @@ import gzip
 from pathlib import Path
 
 import pytest
+from integration.harness.cases import read_cases
 
 from support.logged import CORP, MIRROR, event, selected, write
 from support.shell import Shell
+
+CASES = read_cases(__file__)
 
 
 @pytest.fixture
@@ -26,34 +29,7 @@ def log(tmp_path: Path) -> str:
 def test_text(shell: Shell, log: str) -> None:
     answer = shell("log", "summary", log)
     assert (answer.code, answer.err) == (0, "")
-    assert answer.out.splitlines() == [
-        "4 events from 2026-11-26T00:01:00.000Z to 2026-11-26T00:04:00.000Z",
-        "",
-        "shadowed names: 1",
-        "  events  refused  selected  first seen                last seen                 name",
-        "  2       1        1         2026-11-26T00:02:00.000Z  2026-11-26T00:03:00.000Z  acme-core",
-        "",
-        "by event",
-        "  events  first seen                last seen                 event",
-        "  2       2026-11-26T00:01:00.000Z  2026-11-26T00:02:00.000Z  selected",
-        "  1       2026-11-26T00:04:00.000Z  2026-11-26T00:04:00.000Z  refused",
-        "  1       2026-11-26T00:03:00.000Z  2026-11-26T00:03:00.000Z  shadowed",
-        "",
-        "by code",
-        "  events  first seen                last seen                 code",
-        "  1       2026-11-26T00:03:00.000Z  2026-11-26T00:03:00.000Z  shadowed-name",
-        "  1       2026-11-26T00:04:00.000Z  2026-11-26T00:04:00.000Z  unmatched-name",
-        "",
-        "by index asked",
-        "  events  first seen                last seen                 index",
-        f"  3       2026-11-26T00:01:00.000Z  2026-11-26T00:04:00.000Z  {MIRROR}",
-        f"  1       2026-11-26T00:02:00.000Z  2026-11-26T00:02:00.000Z  {CORP}",
-        "",
-        "other names",
-        "  events  refused  selected  first seen                last seen                 name",
-        "  1       1        0         2026-11-26T00:04:00.000Z  2026-11-26T00:04:00.000Z  evil\\x1b[2J",
-        "  1       0        1         2026-11-26T00:01:00.000Z  2026-11-26T00:01:00.000Z  numpy",
-    ]
+    assert answer.out.splitlines() == CASES["text"]
 
 
 def test_json(shell: Shell, log: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.harness.children import run_child
 
 import indexguard.cli
 from support.bases import Base, make_base, tree
@@ -32,13 +33,10 @@ def cli(base: Base) -> Command:
     """The command, as somebody runs it whose home is the base's."""
 
     def run(*words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return run_child(
             [sys.executable, "-m", "indexguard", *map(str, words)],
-            env=clean_environ(base.home, **{"PYTHONPATH": str(SOURCE), "PATH": str(base.executable.parent), **environ}),
             cwd=base.home,
-            capture_output=True,
-            text=True,
-            check=False,
+            env=clean_environ(base.home, **{"PYTHONPATH": str(SOURCE), "PATH": str(base.executable.parent), **environ}),
         )
 
     return run
@@ -111,13 +109,7 @@ def test_all_finds_the_interpreter_on_path(base: Base, cli: Command) -> None:
 def test_without_a_home_there_is_no_account() -> None:
     program = f"import sys; sys.path.insert(0, {str(SOURCE)!r}); from indexguard.cli import main; sys.exit(main())"
     code = f"import os, pwd; pwd.getpwuid = lambda uid: {{}}[uid]; {program}"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "activate", "--user"],
-        env={"PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_child([sys.executable, "-c", code, "activate", "--user"], env={"PATH": ""})
     assert done.returncode == 2, done.stderr
     assert "no home folder" in done.stderr
     assert "Traceback" not in done.stderr

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from integration.harness.children import run_child, write_policy
 from integration.harness.pips import Environment, plain_environment, pythons_for
 
 import indexguard.cli
@@ -35,13 +36,10 @@ class Guarded:
 
     def status(self, *argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run `indexguard status` there."""
-        return subprocess.run(
+        return run_child(
             [str(self.environment.python), "-m", "indexguard", "status", *argv],
-            env=clean_environ(self.home, **{"PYTHONPATH": str(SOURCE), **environ}),
             cwd=self.home,
-            capture_output=True,
-            text=True,
-            check=False,
+            env=clean_environ(self.home, **{"PYTHONPATH": str(SOURCE), **environ}),
         )
 
 
@@ -106,9 +104,7 @@ def test_process_that_itself_started_without_the_guard(guarded: Guarded, tmp_pat
 
 
 def test_policy_that_stops_pip(guarded: Guarded) -> None:
-    policy = guarded.home / "policy.toml"
-    policy.write_text("version = 7")
-    policy.chmod(0o644)
+    policy = write_policy(guarded.home / "policy.toml", "version = 7")
     done = guarded.status(INDEXGUARD_POLICY=str(policy))
     assert (done.returncode, done.stderr) == (2, "")
     assert done.stdout.startswith("guarded, and stopped: pip ")

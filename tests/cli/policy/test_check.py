@@ -8,27 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from integration.harness.cases import read_cases
 
 from support.shell import Shell
 
-FINE = """
-version = 1
-[indexes.corp]
-url = "https://packages.corp.example/simple/"
-namespaces = ["acme"]
-files-from = ["packages.corp.example"]
-[indexes.pypi]
-url = "pypi"
-packages = ["*"]
-"""
+CASES = read_cases(__file__)
+
+FINE = CASES["a"]
 LINTED = FINE.replace('namespaces = ["acme"]', 'packages = ["acme*"]')
-FAULTY = """
-version = 2
-mode = "audti"
-[indexes.corp]
-url = "http://corp.example/"
-packages = []
-"""
+FAULTY = CASES["b"]
 
 
 def test_file_without_faults(shell: Shell, tmp_path: Path) -> None:

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from integration.harness.cases import read_cases
 
 from indexguard.codes import words_of
 from indexguard.errors import CODES
 from support.shell import Shell
 
+CASES = read_cases(__file__)
+
 CORP = "https://packages.corp.example/simple/"
 OTHER = "https://other.example/simple/"
-POLICY = """
-version = 1
-[indexes.corp]
-url = "https://packages.corp.example/simple/"
-namespaces = ["acme"]
-packages = [
-    { name = "billing-models", version = ">=2,<3", reason = "SEC-211" },
-    { name = "old-thing", expires = 2020-01-01 },
-]
-[indexes.pypi]
-url = "pypi"
-packages = ["*"]
-"""
+POLICY = CASES["policy"]
 
 
 def test_claimed_name(shell: Shell) -> None:

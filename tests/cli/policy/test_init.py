@@ -19,7 +19,7 @@ from indexguard.patterns import normalise_name
 from indexguard.policy.layers import find_layers
 from indexguard.policy.model import Policy
 from indexguard.policy.reader import read_policy
-from support.shell import Answer, LoopbackIndex, Shell
+from support.shell import Answer, ListingIndex, Shell
 
 
 def _policy(answer: Answer) -> Policy:
@@ -55,7 +55,7 @@ def test_single_index_for_everything_is_asked_for(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_listed_names_are_claimed(shell: Shell, indexes: list[LoopbackIndex], as_json: bool) -> None:
+def test_listed_names_are_claimed(shell: Shell, indexes: list[ListingIndex], as_json: bool) -> None:
     corp, _ = indexes
     corp.names, corp.as_json, corp.password = ["Acme_Core", "billing-models"], as_json, "user:hunter2"
     shell.configure(PIP_EXTRA_INDEX_URL=corp.url.replace("127", "user:hunter2@127"))
@@ -69,7 +69,7 @@ def test_listed_names_are_claimed(shell: Shell, indexes: list[LoopbackIndex], as
     assert "hunter2" not in answer.out + answer.err
 
 
-def test_claims(shell: Shell, indexes: list[LoopbackIndex]) -> None:
+def test_claims(shell: Shell, indexes: list[ListingIndex]) -> None:
     corp, _ = indexes
     corp.names = ["acme-core", "forgotten"]
     shell.configure(PIP_EXTRA_INDEX_URL=corp.url)
@@ -97,7 +97,7 @@ def test_claims(shell: Shell, indexes: list[LoopbackIndex]) -> None:
     ids=lambda value: str(value)[:30],
 )
 def test_index_that_tells_nothing(
-    shell: Shell, indexes: list[LoopbackIndex], page: dict[str, object], reason: str
+    shell: Shell, indexes: list[ListingIndex], page: dict[str, object], reason: str
 ) -> None:
     corp, _ = indexes
     for name, value in page.items():
@@ -111,7 +111,7 @@ def test_index_that_tells_nothing(
     assert not Path(output).exists()
 
 
-def test_index_that_is_down(shell: Shell, indexes: list[LoopbackIndex]) -> None:
+def test_index_that_is_down(shell: Shell, indexes: list[ListingIndex]) -> None:
     corp, _ = indexes
     shell.configure(PIP_EXTRA_INDEX_URL=f"http://127.0.0.1:1/{corp.port}/")
     answer = shell("init", "--yes", "--output", "-")
@@ -119,7 +119,7 @@ def test_index_that_is_down(shell: Shell, indexes: list[LoopbackIndex]) -> None:
     assert re.search(r"no answer \(Connection\w+\)", answer.err)
 
 
-def test_index_that_never_ends_its_answer(shell: Shell, indexes: list[LoopbackIndex]) -> None:
+def test_index_that_never_ends_its_answer(shell: Shell, indexes: list[ListingIndex]) -> None:
     quick, _ = indexes
     quick.names = ["acme-core"]
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -133,7 +133,7 @@ def test_index_that_never_ends_its_answer(shell: Shell, indexes: list[LoopbackIn
     assert "hunter2" not in answer.err
 
 
-def test_two_internal_indexes(shell: Shell, indexes: list[LoopbackIndex]) -> None:
+def test_two_internal_indexes(shell: Shell, indexes: list[ListingIndex]) -> None:
     one, two = indexes
     one.names, two.names = ["acme-core", "both"], ["both", "two"]
     shell.configure(PIP_EXTRA_INDEX_URL=f"{one.url} {two.url}")
@@ -149,7 +149,7 @@ def test_two_internal_indexes(shell: Shell, indexes: list[LoopbackIndex]) -> Non
     assert _owners(policy, "other") == ["pypi"]
 
 
-def test_no_public_index(shell: Shell, indexes: list[LoopbackIndex]) -> None:
+def test_no_public_index(shell: Shell, indexes: list[ListingIndex]) -> None:
     one, two = indexes
     one.names, two.names = ["acme-core"], ["requests"]
     shell.configure(one.url, two.url)
@@ -295,7 +295,7 @@ def _ask_on_terminal(typed: str, path: Path) -> subprocess.CompletedProcess[str]
         os.close(terminal)
 
 
-def test_questions_on_a_terminal(shell: Shell, indexes: list[LoopbackIndex]) -> None:
+def test_questions_on_a_terminal(shell: Shell, indexes: list[ListingIndex]) -> None:
     corp, other = indexes
     corp.names = ["acme-core"]
     shell.configure(corp.url, other.url)

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 from typing import Any, Callable
 
 import pytest
+from integration.harness.children import write_policy
 from integration.harness.dists import Dist
 
 from indexguard.inpip.filter.pages import find_index_pages
-from support.inpip_bench import Answer, Bench, Body
+from support.inpip_bench import Bench, Body, Done
 
 
 def test_an_index_that_no_rule_names_is_not_asked(bench: Bench) -> None:
@@ -67,7 +68,7 @@ def test_a_squatter_changes_nothing_whatever_its_files_are_called(bench: Bench, 
     assert ("shadowed", "shadowed-name") in done.codes
 
 
-def as_json(text: str) -> Answer:
+def as_json(text: str) -> Body:
     return 200, {"Content-Type": "application/vnd.pypi.simple.v1+json"}, text.encode()
 
 
@@ -106,13 +107,15 @@ def test_the_names_own_index_must_answer_with_a_page(bench: Bench, kind: str) ->
     assert "Traceback" not in done.output
 
 
+def audit(bench: Bench) -> Done:
+    """Install acme-core under a user's policy in audit mode."""
+    folder = bench.folder / "config"
+    write_policy(folder / "indexguard" / "policy.toml", f'version = 1\nmode = "audit"\n{bench.policy}')
+    return bench.install("acme-core", XDG_CONFIG_HOME=str(folder))
+
+
 def test_audit_mode_asks_every_index_and_says_one_thing_of_it(bench: Bench) -> None:
-    folder = bench.folder / "config" / "indexguard"
-    folder.mkdir(parents=True)
-    policy = folder / "policy.toml"
-    policy.write_text(f'version = 1\nmode = "audit"\n{bench.policy}', encoding="utf-8")
-    policy.chmod(0o644)
-    done = bench.install("acme-core", XDG_CONFIG_HOME=str(folder.parent))
+    done = audit(bench)
     assert (done.code, done.origins) == (0, {"acme_core": "public"})
     found = [(event["event"], event["code"]) for event in done.events]
     assert found == [("would-refuse", "shadowed-name"), ("selected", None), ("sealed", None)]
@@ -143,13 +146,8 @@ def test_a_pip_that_asks_other_indexes_for_a_project() -> None:
 
 @pytest.mark.parametrize("kind", ["a declaration without end", "endless redirects"])
 def test_audit_mode_lets_no_other_index_stand_in_for_a_page_that_breaks_pip(bench: Bench, kind: str) -> None:
-    folder = bench.folder / "config" / "indexguard"
-    folder.mkdir(parents=True)
-    policy = folder / "policy.toml"
-    policy.write_text(f'version = 1\nmode = "audit"\n{bench.policy}', encoding="utf-8")
-    policy.chmod(0o644)
     bench.corp.answers["/simple/acme-core/"] = BROKEN[kind]
-    done = bench.install("acme-core", XDG_CONFIG_HOME=str(folder.parent))
+    done = audit(bench)
     # Unguarded, pip ends with a traceback of its own.
     assert (done.code != 0, done.origins) == (True, {})
     assert "index-failed" in done.output

@@ -42,13 +42,13 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
 @pytest.fixture
 def evil(bench: Bench) -> str:
     """The URL of acme-core 99.0."""
-    return bench.public.root + bench.public.keep(Dist("acme-core", "99.0", "public"))
+    return bench.public.origin + bench.public.keep(Dist("acme-core", "99.0", "public"))
 
 
 @pytest.fixture
 def lib(bench: Bench) -> str:
     """The URL of a name that only `*` matches."""
-    return bench.public.root + bench.public.keep(Dist("lib", "1.0", "direct"))
+    return bench.public.origin + bench.public.keep(Dist("lib", "1.0", "direct"))
 
 
 def test_a_requested_reference_to_an_unclaimed_name(bench: Bench, lib: str) -> None:
@@ -79,7 +79,7 @@ def test_credentials_of_a_refused_reference_are_not_told(bench: Bench, evil: str
 
 
 def test_credentials_of_a_file_that_names_another_project_are_not_told(bench: Bench) -> None:
-    url = bench.public.root + bench.public.keep(Dist("lib", "1.0", "public", metadata_name="acme-core"))
+    url = bench.public.origin + bench.public.keep(Dist("lib", "1.0", "public", metadata_name="acme-core"))
     done = bench.install(url.replace("://", "://user:hunter2@"), policy=bench.policy)
     assert "name-mismatch" in done.output
     assert "hunter2" not in done.output + str(done.events)
@@ -132,7 +132,7 @@ def test_a_build_child_has_requested_nothing(bench: Bench, lib: str) -> None:
 def test_an_archive_without_a_name_is_refused_when_its_name_is_known(bench: Bench) -> None:
     sdist = Dist("acme-core", "99.0", "public", kind="sdist")
     bench.public.answers["/files/archive.tar.gz"] = sdist.content
-    done = bench.install("--no-build-isolation", f"{bench.public.root}/files/archive.tar.gz", policy=bench.policy)
+    done = bench.install("--no-build-isolation", f"{bench.public.origin}/files/archive.tar.gz", policy=bench.policy)
     assert (done.code, done.origins) == (1, {})
     assert "direct-url" in done.output
     assert "code of its build has run" in done.output
@@ -153,7 +153,7 @@ def test_a_wheel_whose_metadata_names_another_project(bench: Bench) -> None:
 
 
 def test_a_cached_wheel_of_a_requested_reference_is_the_reference(bench: Bench) -> None:
-    sdist = bench.public.root + bench.public.keep(Dist("lib", "1.0", "direct", kind="sdist"))
+    sdist = bench.public.origin + bench.public.keep(Dist("lib", "1.0", "direct", kind="sdist"))
     for _ in ("built", "from the cache"):
         done = bench.install("--no-build-isolation", f"lib @ {sdist}", policy=bench.policy)
         assert (done.code, done.origins) == (0, {"lib": "direct"})
@@ -178,10 +178,10 @@ def direct_urls(bench: Bench, *lines: str) -> str:
 
 
 def test_a_prefix_lets_a_claimed_name_pass(bench: Bench, evil: str) -> None:
-    allow = f'allow = ["{bench.public.root}/files/"]'
+    allow = f'allow = ["{bench.public.origin}/files/"]'
     done = bench.install(evil, policy=direct_urls(bench, allow))
     assert (done.code, done.origins) == (0, {"acme_core": "public"})
-    done = bench.install(evil, policy=direct_urls(bench, f'allow = ["{bench.public.root}/file/"]'))
+    done = bench.install(evil, policy=direct_urls(bench, f'allow = ["{bench.public.origin}/file/"]'))
     assert (done.code, "no prefix in direct-urls.allow covers the URL" in done.output) == (1, True)
     # Whoever brings it.
     bench.public.publish(Dist("foo", "1.0", "public", requires=(f"acme-core @ {evil}",)))
@@ -207,16 +207,16 @@ def test_transitive_references_may_be_allowed_where_nothing_claims_the_name(benc
 @pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
 def test_a_redirect_of_the_download_counts(bench: Bench, evil: str, *, named: bool) -> None:
     at_home = bench.corp.keep(Dist("acme-core", "99.0", "corp"))
-    policy = direct_urls(bench, f'allow = ["{bench.corp.root}/files/"]')
+    policy = direct_urls(bench, f'allow = ["{bench.corp.origin}/files/"]')
     for target, origins in (
         (evil, {}),
-        (bench.corp.root + at_home, {"acme_core": "corp"}),
+        (bench.corp.origin + at_home, {"acme_core": "corp"}),
         (at_home, {"acme_core": "corp"}),
     ):
         path = f"/files/moved/{evil.rpartition('/')[2]}"
         bench.corp.answers[path] = (302, {"Location": target}, b"")
         bench.public.asked.clear()
-        done = bench.install(f"acme-core @ {bench.corp.root}{path}" if named else bench.corp.root + path, policy=policy)
+        done = bench.install(f"acme-core @ {bench.corp.origin}{path}" if named else bench.corp.origin + path, policy=policy)
         assert (done.code, done.origins) == (0 if origins else 1, origins)
         if not origins:
             assert f" to {evil}\n" in done.output
@@ -227,9 +227,9 @@ def test_a_redirect_of_the_download_counts(bench: Bench, evil: str, *, named: bo
 def test_a_redirect_of_an_archive_without_a_name_is_refused_when_the_name_is_known(bench: Bench) -> None:
     sdist = Dist("acme-core", "99.0", "public", kind="sdist")
     bench.public.answers["/files/archive.tar.gz"] = sdist.content
-    bench.corp.answers["/files/archive.tar.gz"] = (302, {"Location": f"{bench.public.root}/files/archive.tar.gz"}, b"")
-    policy = direct_urls(bench, f'allow = ["{bench.corp.root}/files/"]')
-    done = bench.install("--no-build-isolation", f"{bench.corp.root}/files/archive.tar.gz", policy=policy)
+    bench.corp.answers["/files/archive.tar.gz"] = (302, {"Location": f"{bench.public.origin}/files/archive.tar.gz"}, b"")
+    policy = direct_urls(bench, f'allow = ["{bench.corp.origin}/files/"]')
+    done = bench.install("--no-build-isolation", f"{bench.corp.origin}/files/archive.tar.gz", policy=policy)
     assert (done.code, done.origins) == (1, {})
     assert "redirected" in done.output
     assert "code of its build has run" in done.output
@@ -237,7 +237,7 @@ def test_a_redirect_of_an_archive_without_a_name_is_refused_when_the_name_is_kno
 
 def test_a_redirect_of_an_unclaimed_reference_passes(bench: Bench, lib: str) -> None:
     bench.corp.answers["/moved/lib-1.0-py3-none-any.whl"] = (302, {"Location": lib}, b"")
-    done = bench.install(f"{bench.corp.root}/moved/lib-1.0-py3-none-any.whl", policy=bench.policy)
+    done = bench.install(f"{bench.corp.origin}/moved/lib-1.0-py3-none-any.whl", policy=bench.policy)
     assert (done.code, done.origins) == (0, {"lib": "direct"})
 
 

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from integration.harness.cases import read_cases
 
 from indexguard.logs.export import ecs
 from support.log_events import KINDS, events, odd_events, sample
+
+CASES = read_cases(__file__)
 
 DATA = Path(__file__).parents[2] / "data" / "ecs"
 with (DATA / "fields.csv").open(encoding="utf-8", newline="") as file:
@@ -72,21 +75,11 @@ def test_fields_of_another_type_are_left_out(event: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
-    [
-        ("refused", ("alert", "package-refused", "failure")),
-        ("shadowed", ("alert", "package-shadowed", "failure")),
-        ("would-refuse", ("alert", "package-would-refuse", "success")),
-        ("dropped", ("event", "package-dropped", "failure")),
-        ("selected", ("event", "package-selected", "success")),
-        ("not-asked", ("event", "package-not-asked", "unknown")),
-        ("guard-failed", ("alert", "guard-failed", "failure")),
-        ("sealed", ("event", "run-sealed", "failure")),
-        ("of-a-later-version", ("alert", "package-of-a-later-version", "unknown")),
-    ],
+    CASES["happened"],
 )
-def test_what_happened(kind: str, expected: tuple[str, str, str]) -> None:
+def test_what_happened(kind: str, expected: list[str]) -> None:
     event = ecs.document(sample(kind))["event"]
-    assert (event["kind"], event["action"], event["outcome"]) == expected
+    assert [event["kind"], event["action"], event["outcome"]] == expected
 
 
 @pytest.mark.parametrize(("code", "outcome"), [(0, "success"), (1, "failure"), (None, "unknown")])
@@ -98,14 +91,7 @@ def test_outcome_of_a_run(code: int | None, outcome: str) -> None:
 
 def test_shadowed_name() -> None:
     document = ecs.document(sample("shadowed"))
-    assert document["rule"] == {
-        "name": "shadowed-name",
-        "description": "a public index offers a name that the policy gives to another index",
-        "id": "indexes.corp.namespaces[0]",
-        "category": "acme-*",
-        "ruleset": "/etc/indexguard/policy.toml",
-        "version": "ab" * 32,
-    }
+    assert document["rule"] == CASES["shadowed"]
     assert document["threat"]["technique"]["subtechnique"]["id"] == ["T1195.001"]
     assert document["package"] == {"name": "acme-core"}
     assert document["indexguard"]["versions"] == ["99.0", "98.0"]

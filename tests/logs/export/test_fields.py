@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from integration.harness.cases import read_cases
 
 from indexguard.audit.kinds import SEVERITIES
 from indexguard.logs.export import fields
 from support.log_events import KINDS
+
+CASES = read_cases(__file__)
 
 
 @pytest.mark.parametrize(
@@ -47,18 +50,7 @@ def test_every_kind_has_a_severity() -> None:
 
 @pytest.mark.parametrize(
     ("event", "expected"),
-    [
-        ({"name": "acme-core"}, "pkg:pypi/acme-core"),
-        ({"name": "acme-core", "versions": ["1.0+a"]}, "pkg:pypi/acme-core@1.0%2Ba"),
-        ({"name": "acme-core", "versions": ["2", "1"]}, "pkg:pypi/acme-core"),
-        ({"name": "acme-core", "versions": ["2"], "more_versions": 4}, "pkg:pypi/acme-core"),
-        (
-            {"name": "a", "index_asked": "https://x.example/s?"},
-            "pkg:pypi/a?repository_url=https://x.example/s%3F",
-        ),
-        ({"name": "a/../b@c?d#e"}, "pkg:pypi/a%2F..%2Fb%40c%3Fd%23e"),
-        ({"versions": ["1"]}, ""),
-    ],
+    CASES["package_urls"],
 )
 def test_package_url(event: dict[str, Any], expected: str) -> None:
     assert fields.purl(event) == expected
@@ -66,19 +58,7 @@ def test_package_url(event: dict[str, Any], expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("event", "expected"),
-    [
-        ({"event": "sealed"}, "the run is over"),
-        ({"event": "later"}, "later"),
-        ({"event": "refused", "code": "later-code", "name": "a"}, "a: later-code"),
-        (
-            {"event": "selected", "name": "a", "versions": ["1"], "message": "a-1.whl"},
-            "a 1: pip chose this file (a-1.whl)",
-        ),
-        (
-            {"event": "shadowed", "code": "shadowed-name", "name": "a", "versions": ["2", "1"], "more_versions": 3},
-            "a (5 versions): a public index offers a name that the policy gives to another index",
-        ),
-    ],
+    CASES["summaries"],
 )
 def test_summary(event: dict[str, Any], expected: str) -> None:
     assert fields.summary(event) == expected

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from integration.harness.cases import read_cases
 from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from indexguard.logs.export import ocsf
 from support.log_events import KINDS, events, odd_events, sample
+
+CASES = read_cases(__file__)
 
 RELEASE: dict[str, Any] = get_ocsf_schema(ocsf.VERSION)
 PROFILES = ["host", "security_control"]
@@ -68,17 +71,7 @@ def test_schema_refuses_what_is_wrong() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "uid", "action", "disposition", "severity", "is_alert"),
-    [
-        ("refused", 600201, "Denied", "Blocked", "High", True),
-        ("shadowed", 200401, "Denied", "Dropped", "High", True),
-        ("redirected", 600201, "Denied", "Blocked", "Medium", True),
-        ("dropped", 600201, "Denied", "Dropped", "Low", False),
-        ("would-refuse", 600201, "Observed", "Logged", "Medium", True),
-        ("not-asked", 600201, "Observed", "No Action", "Informational", False),
-        ("selected", 600201, "Allowed", "Allowed", "Informational", False),
-        ("guard-failed", 600299, "Unknown", "Error", "High", True),
-        ("sealed", 600299, "Observed", "Logged", "Informational", False),
-    ],
+    CASES["done"],
 )
 def test_what_was_done(
     *, kind: str, uid: int, action: str, disposition: str, severity: str, is_alert: bool
