@@ -44,7 +44,10 @@ class PageFilter:
         self._pip_error: type[Exception] = pip_module(run.root, "_internal.exceptions").PipError
 
     def request(self, call: Call, session: Session, method: str, url: str) -> object:
-        """Note what became of each request for a page: pip tells 404, 503 and a broken connection alike: no page."""
+        """Note what became of each request for a page: pip tells 404, 503 and a broken connection alike: no page.
+
+        :raises Exception: pip's own.
+        """
         del method
         page = self._searches.page
         if page is None:
