@@ -82,6 +82,7 @@ def test_credentials_of_a_file_that_names_another_project_are_not_told(bench: Be
     url = bench.public.origin + bench.public.keep(Dist("lib", "1.0", "public", metadata_name="acme-core"))
     done = bench.install(url.replace("://", "://user:hunter2@"), policy=bench.policy)
     assert "name-mismatch" in done.output
+    assert "belongs to index `public`: indexes.public.packages[0]" in done.output
     assert "hunter2" not in done.output + str(done.events)
 
 
