@@ -1,4 +1,4 @@
-"""The shape of a command: its words for ``--help``, its options, and what runs it.
+"""The shape of a command: its words for ``--help`` (``commands.toml``), its options, and what runs it.
 
 The help is the same text on every Python and every terminal, because a document shows it.
 """
@@ -8,8 +8,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Callable
 
+from ..policy.table import parse
 from .console import Console
 
 EXIT_CODES = "Exit codes: 0 fine, 1 a finding or not guarded, 2 bad input or policy."
@@ -21,6 +24,9 @@ class Command:
 
     name: str
     """One word, or that of another command and a word of its own: ``log summary``."""
+    add_options: Callable[[argparse._ArgumentGroup], None]
+    run: Callable[[argparse.Namespace, Console], int]
+    """Returns the exit code. May raise GuardError (2) and BadInputError (2)."""
     summary: str
     """One line for the list of commands."""
     description: str
@@ -28,10 +34,24 @@ class Command:
     """A command line, with what it shows if need be."""
     usage: str
     """The options and arguments after the name; written out, because each Python breaks lines differently."""
-    add_options: Callable[[argparse._ArgumentGroup], None]
-    run: Callable[[argparse.Namespace, Console], int]
-    """Returns the exit code. May raise GuardError (2) and BadInputError (2)."""
-    exit_codes: str = EXIT_CODES
+    exit_codes: str
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        add_options: Callable[[argparse._ArgumentGroup], None],
+        run: Callable[[argparse.Namespace, Console], int],
+    ) -> Command:
+        """Return a command with the words that ``commands.toml`` has for it."""
+        words = {**_all_words()[name]}
+        usage = words.pop("usage").format_map(_all_words()["shared"])
+        return cls(name, add_options, run, **words, usage=usage)
+
+
+@lru_cache(maxsize=1)
+def _all_words() -> dict[str, dict[str, str]]:
+    return parse(Path(__file__).with_name("commands.toml").read_bytes())
 
 
 class BadInputError(Exception):

@@ -146,17 +146,4 @@ def _write(path: Path, content: bytes) -> None:
         raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
 
 
-COMMAND = Command(
-    name="report",
-    summary="show the audit log as a page for a browser",
-    description=(
-        "Writes one HTML page about this user's audit log, with its rotated and side files, or about the logs given:\n"
-        "shadowed names first, a timeline, what occurs most, and a table of the newest findings with search, filter\n"
-        "and sorting. The page loads nothing from a network, and is as private as the log."
-    ),
-    example="indexguard report -o report.html --since 30d /var/log/indexguard",
-    usage=f"[-h] -o PAGE [--rows N] {source.FILTERS} [--engine NAME]\n    {source.FILES}",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 fine, 2 a log that cannot be read or a page that cannot be written.",
-)
+COMMAND = Command.of("report", add_options, run)

@@ -12,7 +12,7 @@ from ...logs.query import Wanted
 from ...logs.record import items, table, text, texts
 from ..console import GREEN, RED, YELLOW, Console, count
 from ..parsing import Command
-from .source import FILES, FILTERS, add_files, add_filters, read_events
+from .source import add_files, add_filters, read_events
 
 _STYLES = {SELECTED: GREEN, NOT_ASKED: None, SEALED: None, WOULD_REFUSE: YELLOW, DROPPED: YELLOW}
 _MOST_VERSIONS = 5
@@ -100,17 +100,4 @@ def _count(text: str) -> int:
     return number
 
 
-COMMAND = Command(
-    name="log",
-    summary="show the last events of the audit log",
-    description=(
-        "Prints the last events of this user's audit log, with its rotated and side files, or of the logs given;\n"
-        "the oldest first. An option that is given twice takes either. Times are UTC, as in the log; a day of the\n"
-        "week is the last one, today included. Lines that are no whole event are counted and left out."
-    ),
-    example='indexguard log --since "yesterday 08:00" --code shadowed-name --name "acme-*"',
-    usage=f"[-h] [--last N] {FILTERS} [--json] {FILES}",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 fine, 2 a log that cannot be read.",
-)
+COMMAND = Command.of("log", add_options, run)

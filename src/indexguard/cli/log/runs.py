@@ -15,7 +15,7 @@ from ...logs.record import table, text, texts
 from ..console import GREEN, RED, YELLOW, Console, count
 from ..parsing import Command
 from .events import add_last
-from .source import FILES, FILTERS, add_files, add_filters, read_events
+from .source import add_files, add_filters, read_events
 
 _MOST_OPEN = 10_000
 
@@ -172,17 +172,4 @@ def keep_last(runs: Iterable[Run], number: int) -> list[Run]:
     return sorted(heapq.nlargest(number, runs, key=lambda found: found.time), key=lambda found: found.time)
 
 
-COMMAND = Command(
-    name="log runs",
-    summary="list the pip runs of the audit log",
-    description=(
-        "Prints one line for each pip run that has an event which matches, the oldest first: when, run id, user and\n"
-        "host, CI job, refusals and files chosen, pip's exit code and command. `unsealed` is a run without a last\n"
-        "event: it goes on, was killed, or its end is missing from the log."
-    ),
-    example="indexguard log runs --since today --event refused",
-    usage=f"[-h] [--last N] {FILTERS} [--json] {FILES}",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 fine, 2 a log that cannot be read.",
-)
+COMMAND = Command.of("log runs", add_options, run)

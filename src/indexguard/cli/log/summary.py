@@ -13,7 +13,7 @@ from ...logs.query import Wanted
 from ...logs.tally import Count, NameCount, Tally
 from ..console import BOLD, RED, Console, columns, count
 from ..parsing import Command
-from .source import FILES, FILTERS, add_engine, add_files, add_filters, for_engine, note_left_out, read_events
+from .source import add_engine, add_files, add_filters, for_engine, note_left_out, read_events
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -135,16 +135,4 @@ def _number(text: str) -> int:
     return int(text)
 
 
-COMMAND = Command(
-    name="log summary",
-    summary="count the events of the audit log by name, index and code",
-    description=(
-        "Counts the events of this user's audit log, or of the logs given: shadowed names first, then by kind, code,\n"
-        "index asked and name, each with the time when it was seen first and last (UTC)."
-    ),
-    example="indexguard log summary --since 7d",
-    usage=f"[-h] [--top N] {FILTERS} [--engine NAME] [--json]\n    {FILES}",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 fine, 2 a log that cannot be read.",
-)
+COMMAND = Command.of("log summary", add_options, run)

@@ -111,16 +111,4 @@ def _as_list(remarks: Iterable[Remark]) -> list[dict[str, object]]:
     return [{"file": str(each.path), "line": each.line, "text": each.text} for each in remarks]
 
 
-COMMAND = Command(
-    name="log verify",
-    summary="tell whether the audit log is as it was written",
-    description=(
-        "Checks that each line goes on from the line before it, that each sealed run has all its events, and that every\n"
-        "event of a copy is in the log. What this proves, and what only a copy can: `indexguard manual logs`."
-    ),
-    example="indexguard log verify --copy /mnt/collector/build-7.log",
-    usage="[-h] [--copy FILE] [--json] [FILE ...]",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 as it was written, 1 not, 2 a log that cannot be read.",
-)
+COMMAND = Command.of("log verify", add_options, run)

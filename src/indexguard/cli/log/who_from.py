@@ -186,19 +186,4 @@ def _print(origin: Origin, event: dict[str, Any], console: Console) -> None:
         console.line(line)
 
 
-COMMAND = Command(
-    name="log who-from",
-    summary="say which index an installed project came from",
-    description=(
-        "Says for each project and environment which file pip chose last, from which index, in which run and under\n"
-        "which policy. What a run that failed had chosen does not count. The log tells what pip installed, not what\n"
-        "was uninstalled or installed by other means since."
-    ),
-    example="indexguard log who-from acme-core",
-    usage=(
-        "[-h] [--prefix PATH] [--host HOST] [--since WHEN] [--until WHEN]\n    [--file FILE] [--json] NAME [NAME ...]"
-    ),
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 found, 1 a project was never chosen, 2 bad input or a log that cannot be read.",
-)
+COMMAND = Command.of("log who-from", add_options, run)

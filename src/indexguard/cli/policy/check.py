@@ -115,16 +115,4 @@ def describe_fault(error: PolicyError) -> dict[str, Any]:
     return {"file": error.path, "code": error.code, "faults": faults, "lints": []}
 
 
-COMMAND = Command(
-    name="check",
-    summary="list the faults of a policy, and what may not be meant",
-    description=(
-        "Reads a policy file as pip would meet it and lists every fault at once. Without FILE, all layers that\n"
-        "count here. A lint is something that is allowed, and that its writer may not have meant."
-    ),
-    example="indexguard check policy.toml",
-    usage="[-h] [--json] [FILE]",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 no faults, 1 only lints, 2 faults, or a file that cannot be read or trusted.",
-)
+COMMAND = Command.of("check", add_options, run)

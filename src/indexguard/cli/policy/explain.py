@@ -303,16 +303,4 @@ def _rule_as_json(rule: Rule, today: date) -> dict[str, Any]:
     }
 
 
-COMMAND = Command(
-    name="explain",
-    summary="say which rule decides a name, and why",
-    description=(
-        "Says for one project name which rule of each policy layer decides, which of the indexes that pip is\n"
-        "configured with are asked, and which are not. Nothing is fetched."
-    ),
-    example="indexguard explain acme-core --version 1.4",
-    usage="[-h] [--version V] [--index URL] [--json] [--code CODE] [--codes] [NAME]",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 the name may be installed, 1 it is refused, 2 bad input or policy.",
-)
+COMMAND = Command.of("explain", add_options, run)
