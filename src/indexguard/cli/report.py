@@ -12,13 +12,14 @@ from pathlib import Path
 from ..audit.place import log_path
 from ..logs.files import LogStream, Reading
 from ..logs.fleet import open_events
+from ..logs.opening import explain
 from ..logs.query import Wanted
 from ..report.fleet import summarise
 from ..report.page import MARK, render_page
 from ..report.summary import DEFAULT_ROWS, Summary
 from ..report.words import count
 from .console import GREEN, YELLOW, Console
-from .files import explain_os, open_named, write_whole
+from .files import open_named, write_whole
 from .log import source
 from .parsing import BadInputError, Command
 
@@ -127,7 +128,7 @@ def _check_output(path: Path) -> None:
         with open_named(path) as file:
             is_page = MARK.encode("ascii") in file.read(2000)
     except OSError as error:
-        raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
+        raise BadInputError(f"cannot write {path}: {explain(error)}") from None
     if not is_page:
         raise BadInputError(
             f"cannot write {path}: it is there already and is no page of this command; choose another name, or remove it"
@@ -143,7 +144,7 @@ def _write(path: Path, content: bytes) -> None:
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else _MODE
         write_whole(path, [content], mode)
     except OSError as error:
-        raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
+        raise BadInputError(f"cannot write {path}: {explain(error)}") from None
 
 
 COMMAND = Command.of("report", add_options, run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections import deque
 from typing import Any
 
@@ -11,7 +10,7 @@ from ...audit.kinds import DROPPED, NOT_ASKED, SEALED, SELECTED, WOULD_REFUSE
 from ...logs.query import Wanted
 from ...logs.record import items, table, text, texts
 from ..console import GREEN, RED, YELLOW, Console, count
-from ..parsing import Command
+from ..parsing import Command, positive
 from .source import add_files, add_filters, read_events
 
 _STYLES = {SELECTED: GREEN, NOT_ASKED: None, SEALED: None, WOULD_REFUSE: YELLOW, DROPPED: YELLOW}
@@ -28,7 +27,7 @@ def add_options(group: argparse._ArgumentGroup) -> None:
 
 def add_last(group: argparse._ArgumentGroup, what: str) -> None:
     """Add the option that says how many lines are printed."""
-    group.add_argument("--last", metavar="N", type=_count, default=20, help=f"how many {what} at most (default: 20)")
+    group.add_argument("--last", metavar="N", type=positive, default=20, help=f"how many {what} at most (default: 20)")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -91,13 +90,6 @@ def _versions(event: dict[str, Any]) -> str:
     more = event.get("more_versions")
     left_out = len(versions) - _MOST_VERSIONS + (more if isinstance(more, int) else 0)
     return ", ".join(map(str, versions[:_MOST_VERSIONS])) + (f" and {left_out} more" if left_out > 0 else "")
-
-
-def _count(text: str) -> int:
-    number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to 999999999")
-    return number
 
 
 COMMAND = Command.of("log", add_options, run)

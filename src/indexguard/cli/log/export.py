@@ -10,9 +10,10 @@ from typing import Any
 
 from ...audit.place import log_path
 from ...logs.export.formats import FORMATS, Export
+from ...logs.opening import explain
 from ...logs.query import Wanted
 from ..console import Console, count
-from ..files import explain_os, write_whole
+from ..files import write_whole
 from ..parsing import BadInputError, Command
 from .source import add_files, add_filters, read_events
 
@@ -59,9 +60,8 @@ def _notes(export: Export) -> Iterator[str]:
 def _print(pieces: Iterable[str], console: Console) -> None:
     reconfigure = getattr(console.out, "reconfigure", None)
     if reconfigure is not None:
-        reconfigure(
-            encoding="utf-8", newline=""
-        )  # each format says how its lines end, and none allows another encoding
+        # Each format says how its lines end, and none allows another encoding.
+        reconfigure(encoding="utf-8", newline="")
     for piece in pieces:
         print(piece, end="", file=console.out)
 
@@ -80,7 +80,7 @@ def _write(pieces: Iterable[str], path: Path, logs: Iterable[Path]) -> None:
         else:
             write_whole(Path(os.path.realpath(path)), map(str.encode, pieces), _MODE)
     except OSError as error:
-        raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
+        raise BadInputError(f"cannot write {path}: {explain(error)}") from None
 
 
 def _is_among(path: Path, log: Path) -> bool:

@@ -11,7 +11,7 @@ from ...audit.kinds import SEALED, SELECTED
 from ...logs.query import Wanted, name_pattern
 from ...logs.record import table, tables, text, texts
 from ...patterns import normalise_name, parse_pattern
-from ..console import GREEN, YELLOW, Console, columns, count
+from ..console import GREEN, YELLOW, Console, count
 from ..parsing import BadInputError, Command
 from .source import add_file_option, add_times, read_events
 
@@ -152,10 +152,7 @@ def _file(event: dict[str, Any]) -> dict[str, Any]:
 def _as_json(origin: Origin, event: dict[str, Any]) -> dict[str, Any]:
     rule = table(event, "rule")
     return {
-        "name": origin.name,
-        "use": origin.use,
-        "prefix": origin.prefix,
-        "host": origin.host,
+        **vars(origin),
         **_file(event),
         "index_answered": event.get("index_answered"),
         "time": event["time"],
@@ -182,8 +179,7 @@ def _print(origin: Origin, event: dict[str, Any], console: Console) -> None:
     console.line(
         f"{origin.name} {chosen['version'] or ''} from {chosen['index'] or 'a place that is not known'}", GREEN
     )
-    for line in columns([(label, value) for label, value in facts if value]):
-        console.line(line)
+    console.table([(label, value) for label, value in facts if value])
 
 
 COMMAND = Command.of("log who-from", add_options, run)

@@ -44,10 +44,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise BadInputError(f"there is no guard in {private} to lead to; run `indexguard activate --user` first")
     if not arguments.remove and not is_trusted(private):
         raise BadInputError(f"{private} belongs to another user; what lies there may not run in your environments")
-    fine = True
-    for path in arguments.paths:
-        fine = _one(path, private, arguments, console) and fine
-    return 0 if fine else 1
+    fine = [_one(path, private, arguments, console) for path in arguments.paths]
+    return 0 if all(fine) else 1
 
 
 def _one(path: Path, private: Path, arguments: argparse.Namespace, console: Console) -> bool:

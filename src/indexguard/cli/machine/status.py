@@ -279,8 +279,7 @@ def _print_layers(found: LayersFound, console: Console) -> None:
         state = place.state if layer is None else f"{layer.policy.mode}, sha256 {layer.sha256[:12]}"
         rows.append((place.kind, state, place.path or ""))
     console.line("policy layers:")
-    for line in columns(rows):
-        console.line(line)
+    console.table(rows)
     print_faults(found.faults, console)
     if found.faults:
         return

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import PolicyError
+from ...logs.opening import explain
 from ...policy.layers import survey_layers
 from ...policy.lints import Lint, lint_policy
 from ...policy.model import Layer
 from ...policy.reader import MAX_BYTES, read_policy
 from ..console import GREEN, RED, YELLOW, Console
-from ..files import explain_os, open_named
+from ..files import open_named
 from ..parsing import BadInputError, Command
 
 
@@ -86,7 +87,7 @@ def read_layer(file: str) -> Layer:
             with open_named(Path(file)) as stream:
                 content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise BadInputError(f"cannot read {file}: {explain_os(error)}") from None
+        raise BadInputError(f"cannot read {file}: {explain(error)}") from None
     shown = "standard input" if file == "-" else file
     return Layer("file", shown, hashlib.sha256(content).hexdigest(), read_policy(content, shown))
 

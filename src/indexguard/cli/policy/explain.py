@@ -18,7 +18,7 @@ from ...policy.layers import find_layers
 from ...policy.model import Layer, Policy
 from ...policy.rules import Rule
 from ...survey.pip_facts import PipFacts, ask_pip
-from ..console import BOLD, GREEN, RED, YELLOW, Console, columns
+from ..console import BOLD, GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 from .codes import describe, table
 
@@ -224,8 +224,7 @@ def _print(explanation: Explanation, console: Console, *, is_known: bool) -> Non
         _print_layer(explanation, layer, console)
     if explanation.asked:
         console.line("indexes:")
-        for line in columns([(place.shown, str(place)) for place in explanation.asked]):
-            console.line(line)
+        console.table([(place.shown, str(place)) for place in explanation.asked])
     for finding in explanation.missing:
         if finding.rule is not None and finding.layer is not None:
             console.line(f"index-not-configured: pip has no index {_urls(finding.layer.policy, finding.rule)}", YELLOW)
