@@ -180,21 +180,8 @@ def _parse_version(text: str) -> Version | None:
         return None
 
 
-_ARCHIVES = (
-    ".whl",
-    ".tar.gz",
-    ".zip",
-    ".tar.bz2",
-    ".tgz",
-    ".tar.xz",
-    ".tar.lz",
-    ".tar.lzma",
-    ".tbz",
-    ".txz",
-    ".tlz",
-    ".tar",
-    ".egg",
-)
+_DISTRIBUTIONS = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg")
+_ARCHIVES = (*_DISTRIBUTIONS, ".tar.lz", ".tar.lzma", ".tbz", ".txz", ".tlz", ".tar")
 
 
 def find_version(filename: str, name: Name) -> str | None:
@@ -203,13 +190,10 @@ def find_version(filename: str, name: Name) -> str | None:
     As tolerant as pip (20.3 to 26.3), which accepts any spelling of the name: what pip would take for a file of the
     project counts as offered, compatible with this platform or not.
     """
-    lowered = filename.lower()
-    for ending in _ARCHIVES:
-        if lowered.endswith(ending):
-            stem = filename[: -len(ending)]
-            break
-    else:
+    ending = next(filter(filename.lower().endswith, _ARCHIVES), None)
+    if ending is None:
         return None
+    stem = filename[: -len(ending)]
     if ending == ".whl":
         distribution, _, rest = stem.partition("-")
         return rest.partition("-")[0] if rest and normalise_name(distribution) == name else None
@@ -228,4 +212,4 @@ def find_version(filename: str, name: Name) -> str | None:
 
 def is_distribution(filename: str) -> bool:
     """Tell whether a file name is that of a wheel, sdist or egg."""
-    return filename.endswith((".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg"))
+    return filename.endswith(_DISTRIBUTIONS)

@@ -51,6 +51,11 @@ class Console:
         for line in text.split("\n"):
             self.line(line)
 
+    def table(self, rows: Sequence[tuple[str, ...]]) -> None:
+        """Print rows in columns."""
+        for line in columns(rows):
+            self.line(line)
+
     def note(self, text: str, style: str | None = None) -> None:
         """Print a text of one or several lines about the answer."""
         for line in text.split("\n"):

@@ -51,17 +51,4 @@ def _ended_in_order() -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-COMMAND = Command(
-    name="demo",
-    summary="show the attack, without and with the guard",
-    description=(
-        "Starts two indexes on this machine, publishes the attack on one of them, and runs pip without and with\n"
-        "the guard in a throw-away environment. Nothing leaves the machine. Nothing remains, but for root: the\n"
-        "guarded runs write a few lines into the audit log."
-    ),
-    example="indexguard demo",
-    usage="[-h] [--keep]",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 the guard held, 1 it did not, 2 the demo cannot be played here.",
-)
+COMMAND = Command.of("demo", add_options, run)

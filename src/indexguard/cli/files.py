@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import escape
-from ..logs.opening import may_wait
+from ..logs.opening import explain, may_wait
 from .parsing import BadInputError
 
 
@@ -32,12 +32,7 @@ def open_named(path: Path, what: str = "") -> BinaryIO:
     except FileNotFoundError:
         raise MissingFileError(f"cannot read {shown}: there is no such file") from None
     except (OSError, ValueError) as error:
-        raise BadInputError(f"cannot read {shown}: {explain_os(error)}") from None
-
-
-def explain_os(error: OSError | ValueError) -> str:
-    """Return why the system refused, without the path, which the caller has said."""
-    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
+        raise BadInputError(f"cannot read {shown}: {explain(error)}") from None
 
 
 def write_whole(path: Path, pieces: Iterable[bytes], mode: int, *, replace: bool = True) -> None:

@@ -68,16 +68,4 @@ def _title(path: Path) -> str:
     return _text(path).partition("\n")[0].lstrip("# ")
 
 
-COMMAND = Command(
-    name="manual",
-    summary="print the documents, without a network",
-    description=(
-        "Prints the README and the list of topics; with TOPIC one document, as Markdown, or what a code means and\n"
-        "what to do."
-    ),
-    example="indexguard manual policy",
-    usage="[-h] [TOPIC]",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 printed, 2 no such topic, or a copy without documents.",
-)
+COMMAND = Command.of("manual", add_options, run)

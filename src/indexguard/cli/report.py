@@ -12,13 +12,14 @@ from pathlib import Path
 from ..audit.place import log_path
 from ..logs.files import LogStream, Reading
 from ..logs.fleet import open_events
+from ..logs.opening import explain
 from ..logs.query import Wanted
 from ..report.fleet import summarise
 from ..report.page import MARK, render_page
 from ..report.summary import DEFAULT_ROWS, Summary
 from ..report.words import count
 from .console import GREEN, YELLOW, Console
-from .files import explain_os, open_named, write_whole
+from .files import open_named, write_whole
 from .log import source
 from .parsing import BadInputError, Command
 
@@ -127,7 +128,7 @@ def _check_output(path: Path) -> None:
         with open_named(path) as file:
             is_page = MARK.encode("ascii") in file.read(2000)
     except OSError as error:
-        raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
+        raise BadInputError(f"cannot write {path}: {explain(error)}") from None
     if not is_page:
         raise BadInputError(
             f"cannot write {path}: it is there already and is no page of this command; choose another name, or remove it"
@@ -143,20 +144,7 @@ def _write(path: Path, content: bytes) -> None:
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else _MODE
         write_whole(path, [content], mode)
     except OSError as error:
-        raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
+        raise BadInputError(f"cannot write {path}: {explain(error)}") from None
 
 
-COMMAND = Command(
-    name="report",
-    summary="show the audit log as a page for a browser",
-    description=(
-        "Writes one HTML page about this user's audit log, with its rotated and side files, or about the logs given:\n"
-        "shadowed names first, a timeline, what occurs most, and a table of the newest findings with search, filter\n"
-        "and sorting. The page loads nothing from a network, and is as private as the log."
-    ),
-    example="indexguard report -o report.html --since 30d /var/log/indexguard",
-    usage=f"[-h] -o PAGE [--rows N] {source.FILTERS} [--engine NAME]\n    {source.FILES}",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 fine, 2 a log that cannot be read or a page that cannot be written.",
-)
+COMMAND = Command.of("report", add_options, run)

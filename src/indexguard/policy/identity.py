@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ..errors import escape
 
@@ -95,13 +95,7 @@ def parse_location(url: str) -> Location:
     """
     if url == "pypi":
         return PYPI
-    if _UNSAFE.search(url):
-        raise UnknownLocation("it holds a backslash, white space or a control character")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise UnknownLocation("its authority cannot be read") from None
+    parts, port = _split(url)
     scheme = parts.scheme.lower()
     if parts.netloc.count("@") > 1:
         raise UnknownLocation("it has more than one `@` before the host")
@@ -133,13 +127,7 @@ def parse_reference(url: str) -> Location:
     vcs, plus, rest = url.partition("+")
     if not plus or vcs.lower() not in _VCS:
         return parse_location(url)
-    if _UNSAFE.search(url):
-        raise UnknownLocation("it holds a backslash, white space or a control character")
-    try:
-        parts = urlsplit(rest)
-        port = parts.port
-    except ValueError:
-        raise UnknownLocation("its authority cannot be read") from None
+    parts, port = _split(rest)
     scheme = parts.scheme.lower()
     path = parts.path.rpartition("@")[0] if "@" in parts.path else parts.path
     if scheme not in _VCS_PORTS or "://" not in rest:
@@ -148,6 +136,17 @@ def parse_reference(url: str) -> Location:
         raise UnknownLocation("its parts can be read in more than one way")
     host = "" if scheme == "file" and parts.netloc.lower() in ("", "localhost") else _host(parts.netloc)
     return Location(f"{vcs.lower()}+{scheme}", host, port or _VCS_PORTS[scheme], _segments(path))
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    if _UNSAFE.search(url):
+        raise UnknownLocation("it holds a backslash, white space or a control character")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise UnknownLocation("its authority cannot be read") from None
+    return parts, port
 
 
 def find_reference(url: str) -> Location | None:

@@ -131,12 +131,8 @@ def _ci(event: Event) -> str:
 
 
 def _tools(event: Event) -> str:
-    tools = (
-        ("indexguard", read_text(event, "guard")),
-        ("pip", read_text(event, "pip")),
-        ("Python", read_text(event, "python")),
-    )
-    return ", ".join(f"{tool} {version}" for tool, version in tools if version)
+    tools = (("indexguard", "guard"), ("pip", "pip"), ("Python", "python"))
+    return ", ".join(f"{tool} {version}" for tool, key in tools if (version := read_text(event, key)))
 
 
 def _number(event: Event, key: str) -> str:

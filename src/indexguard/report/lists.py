@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .markup import Html, element
+from .markup import Html, element, scrolling, sheet
 from .summary import Shadow, Summary, Tally
 from .words import count, left_out, long_list, short_time
 
@@ -21,7 +21,7 @@ def draw_shadows(summary: Summary) -> Html:
     heading = element("h2", "Shadowed names", id="shadowed-names")
     if not shown:
         told = element("p", "No public index offered a name that belongs to another one.", class_="empty")
-        return element("section", heading, told, class_="sheet", aria_labelledby="shadowed-names")
+        return sheet("shadowed-names", heading, told)
     heads = ("Name", "Belongs to", "Offered by", "Newest there", "Events", "Machines", "First seen", "Last seen")
     table = element(
         "table",
@@ -32,15 +32,9 @@ def draw_shadows(summary: Summary) -> Html:
         aria_labelledby="shadowed-names",
     )  # fmt: skip
     unlisted = len(summary.shadows) - len(shown)
-    return element(
-        "section",
-        heading,
-        element("p", _WHAT_IT_MEANS),
-        element("div", table, class_="scroll", tabindex=0, role="region", aria_label="Shadowed names"),
-        element("p", f"and {count(unlisted, 'name')} more", class_="more") if unlisted else None,
-        class_="sheet",
-        aria_labelledby="shadowed-names",
-    )
+    more = element("p", f"and {count(unlisted, 'name')} more", class_="more") if unlisted else None
+    told = element("p", _WHAT_IT_MEANS)
+    return sheet("shadowed-names", heading, told, scrolling("Shadowed names", table), more)
 
 
 def _shadow(shadow: Shadow) -> Html:

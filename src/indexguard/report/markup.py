@@ -36,6 +36,19 @@ def element(tag: str, *children: Child, **attributes: str | int | None) -> Html:
     return Html(f"<{tag}{written}>" if tag in _VOID else f"<{tag}{written}>{join(children)}</{tag}>")
 
 
+def sheet(name: str, heading: Html, *parts: Child, class_: str = "sheet") -> Html:
+    """Return a section of the page, under its heading.
+
+    :param name: the id of the heading.
+    """
+    return element("section", heading, *parts, class_=class_, aria_labelledby=name)
+
+
+def scrolling(label: str, table: Html) -> Html:
+    """Return a table in a region of its own, which scrolls where the page is narrow."""
+    return element("div", table, class_="scroll", tabindex=0, role="region", aria_label=label)
+
+
 def join(children: Iterable[Child]) -> Html:
     """Return elements and texts one after the other."""
     return Html("".join(as_html(child) for child in children))

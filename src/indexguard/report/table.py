@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..audit.kinds import GROUPS
 from .entry import Entry
-from .markup import Html, element
+from .markup import Html, element, scrolling, sheet
 from .summary import Summary
 from .words import count, short_time
 
@@ -26,18 +26,10 @@ def draw_findings(summary: Summary) -> Html:
     heading = element("h2", "Findings", id="findings", tabindex=-1)
     if not entries:
         told = "No finding is shown." if summary.findings else "Nothing was refused, dropped or found."
-        return element(
-            "section", heading, element("p", told, class_="empty"), class_="sheet", aria_labelledby="findings"
-        )
-    return element(
-        "section",
-        heading,
-        element("p", _extent(summary, len(entries))),
-        _controls(entries),
-        element("div", _table(entries), class_="scroll", tabindex=0, role="region", aria_label="Table of findings"),
-        class_="sheet findings",
-        aria_labelledby="findings",
-    )
+        return sheet("findings", heading, element("p", told, class_="empty"))
+    extent = element("p", _extent(summary, len(entries)))
+    table = scrolling("Table of findings", _table(entries))
+    return sheet("findings", heading, extent, _controls(entries), table, class_="sheet findings")
 
 
 def _extent(summary: Summary, shown: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ..audit.kinds import GROUPS
-from .markup import Html, element
+from .markup import Html, element, scrolling, sheet
 from .summary import Summary
 from .timeline import Bar
 from .words import count
@@ -21,17 +21,15 @@ def draw_timeline(summary: Summary) -> Html:
     bars, outside = summary.timeline.bars()
     heading = element("h2", "Findings over time", id="over-time")
     if not bars:
-        return element("section", heading, element("p", "No finding with a time.", class_="empty"), class_="sheet", aria_labelledby="over-time")  # fmt: skip
+        return sheet("over-time", heading, element("p", "No finding with a time.", class_="empty"))
     left_out = _left_out(outside, summary.undated)
-    return element(
-        "section",
+    return sheet(
+        "over-time",
         heading,
         element("p", f"One bar is {_step(bars[0])}, UTC."),
         element("ul", *(element("li", GROUPS[group], class_=group) for group in GROUPS if summary.groups[group]), class_="legend"),
         element("figure", _plot(bars), element("figcaption", left_out, class_="more") if left_out else None),
         _table(bars),
-        class_="sheet",
-        aria_labelledby="over-time",
     )  # fmt: skip
 
 
@@ -100,23 +98,9 @@ def _table(bars: list[Bar]) -> Html:
         for bar in reversed(bars) if any(bar.counts)
     ]  # fmt: skip
     heads = [element("th", words, scope="col", class_="number") for words in GROUPS.values()]
-    return element(
-        "details",
-        element("summary", "The numbers as a table"),
-        element(
-            "div",
-            element(
-                "table",
-                element("thead", element("tr", element("th", "From (UTC)", scope="col"), *heads)),
-                element("tbody", *rows),
-            ),
-            class_="scroll",
-            tabindex=0,
-            role="region",
-            aria_label="Findings over time, as a table",
-        ),
-        class_="numbers",
-    )
+    head = element("thead", element("tr", element("th", "From (UTC)", scope="col"), *heads))
+    table = scrolling("Findings over time, as a table", element("table", head, element("tbody", *rows)))
+    return element("details", element("summary", "The numbers as a table"), table, class_="numbers")
 
 
 def _step(bar: Bar) -> str:

@@ -109,9 +109,7 @@ class State:
             manifest = read_manifest(private)
         except InterpretersError as error:
             return [str(error)]
-        versions = {self.startup.guard_version, manifest.version if manifest is not None else None, __version__} - {
-            None
-        }
+        versions = {self.startup.guard_version, manifest and manifest.version, __version__} - {None}
         found = []
         if len(versions) > 1:
             told = ", ".join(sorted(str(version) for version in versions))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections import deque
 from typing import Any
 
@@ -11,8 +10,8 @@ from ...audit.kinds import DROPPED, NOT_ASKED, SEALED, SELECTED, WOULD_REFUSE
 from ...logs.query import Wanted
 from ...logs.record import items, table, text, texts
 from ..console import GREEN, RED, YELLOW, Console, count
-from ..parsing import Command
-from .source import FILES, FILTERS, add_files, add_filters, read_events
+from ..parsing import Command, positive
+from .source import add_files, add_filters, read_events
 
 _STYLES = {SELECTED: GREEN, NOT_ASKED: None, SEALED: None, WOULD_REFUSE: YELLOW, DROPPED: YELLOW}
 _MOST_VERSIONS = 5
@@ -28,7 +27,7 @@ def add_options(group: argparse._ArgumentGroup) -> None:
 
 def add_last(group: argparse._ArgumentGroup, what: str) -> None:
     """Add the option that says how many lines are printed."""
-    group.add_argument("--last", metavar="N", type=_count, default=20, help=f"how many {what} at most (default: 20)")
+    group.add_argument("--last", metavar="N", type=positive, default=20, help=f"how many {what} at most (default: 20)")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -93,24 +92,4 @@ def _versions(event: dict[str, Any]) -> str:
     return ", ".join(map(str, versions[:_MOST_VERSIONS])) + (f" and {left_out} more" if left_out > 0 else "")
 
 
-def _count(text: str) -> int:
-    number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to 999999999")
-    return number
-
-
-COMMAND = Command(
-    name="log",
-    summary="show the last events of the audit log",
-    description=(
-        "Prints the last events of this user's audit log, with its rotated and side files, or of the logs given;\n"
-        "the oldest first. An option that is given twice takes either. Times are UTC, as in the log; a day of the\n"
-        "week is the last one, today included. Lines that are no whole event are counted and left out."
-    ),
-    example='indexguard log --since "yesterday 08:00" --code shadowed-name --name "acme-*"',
-    usage=f"[-h] [--last N] {FILTERS} [--json] {FILES}",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 fine, 2 a log that cannot be read.",
-)
+COMMAND = Command.of("log", add_options, run)

@@ -10,11 +10,12 @@ from typing import Any
 
 from ...audit.place import log_path
 from ...logs.export.formats import FORMATS, Export
+from ...logs.opening import explain
 from ...logs.query import Wanted
 from ..console import Console, count
-from ..files import explain_os, write_whole
+from ..files import write_whole
 from ..parsing import BadInputError, Command
-from .source import FILES, FILTERS, add_files, add_filters, read_events
+from .source import add_files, add_filters, read_events
 
 _MODE = 0o640  # that of the log
 _ENDINGS = (".jsonl", ".jsonl.gz")
@@ -59,9 +60,8 @@ def _notes(export: Export) -> Iterator[str]:
 def _print(pieces: Iterable[str], console: Console) -> None:
     reconfigure = getattr(console.out, "reconfigure", None)
     if reconfigure is not None:
-        reconfigure(
-            encoding="utf-8", newline=""
-        )  # each format says how its lines end, and none allows another encoding
+        # Each format says how its lines end, and none allows another encoding.
+        reconfigure(encoding="utf-8", newline="")
     for piece in pieces:
         print(piece, end="", file=console.out)
 
@@ -80,7 +80,7 @@ def _write(pieces: Iterable[str], path: Path, logs: Iterable[Path]) -> None:
         else:
             write_whole(Path(os.path.realpath(path)), map(str.encode, pieces), _MODE)
     except OSError as error:
-        raise BadInputError(f"cannot write {path}: {explain_os(error)}") from None
+        raise BadInputError(f"cannot write {path}: {explain(error)}") from None
 
 
 def _is_among(path: Path, log: Path) -> bool:
@@ -94,23 +94,4 @@ def _is_among(path: Path, log: Path) -> bool:
         return False
 
 
-COMMAND = Command(
-    name="log export",
-    summary="turn the audit log into the format that another system reads",
-    description=(
-        "Prints the events that match for another system, the oldest first:\n\n"
-        "  ecs     Elastic Common Schema 9.4.0, one JSON document a line\n"
-        "  ocsf    Open Cybersecurity Schema Framework 1.8.0, one JSON event a line\n"
-        "  cef     Common Event Format, one line an event\n"
-        "  sarif   SARIF 2.1.0, one document; findings only\n"
-        "  csv     RFC 4180, with a header; texts that look like a formula are put behind an apostrophe\n"
-        "  github  annotations of a GitHub Actions job; findings only\n\n"
-        "Findings are all events but `selected`, `not-asked` and `sealed`. Lines that are no whole event are counted\n"
-        "and left out."
-    ),
-    example="indexguard log export --format ecs --since 1d -o audit.ecs.json",
-    usage=f"[-h] --format FORMAT [-o OUT]\n    {FILTERS}\n    {FILES}",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 fine, 2 a log that cannot be read, or an output that cannot be written.",
-)
+COMMAND = Command.of("log export", add_options, run)

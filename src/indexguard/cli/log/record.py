@@ -21,7 +21,7 @@ from ..console import GREEN, YELLOW, Console, count
 from ..files import write_file
 from ..parsing import BadInputError, Command
 from ..policy.policy_text import IndexTable, is_insecure, name_index, render
-from .source import FILES, add_files, add_times, read_events
+from .source import add_files, add_times, read_events
 
 _OFFERS = (AMBIGUOUS_NAME, UNCLAIMED_INTERNAL)
 """Codes that say of an index that it has a name which came from another one."""
@@ -283,20 +283,4 @@ def _as_json(proposal: Proposal, observed: Observed, policy: str) -> dict[str, A
     }
 
 
-COMMAND = Command(
-    name="log record",
-    summary="propose a policy from what the audit log saw",
-    description=(
-        "Writes a policy from the files that pip chose: a name that came from one index only, which is not public, is\n"
-        "claimed for it; all others go to the public index. Names that more than one index has are listed at the\n"
-        'top, for a decision. Nothing is fetched. The log is best one of a time in `mode = "audit"`.'
-    ),
-    example="indexguard log record --since 30d --output policy.toml",
-    usage=(
-        "[-h] [--public URL] [--rest URL] [--mode MODE] [--output PATH] [--force]\n"
-        f"    [--since WHEN] [--until WHEN] [--json] {FILES}"
-    ),
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 a policy, 2 nothing to write, or a log that cannot be read.",
-)
+COMMAND = Command.of("log record", add_options, run)

@@ -19,7 +19,7 @@ from ...survey.pip_facts import PipFacts, ask_pip
 from ..console import BOLD, GREEN, RED, YELLOW, Console, count
 from ..parsing import Command
 from ..policy.check import read_layer
-from .source import FILES, FILTERS, add_files, add_filters, read_events
+from .source import add_files, add_filters, read_events
 
 _MOST_CHANGES = 100_000
 
@@ -204,17 +204,4 @@ def _describe(change: Change, seen: Seen) -> str:
     return "  ".join(part for part in parts if part)
 
 
-COMMAND = Command(
-    name="log replay",
-    summary="judge what the audit log holds by another policy",
-    description=(
-        "Says what would change if POLICY were the only policy, and enforced: which files that pip chose would be\n"
-        "refused, and what was refused and would pass. It is judged by today's date; what pip would have chosen\n"
-        "instead is not known. What the log does not tell is not guessed, and counted with the reason."
-    ),
-    example="indexguard log replay policy.toml --since 30d",
-    usage=f"[-h] {FILTERS} [--json] POLICY {FILES}",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 nothing that was allowed would be refused, 1 something would, 2 bad input or policy.",
-)
+COMMAND = Command.of("log replay", add_options, run)

@@ -15,7 +15,7 @@ from ...logs.record import table, text, texts
 from ..console import GREEN, RED, YELLOW, Console, count
 from ..parsing import Command
 from .events import add_last
-from .source import FILES, FILTERS, add_files, add_filters, read_events
+from .source import add_files, add_filters, read_events
 
 _MOST_OPEN = 10_000
 
@@ -32,23 +32,23 @@ def add_options(group: argparse._ArgumentGroup) -> None:
 class Run:
     """What the events of one pip run say together."""
 
-    run: str
-    parent_run: str | None
     time: str
     """Of its first event."""
+    run: str
+    parent_run: str | None
     user: str
     host: str
     ci: dict[str, Any] | None
     command: list[str]
     events: int = 0
+    events_written: int | None = None
+    """As its last event says."""
     refused: int = 0
     selected: int = 0
     sealed: bool = False
     """Whether its last event says that it is the last."""
     exit: int | None = None
     """pip's exit code; None where it is not known."""
-    expected: int | None = None
-    """How many events the run wrote, as its last one says."""
     is_wanted: bool = False
     """Whether one of its events matches what was asked for."""
 
@@ -56,9 +56,9 @@ class Run:
     def of(cls, event: dict[str, Any]) -> Run:
         """Begin with one event."""
         return cls(
+            event["time"],
             text(event, "run"),
             text(event, "parent_run") or None,
-            event["time"],
             text(event, "user"),
             text(event, "host"),
             table(event, "ci") or None,
@@ -75,30 +75,18 @@ class Run:
             seal = table(event, "seal")
             self.sealed = True
             self.exit = seal["exit"] if isinstance(seal.get("exit"), int) else None
-            self.expected = seal["events"] if isinstance(seal.get("events"), int) else None
+            self.events_written = seal["events"] if isinstance(seal.get("events"), int) else None
 
     @property
     def is_incomplete(self) -> bool:
         """Whether the log holds another number of events than the run wrote."""
-        return self.expected is not None and self.expected != self.events
+        return self.events_written is not None and self.events_written != self.events
 
     def as_json(self) -> dict[str, Any]:
         """Return the run for a machine."""
-        return {
-            "time": self.time,
-            "run": self.run,
-            "parent_run": self.parent_run,
-            "user": self.user,
-            "host": self.host,
-            "ci": self.ci,
-            "command": self.command,
-            "events": self.events,
-            "events_written": self.expected,
-            "refused": self.refused,
-            "selected": self.selected,
-            "sealed": self.sealed,
-            "exit": self.exit,
-        }
+        told = {**vars(self)}
+        del told["is_wanted"]
+        return told
 
     def __str__(self) -> str:
         job = self.ci or {}
@@ -119,7 +107,7 @@ class Run:
         if not self.sealed:
             return "unsealed"
         ended = "exit not known" if self.exit is None else f"exit {self.exit}"
-        return f"{ended}, {self.events} of {count(self.expected or 0, 'event')}" if self.is_incomplete else ended
+        return f"{ended}, {self.events} of {count(self.events_written or 0, 'event')}" if self.is_incomplete else ended
 
     @property
     def style(self) -> str | None:
@@ -172,17 +160,4 @@ def keep_last(runs: Iterable[Run], number: int) -> list[Run]:
     return sorted(heapq.nlargest(number, runs, key=lambda found: found.time), key=lambda found: found.time)
 
 
-COMMAND = Command(
-    name="log runs",
-    summary="list the pip runs of the audit log",
-    description=(
-        "Prints one line for each pip run that has an event which matches, the oldest first: when, run id, user and\n"
-        "host, CI job, refusals and files chosen, pip's exit code and command. `unsealed` is a run without a last\n"
-        "event: it goes on, was killed, or its end is missing from the log."
-    ),
-    example="indexguard log runs --since today --event refused",
-    usage=f"[-h] [--last N] {FILTERS} [--json] {FILES}",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 fine, 2 a log that cannot be read.",
-)
+COMMAND = Command.of("log runs", add_options, run)

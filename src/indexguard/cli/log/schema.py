@@ -19,13 +19,4 @@ def run(_arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-COMMAND = Command(
-    name="log schema",
-    summary="print the JSON Schema of the audit log",
-    description="Prints the JSON Schema (2020-12) of an event: every field with its type, unit and first version.",
-    example="indexguard log schema",
-    usage="[-h]",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 fine.",
-)
+COMMAND = Command.of("log schema", add_options, run)

@@ -20,13 +20,6 @@ from ..console import YELLOW, Console, count
 from ..parsing import BadInputError
 from . import moments
 
-FILTERS = """\
-[--code CODE] [--name NAME] [--index TEXT] [--rule TEXT]
-    [--event KIND] [--run ID] [--since WHEN] [--until WHEN]"""
-"""The options of ``add_filters``, for a usage line."""
-FILES = "[--file FILE] [FILE ...]"
-"""Those of ``add_files``."""
-
 _KINDS: tuple[str, ...] = get_args(EventKind)
 _LONG_WORK = 50_000_000
 _PAUSE = 0.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
@@ -11,14 +10,14 @@ from typing import Any
 from ...logs.fleet import count_events
 from ...logs.query import Wanted
 from ...logs.tally import Count, NameCount, Tally
-from ..console import BOLD, RED, Console, columns, count
-from ..parsing import Command
-from .source import FILES, FILTERS, add_engine, add_files, add_filters, for_engine, note_left_out, read_events
+from ..console import BOLD, RED, Console, count
+from ..parsing import Command, positive
+from .source import add_engine, add_files, add_filters, for_engine, note_left_out, read_events
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
     """Add the options of this command."""
-    group.add_argument("--top", metavar="N", type=_number, default=20, help="how many names and indexes (default: 20)")
+    group.add_argument("--top", metavar="N", type=positive, default=20, help="how many names and indexes (default: 20)")
     add_filters(group)
     add_engine(group)
     group.add_argument("--json", action="store_true", help="print one JSON object, with every name and index")
@@ -114,8 +113,7 @@ def _section(heading: str, label: str, rows: list[tuple[str, ...]], console: Con
     heads = ("refused", "selected") if len(rows[0]) > 4 else ()  # noqa: PLR2004
     console.line()
     console.line(heading, style or BOLD)
-    for line in columns([("events", *heads, "first seen", "last seen", label), *rows]):
-        console.line(line)
+    console.table([("events", *heads, "first seen", "last seen", label), *rows])
 
 
 def _count_rows(counts: Mapping[str, Count], top: int) -> list[tuple[str, ...]]:
@@ -129,22 +127,4 @@ def _name_rows(counts: Mapping[str, NameCount], top: int) -> list[tuple[str, ...
     ]
 
 
-def _number(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to 999999999")
-    return int(text)
-
-
-COMMAND = Command(
-    name="log summary",
-    summary="count the events of the audit log by name, index and code",
-    description=(
-        "Counts the events of this user's audit log, or of the logs given: shadowed names first, then by kind, code,\n"
-        "index asked and name, each with the time when it was seen first and last (UTC)."
-    ),
-    example="indexguard log summary --since 7d",
-    usage=f"[-h] [--top N] {FILTERS} [--engine NAME] [--json]\n    {FILES}",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 fine, 2 a log that cannot be read.",
-)
+COMMAND = Command.of("log summary", add_options, run)

@@ -9,9 +9,10 @@ from pathlib import Path
 from ...audit.place import log_path
 from ...audit.writer import LONGEST_LINE
 from ...logs.chain import Remark, Verification, Verifier
-from ...logs.opening import LogError, read_named
-from ..console import GREEN, RED, YELLOW, Console
-from ..parsing import BadInputError, Command
+from ...logs.opening import read_named
+from ..console import GREEN, RED, YELLOW, Console, count
+from ..parsing import Command
+from .source import bad_logs
 
 _MANY = 20
 
@@ -39,10 +40,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not arguments.files and not (paths[0].is_absolute() and paths[0].is_dir()):
         console.note(f"nothing was recorded: there is no folder {paths[0]}")
         return 0
-    try:
+    with bad_logs():
         found = Verifier(_lines(arguments.copy)).read(paths)
-    except LogError as error:
-        raise BadInputError(str(error)) from None
     if arguments.json:
         console.json(_as_json(found))
     else:
@@ -64,7 +63,7 @@ def _print(found: Verification, console: Console) -> None:
         console.line(f"BROKEN   {text}", RED)
     for text in _first(found.missing):
         console.line(f"MISSING  a copy has it, the log has not: {text}", RED)
-    what = f"{_count(found.events, 'event')} of {_count(found.runs, 'run')} in {_count(found.files, 'file')}"
+    what = f"{count(found.events, 'event')} of {count(found.runs, 'run')} in {count(found.files, 'file')}"
     if found.is_whole:
         console.line(f"whole: {what}", GREEN)
     else:
@@ -73,12 +72,12 @@ def _print(found: Verification, console: Console) -> None:
         console.note(text, YELLOW)
     if found.torn:
         console.note(
-            f"{_count(found.torn, 'line')} of no whole event: cut off by a crash or a full disk, or not ours", YELLOW
+            f"{count(found.torn, 'line')} of no whole event: cut off by a crash or a full disk, or not ours", YELLOW
         )
     if found.unsealed:
         runs = ", ".join(_first(found.unsealed))
         text = "no seal: it goes on, was killed, or the end of the log is missing"
-        console.note(f"{_count(len(found.unsealed), 'run')} with {text}: {runs}", YELLOW)
+        console.note(f"{count(len(found.unsealed), 'run')} with {text}: {runs}", YELLOW)
 
 
 def _first(values: Sequence[object]) -> Iterator[str]:
@@ -88,22 +87,12 @@ def _first(values: Sequence[object]) -> Iterator[str]:
         yield f"and {len(values) - _MANY} more"
 
 
-def _count(number: int, thing: str) -> str:
-    return f"1 {thing}" if number == 1 else f"{number} {thing}s"
-
-
 def _as_json(found: Verification) -> dict[str, object]:
     return {
         "whole": found.is_whole,
-        "files": found.files,
-        "lines": found.lines,
-        "events": found.events,
-        "torn": found.torn,
-        "runs": found.runs,
-        "unsealed": found.unsealed,
+        **vars(found),
         "breaks": _as_list(found.breaks),
         "unproven": _as_list(found.unproven),
-        "missing": found.missing,
     }
 
 
@@ -111,16 +100,4 @@ def _as_list(remarks: Iterable[Remark]) -> list[dict[str, object]]:
     return [{"file": str(each.path), "line": each.line, "text": each.text} for each in remarks]
 
 
-COMMAND = Command(
-    name="log verify",
-    summary="tell whether the audit log is as it was written",
-    description=(
-        "Checks that each line goes on from the line before it, that each sealed run has all its events, and that every\n"
-        "event of a copy is in the log. What this proves, and what only a copy can: `indexguard manual logs`."
-    ),
-    example="indexguard log verify --copy /mnt/collector/build-7.log",
-    usage="[-h] [--copy FILE] [--json] [FILE ...]",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 as it was written, 1 not, 2 a log that cannot be read.",
-)
+COMMAND = Command.of("log verify", add_options, run)

@@ -11,7 +11,7 @@ from ...audit.kinds import SEALED, SELECTED
 from ...logs.query import Wanted, name_pattern
 from ...logs.record import table, tables, text, texts
 from ...patterns import normalise_name, parse_pattern
-from ..console import GREEN, YELLOW, Console, columns, count
+from ..console import GREEN, YELLOW, Console, count
 from ..parsing import BadInputError, Command
 from .source import add_file_option, add_times, read_events
 
@@ -152,10 +152,7 @@ def _file(event: dict[str, Any]) -> dict[str, Any]:
 def _as_json(origin: Origin, event: dict[str, Any]) -> dict[str, Any]:
     rule = table(event, "rule")
     return {
-        "name": origin.name,
-        "use": origin.use,
-        "prefix": origin.prefix,
-        "host": origin.host,
+        **vars(origin),
         **_file(event),
         "index_answered": event.get("index_answered"),
         "time": event["time"],
@@ -182,23 +179,7 @@ def _print(origin: Origin, event: dict[str, Any], console: Console) -> None:
     console.line(
         f"{origin.name} {chosen['version'] or ''} from {chosen['index'] or 'a place that is not known'}", GREEN
     )
-    for line in columns([(label, value) for label, value in facts if value]):
-        console.line(line)
+    console.table([(label, value) for label, value in facts if value])
 
 
-COMMAND = Command(
-    name="log who-from",
-    summary="say which index an installed project came from",
-    description=(
-        "Says for each project and environment which file pip chose last, from which index, in which run and under\n"
-        "which policy. What a run that failed had chosen does not count. The log tells what pip installed, not what\n"
-        "was uninstalled or installed by other means since."
-    ),
-    example="indexguard log who-from acme-core",
-    usage=(
-        "[-h] [--prefix PATH] [--host HOST] [--since WHEN] [--until WHEN]\n    [--file FILE] [--json] NAME [NAME ...]"
-    ),
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 found, 1 a project was never chosen, 2 bad input or a log that cannot be read.",
-)
+COMMAND = Command.of("log who-from", add_options, run)

@@ -192,36 +192,5 @@ def is_live(python: str, *options: str) -> bool:
         return False
 
 
-ACTIVATE = Command(
-    name="activate",
-    summary="guard every virtual environment of a Python",
-    description=(
-        "Puts the guard into the standard library of the Python that runs this command (of its base, if that is a\n"
-        "virtual environment), so that it starts in all environments of that Python, those that are there and those\n"
-        "to come. It needs no installation from then on, and outlives `pip uninstall indexguard`. A sitecustomize.py\n"
-        "that is there already gets a marked block. With --user it goes into your own account instead: the Python\n"
-        "itself is guarded, and environments that it makes get a path line."
-    ),
-    example="indexguard activate --python /usr/bin/python3 --require-policy",
-    usage=(
-        "[-h] [--python PATH] [--all] [--user] [--dry-run]\n"
-        "                           [--require-policy | --no-require-policy]"
-    ),
-    add_options=add_activate_options,
-    run=run_activate,
-    exit_codes="Exit codes: 0 live, 1 not live or not everywhere, 2 bad input, nothing changed.",
-)
-DEACTIVATE = Command(
-    name="deactivate",
-    summary="take away what activate has put there",
-    description=(
-        "Removes exactly the files that `activate` wrote. A file that was changed since is kept and named.\n"
-        "Policies and audit logs are yours and stay. Where the package is not installed any more, the same command\n"
-        "is `python -m _indexguard deactivate`."
-    ),
-    example="indexguard deactivate --python /usr/bin/python3",
-    usage="[-h] [--python PATH] [--all] [--user] [--dry-run]",
-    add_options=add_options,
-    run=run_deactivate,
-    exit_codes="Exit codes: 0 removed, 1 something was kept, 2 bad input, nothing changed.",
-)
+ACTIVATE = Command.of("activate", add_activate_options, run_activate)
+DEACTIVATE = Command.of("deactivate", add_options, run_deactivate)

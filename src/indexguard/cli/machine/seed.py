@@ -44,10 +44,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise BadInputError(f"there is no guard in {private} to lead to; run `indexguard activate --user` first")
     if not arguments.remove and not is_trusted(private):
         raise BadInputError(f"{private} belongs to another user; what lies there may not run in your environments")
-    fine = True
-    for path in arguments.paths:
-        fine = _one(path, private, arguments, console) and fine
-    return 0 if fine else 1
+    fine = [_one(path, private, arguments, console) for path in arguments.paths]
+    return 0 if all(fine) else 1
 
 
 def _one(path: Path, private: Path, arguments: argparse.Namespace, console: Console) -> bool:
@@ -79,17 +77,4 @@ def _one(path: Path, private: Path, arguments: argparse.Namespace, console: Cons
     return live
 
 
-COMMAND = Command(
-    name="seed",
-    summary="guard virtual environments that are there already",
-    description=(
-        "Puts a path line to your account's guard (`indexguard activate --user`) into virtual environments: those\n"
-        "that were made before, and those of tools that run no guarded Python (uv). Nothing is copied. An environment\n"
-        "of a Python that `indexguard activate` has been run for needs none."
-    ),
-    example="indexguard seed .venv ~/.local/share/pipx/venvs/*",
-    usage="[-h] [--remove] [--dry-run] PATH [PATH ...]",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 live, 1 not live or not everywhere, 2 bad input, nothing changed.",
-)
+COMMAND = Command.of("seed", add_options, run)

@@ -279,8 +279,7 @@ def _print_layers(found: LayersFound, console: Console) -> None:
         state = place.state if layer is None else f"{layer.policy.mode}, sha256 {layer.sha256[:12]}"
         rows.append((place.kind, state, place.path or ""))
     console.line("policy layers:")
-    for line in columns(rows):
-        console.line(line)
+    console.table(rows)
     print_faults(found.faults, console)
     if found.faults:
         return
@@ -290,21 +289,4 @@ def _print_layers(found: LayersFound, console: Console) -> None:
         console.line("built-in rule: not in force, a policy decides")
 
 
-COMMAND = Command(
-    name="status",
-    summary="say whether pip is guarded, here or on the whole machine",
-    description=(
-        "Starts a child pip of this interpreter and looks whether the guard took charge of it; lists the policy\n"
-        "layers found, the audit log, every start-up hook with its owner, and what is not covered. With --all, or for\n"
-        "each PATH, it prints a table, an interpreter or virtual environment a row. With --prove each of them plays the\n"
-        "attack: pip installs into a temporary folder, from two indexes on loopback."
-    ),
-    example="indexguard status --all --prove",
-    usage="[-h] [--all] [--prove] [--strict] [--json] [PATH ...]",
-    add_options=add_options,
-    run=run,
-    exit_codes=(
-        "Exit codes: 0 guarded, 1 something that has to be guarded is not (what you name, and what has a hook of ours),\n"
-        "2 guarded, and stopped by a policy that cannot be used."
-    ),
-)
+COMMAND = Command.of("status", add_options, run)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import PolicyError
+from ...logs.opening import explain
 from ...policy.layers import survey_layers
 from ...policy.lints import Lint, lint_policy
 from ...policy.model import Layer
 from ...policy.reader import MAX_BYTES, read_policy
 from ..console import GREEN, RED, YELLOW, Console
-from ..files import explain_os, open_named
+from ..files import open_named
 from ..parsing import BadInputError, Command
 
 
@@ -86,7 +87,7 @@ def read_layer(file: str) -> Layer:
             with open_named(Path(file)) as stream:
                 content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise BadInputError(f"cannot read {file}: {explain_os(error)}") from None
+        raise BadInputError(f"cannot read {file}: {explain(error)}") from None
     shown = "standard input" if file == "-" else file
     return Layer("file", shown, hashlib.sha256(content).hexdigest(), read_policy(content, shown))
 
@@ -115,16 +116,4 @@ def describe_fault(error: PolicyError) -> dict[str, Any]:
     return {"file": error.path, "code": error.code, "faults": faults, "lints": []}
 
 
-COMMAND = Command(
-    name="check",
-    summary="list the faults of a policy, and what may not be meant",
-    description=(
-        "Reads a policy file as pip would meet it and lists every fault at once. Without FILE, all layers that\n"
-        "count here. A lint is something that is allowed, and that its writer may not have meant."
-    ),
-    example="indexguard check policy.toml",
-    usage="[-h] [--json] [FILE]",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 no faults, 1 only lints, 2 faults, or a file that cannot be read or trusted.",
-)
+COMMAND = Command.of("check", add_options, run)

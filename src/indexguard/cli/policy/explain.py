@@ -18,7 +18,7 @@ from ...policy.layers import find_layers
 from ...policy.model import Layer, Policy
 from ...policy.rules import Rule
 from ...survey.pip_facts import PipFacts, ask_pip
-from ..console import BOLD, GREEN, RED, YELLOW, Console, columns
+from ..console import BOLD, GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 from .codes import describe, table
 
@@ -224,8 +224,7 @@ def _print(explanation: Explanation, console: Console, *, is_known: bool) -> Non
         _print_layer(explanation, layer, console)
     if explanation.asked:
         console.line("indexes:")
-        for line in columns([(place.shown, str(place)) for place in explanation.asked]):
-            console.line(line)
+        console.table([(place.shown, str(place)) for place in explanation.asked])
     for finding in explanation.missing:
         if finding.rule is not None and finding.layer is not None:
             console.line(f"index-not-configured: pip has no index {_urls(finding.layer.policy, finding.rule)}", YELLOW)
@@ -303,16 +302,4 @@ def _rule_as_json(rule: Rule, today: date) -> dict[str, Any]:
     }
 
 
-COMMAND = Command(
-    name="explain",
-    summary="say which rule decides a name, and why",
-    description=(
-        "Says for one project name which rule of each policy layer decides, which of the indexes that pip is\n"
-        "configured with are asked, and which are not. Nothing is fetched."
-    ),
-    example="indexguard explain acme-core --version 1.4",
-    usage="[-h] [--version V] [--index URL] [--json] [--code CODE] [--codes] [NAME]",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 the name may be installed, 1 it is refused, 2 bad input or policy.",
-)
+COMMAND = Command.of("explain", add_options, run)

@@ -438,21 +438,4 @@ def _ask(question: str, console: Console) -> str:
     return answer.strip()
 
 
-COMMAND = Command(
-    name="init",
-    summary="write a policy for the indexes that pip is configured with",
-    description=(
-        "Writes a policy from pip's configuration: the internal index gets the names that you claim for it, the\n"
-        "public one all others. Without --claim the names are asked for on a terminal; with --yes they are those\n"
-        "that the internal index lists. If that gives no answer, or pip is configured with one index only,\n"
-        "nothing is written, and the message says what to add.\n"
-        "\n"
-        "Without --output root writes the machine's policy (on Linux /etc/indexguard/policy.toml), which counts\n"
-        "for every guarded pip of the machine; everybody else their own."
-    ),
-    example="indexguard init --yes --claim acme --claim billing-models",
-    usage="[-h] [--yes] [--claim [INDEX=]NAME] [--rest INDEX] [--output PATH] [--force]",
-    add_options=add_options,
-    run=run,
-    exit_codes="Exit codes: 0 written, 2 nothing written.",
-)
+COMMAND = Command.of("init", add_options, run)
