@@ -127,3 +127,14 @@ def test_nothing_is_wrapped_by_a_pip_that_fetches_nothing(bench: Bench) -> None:
     code = "import sys, runpy; sys.argv = ['pip', '--version']\ntry: runpy.run_module('pip', run_name='__main__')\n"
     code += "except SystemExit: print('loaded:', sorted(name for name in sys.modules if name.startswith('indexguard')))"
     assert "loaded: ['indexguard', 'indexguard.inpip']" in bench.python("-c", code).output
+
+
+def test_what_a_refusal_needs_is_loaded_before_anything_is_installed(bench: Bench) -> None:
+    told = "atexit.register(lambda: print('loaded', *(name for name in sys.modules if name.startswith('indexguard.inpip.'))))"
+    program = f"import atexit, runpy, sys; {told}; runpy.run_module('pip', run_name='__main__', alter_sys=True)"
+    options = {"PIP_INDEX_URL": bench.public.url, "PIP_NO_DEPS": "1"}
+    for command, is_loaded in (("download", False), ("install", True)):
+        done = bench.python("-c", program, command, "foo", *(["--target", "x"] if is_loaded else []), environ=options)
+        loaded = set(done.output.rpartition("loaded ")[2].split())
+        for cold in ("failing", "filter.ambiguous", "reports", "search.simple_page", "speech.refusal", "speech.words"):
+            assert (f"indexguard.inpip.{cold}" in loaded) == is_loaded

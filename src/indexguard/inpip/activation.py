@@ -1,6 +1,6 @@
 """Activation: reads the policy and wraps pip, when pip makes its first package finder.
 
-What every run needs is imported here and now: pip 26.3 refuses every import once installation has begun.
+What every run needs is imported here and now; all the rest of the guard before anything is installed.
 """
 
 from __future__ import annotations
@@ -87,6 +87,18 @@ class Guard(NamedTuple):
 
         enter_venv(call, environment)
 
+    def load_rest(self, call: Call, _resolver: object, _req_set: object) -> object:
+        """Load what only a refusal or a fault needs: pip's self-check, after the installation, may still meet one.
+
+        pip 26.3 refuses every import from here on; and what is installed may be another release of the guard.
+        """
+        from . import failing  # noqa: F401
+        from .filter import ambiguous  # noqa: F401
+        from .search import simple_page  # noqa: F401
+        from .speech import words  # noqa: F401
+
+        return call()
+
     def build_one(self, call: Call, _instance: object, req: Requirement) -> object:
         """Note whose wheel is being built: that comes after all preparing."""
         with self.requests.preparing(req):
@@ -101,6 +113,7 @@ class Guard(NamedTuple):
         filters.append((virtual._replace(method="__init__"), self.enter_virtual))
         if seams.VENV_BUILD.find_class(root) is not None:
             filters.append((seams.VENV_BUILD._replace(method="__init__"), self.enter_venv))
+        filters += [(seam, self.load_rest) for seam in (seams.ORDER, seams.ORDER_LEGACY)]
         for seam, function in filters:
             seam.bind(root, closed(root, function))
 

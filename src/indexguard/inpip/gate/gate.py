@@ -93,9 +93,6 @@ class Gate:
 
         A wheel that was built here, or before, is a file of its own: its metadata need not be what its sdist said.
         """
-        # pip 26.3 refuses every import from here on, and its self-check may still meet something to be told.
-        from ..speech import pip_errors, words  # noqa: F401
-
         del resolver, req_set
         ordered: list[Requirement] = call()
         for requirement in ordered:
