@@ -122,6 +122,7 @@ def test_no_other_source_stands_in_for_an_index_that_failed(bench: Bench) -> Non
     done = bench.install("foo", policy=policy)
     assert (done.code, done.origins) == (1, {})
     assert "index-failed" in done.output
+    assert "unfit" not in done.output  # the other index has a file that fits
 
 
 def test_the_same_index_in_two_spellings_is_one(bench: Bench) -> None:

@@ -108,7 +108,7 @@ def _asked(search: Search) -> list[tuple[str, str]]:
 
 def _unfit(search: Search) -> list[tuple[str, str]]:
     """Say what the name's own indexes list, and pip cannot use: for another Python or platform, or yanked."""
-    if search.kept:
+    if search.kept or search.failed:
         return []
     dropped = {id(drop.page) for drop in search.drops}
     own = [page for page in search.listing if id(page) not in dropped and not page.is_local]
