@@ -16,6 +16,7 @@ from ...errors import (
     SHADOWED_NAME,
     GuardError,
     clean,
+    cut,
 )
 from ...patterns import newest_first
 from ...policy.model import Index
@@ -162,7 +163,7 @@ def _versions(newest: Sequence[str]) -> str:
         return "files"
     rest = f" and {len(newest) - _MANY} more" if len(newest) > _MANY else ""
     # Versions come from file names, and those from whoever wrote the page.
-    return ", ".join(clean(version)[:_LONG] for version in newest[:_MANY]) + rest
+    return ", ".join(cut(clean(version), _LONG) for version in newest[:_MANY]) + rest
 
 
 def _hint(search: Search, cause: Finding) -> str | None:
@@ -173,8 +174,8 @@ def _hint(search: Search, cause: Finding) -> str | None:
         return "; or ".join(_option(index) for index in indexes)
     if cause.code not in (SHADOWED_NAME, CLAIMED_ELSEWHERE, REDIRECTED):
         return None
-    what = "a file that fits of `" if _unfit(search) else "`"
-    hint = f"publish {what}{search.name}` on index {' or '.join(f'`{index.name}`' for index in indexes)}"
+    what = f"a file of `{search.name}` that fits" if _unfit(search) else f"`{search.name}`"
+    hint = f"publish {what} on index {' or '.join(f'`{index.name}`' for index in indexes)}"
     if cause.code == SHADOWED_NAME:
         return f"{hint}; the public project of that name is not yours unless you registered it"
     return f"{hint}; {words_of(cause.code).remedy}" if cause.code == REDIRECTED else hint
