@@ -174,7 +174,8 @@ def _load_guard(name: "str") -> "Any":
     import importlib.util
     import os
 
-    folder = os.path.join(_here(), "indexguard")
+    # The release itself, not the link to the current one: another may be activated while this pip runs.
+    folder = os.path.join(os.path.realpath(_here()), "indexguard")
     init = os.path.join(folder, "__init__.py")
     package = sys.modules.get("indexguard")
     if package is None:

@@ -140,7 +140,8 @@ def test_when_a_name_is_refused(told: str | None, code: str | None) -> None:
 @pytest.mark.parametrize("offered", [True, False])
 def test_nothing_is_said_where_nothing_was_kept_from_pip(*, offered: bool) -> None:
     met = Met(Authority((LAYER,), Name("acme"), date(2026, 1, 1)), SOURCES, [])
-    assert (find_untold(met, offered=offered) is None) == offered
+    assert [found and found.code for found in (find_untold(met, offered=offered),)] == ["unknown-index"]
+    assert (find_untold(met._replace(sources=SOURCES[:2]), offered=offered) is None) == offered
     assert find_untold(met._replace(sources=[SOURCES[0], SOURCES[3]]), offered=False) is None
     told = find_untold(met._replace(kept_away=MIXED), offered=offered)
     assert told is not None

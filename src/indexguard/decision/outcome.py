@@ -250,13 +250,14 @@ def find_untold(met: Met, *, offered: bool) -> Finding | None:
 
     That is what was kept from pip, or else an index that was not asked for a name that its own index does not have.
 
-    :param offered: whether an index that may serve the name lists files of it, which pip cannot use.
+    :param offered: whether an index that may serve the name lists files of it, which pip cannot use: then only an index
+        that is asked for no name at all is worth a word.
     """
     dropped = [kept.finding for kept in met.kept_away if kept.finding.enforced]
     if dropped:
         return first_cause(dropped)
     unasked = [it.verdict.refusal for it in met.sources if not it.probing and it.verdict.refusal is not None]
-    return None if offered else first_cause(unasked)
+    return first_cause(it for it in unasked if not offered or it.code in NOT_TO_BE_ASKED)
 
 
 def satisfies(specifier: str, version: str) -> bool:

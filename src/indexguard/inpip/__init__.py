@@ -33,7 +33,7 @@ ERROR: indexguard: pip-not-understood: this pip keeps its package finder where t
 TYPE_CHECKING = False  # typing costs more than this module
 if TYPE_CHECKING:
     from types import ModuleType
-    from typing import Any, Callable
+    from typing import Any, Callable, NoReturn
 
 FINDER = "pip._internal.index.package_finder"
 MAIN_PARSER = "pip._internal.cli.main_parser"
@@ -74,21 +74,32 @@ def _wrap_finder(module: ModuleType) -> None:
         root = root_of(module.__name__)
         try:
             from . import activation
-        except Exception as error:
-            raise _unable(root, error) from error
-        activation.activate(root)
+
+            activation.activate(root)
+        except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded
+            raise_theirs_or_unable(root, error)
         original(self, *args, **kwargs)
 
     finder_class.__init__ = activate_first
 
 
-def _unable(root: str, error: Exception) -> Exception:
-    """Return pip's ``InstallationError`` for a guard of which a part is missing or broken."""
-    # The hook has loaded this package, and pip its exceptions: nothing else of ours is whole for certain.
+def raise_theirs_or_unable(root: str, error: Exception) -> NoReturn:
+    """Raise one of pip's errors as it is, and for any other pip's ``InstallationError``: a part of the guard is broken.
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    :raises Exception: always.
+    """
+    exceptions = sys.modules[f"{root}._internal.exceptions"]
+    if isinstance(error, exceptions.PipError):
+        raise error
+    raise exceptions.InstallationError(explain_broken(error)) from error
+
+
+def explain_broken(error: Exception) -> str:
+    """Return what is said where a part of the guard is missing or broken: the hook's words, which are whole."""
     hook = sys.modules["_indexguard_hook"]
-    text = hook.explain(hook.BROKEN, f"{type(error).__name__}: {error}")
-    made: Exception = sys.modules[f"{root}._internal.exceptions"].InstallationError(text)
-    return made
+    text: str = hook.explain(hook.BROKEN, f"{type(error).__name__}: {error}")
+    return text
 
 
 def _wrap_command(module: ModuleType) -> None:
@@ -134,9 +145,13 @@ def _wrap_python_option(module: ModuleType) -> None:
     def identify_python_interpreter(python: str) -> str | None:
         interpreter = original(python)
         if interpreter is not None:
-            from .python_option import prepare_interpreter
+            root = root_of(module.__name__)
+            try:
+                from .python_option import prepare_interpreter
 
-            prepare_interpreter(root_of(module.__name__), interpreter)
+                prepare_interpreter(root, interpreter)
+            except Exception as error:  # noqa: BLE001  # as above
+                raise_theirs_or_unable(root, error)
         return interpreter
 
     setattr(identify_python_interpreter, LIVE, True)

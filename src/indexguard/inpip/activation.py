@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import codecs
+import os
 import sys
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -16,11 +17,11 @@ from ..audit.place import log_path
 from ..audit.recorder import Recorder
 from ..audit.run_context import RunContext
 from ..decision.outcome import Settings
-from ..errors import GuardError
+from ..errors import GUARD_BROKEN, GuardError
 from ..policy.identity import find_location
 from ..policy.layers import find_layers
 from ..policy.log import LogSettings
-from . import mark, seams
+from . import explain_broken, mark, raise_theirs_or_unable, seams
 from .filter.finder import NameFilter
 from .filter.pages import PageFilter
 from .gate.gate import Gate
@@ -92,11 +93,12 @@ class Guard(NamedTuple):
 
         pip 26.3 refuses every import from here on; and what is installed may be another release of the guard.
         """
-        from . import failing  # noqa: F401
+        from . import builds, children, failing  # noqa: F401
         from .filter import ambiguous  # noqa: F401
         from .search import simple_page  # noqa: F401
         from .speech import words  # noqa: F401
 
+        self.searches.settled = True
         return call()
 
     def build_one(self, call: Call, _instance: object, req: Requirement) -> object:
@@ -142,13 +144,32 @@ def closed(root: str, function: seams.Filter) -> seams.Filter:
         except Exception as error:
             if any(error is other for other in theirs):
                 raise
-            from .failing import fail
+            try:
+                from .failing import fail
 
-            raise fail(root, error) from error
+                failure = fail(root, error)
+            except Exception as other:  # noqa: BLE001  # of the guard's own words something is broken, too
+                raise_theirs_or_unable(root, other)
+            raise failure from error
 
     return attempt
 
 
+_COLD = (
+    "../codes.json",
+    "../codes.py",
+    "builds.py",
+    "children.py",
+    "failing.py",
+    "filter/ambiguous.py",
+    "python_option.py",
+    "reports.py",
+    "search/simple_page.py",
+    "speech/pip_errors.py",
+    "speech/refusal.py",
+    "speech/words.py",
+)
+"""What is loaded only where it is needed: that it is there is seen at once."""
 _guards: dict[str, Guard] = {}
 _failures: dict[str, GuardError] = {}
 
@@ -181,13 +202,22 @@ def finish(status: int) -> None:
         guard.speaker.recorder.seal(status)
     for guard in _guards.values() if status != 0 else ():
         searches = guard.searches.all()
-        if guard.speaker.refusals or any(not search.kept for search in searches):
-            from .speech import pip_errors, words
+        # Once installation has begun, pip had all that it looked for; what its self-check met is no cause.
+        wanting = not guard.searches.settled and any(not search.kept for search in searches)
+        if guard.speaker.refusals or wanting:
+            try:
+                from .speech import pip_errors, words
 
-            pip_errors.explain_last(guard.speaker.refusals or words.find_explanations(searches))
+                pip_errors.explain_last(guard.speaker.refusals or words.find_explanations(searches))
+            except Exception as error:  # noqa: BLE001  # pip has failed already: never a traceback on top
+                sys.stderr.write(f"ERROR: {explain_broken(error)}\n")
 
 
 def _prepare(root: str) -> Guard:
+    folder = os.path.dirname(__file__)
+    missing = [name for name in _COLD if not os.path.isfile(os.path.join(folder, name))]
+    if missing:
+        raise GuardError(GUARD_BROKEN, f"a part of it is missing: {missing[0]}")
     version = seams.pip_version(root)
     seams.check_pip(root, version)
     found = find_layers()

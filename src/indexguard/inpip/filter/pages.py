@@ -7,6 +7,7 @@ follows, with the whole list of files, is in ``finder``.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -153,10 +154,15 @@ def trusted_hosts(finder: Finder) -> Iterable[tuple[str, int | None]]:
 
 
 def counts_failures(run: Run, finder: Finder, search: Search) -> bool:
-    """Tell whether an index that fails refuses the name; ``search.several`` then says whether there is more than one."""
-    urls = [*index_pages(finder, search, search.name).values(), *finder.search_scope.find_links]
-    remote = [url for url in urls if url.lower().startswith(("http:", "https:")) and not is_distribution(url)]
-    search.several = outcome.is_one_of_several(run.locate(url) or url for url in remote)
+    """Tell whether an index that fails refuses the name; ``search.several`` then says whether there is more than one.
+
+    An index whose URL nobody can read counts as one more; what --find-links names counts if pip takes it for a page.
+    """
+    urls = set(index_pages(finder, search, search.name).values())
+    urls.update(url for url in finder.search_scope.find_links if _is_page(url))
+    urls.update(page.url for page in search.pages)
+    places = [run.locate(url) or url for url in urls]
+    search.several = outcome.is_one_of_several(it for it in places if isinstance(it, str) or not it.is_local)
     return outcome.counts_failures(search.authority, built_in=run.built_in, several=search.several)
 
 
@@ -171,6 +177,11 @@ def is_local_file(search: Search, candidate: Candidate) -> bool:
     page = search.page_of(candidate.link)
     place = find_reference(candidate.link.url)
     return (page is None or page.is_local) and place is not None and place.is_local
+
+
+def _is_page(url: str) -> bool:
+    is_remote = url.lower().startswith(("http:", "https:"))
+    return is_remote and not is_distribution(re.split("[?#]", url, maxsplit=1)[0].rstrip("/"))
 
 
 def index_pages(finder: Finder, search: Search, project_name: str) -> dict[str, str]:

@@ -28,6 +28,8 @@ class Searches:
         self.lock = threading.RLock()
         self.probing = threading.Lock()
         """One probe at a time."""
+        self.settled = False
+        """Whether all that was looked for has been found: pip installs."""
         self.resolving = 0
         """How many resolvers are at work; commands that only look have none."""
         self._run = run

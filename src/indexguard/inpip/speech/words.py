@@ -30,7 +30,7 @@ _MANY = 12
 """How many versions a message names."""
 _LONG = 60
 """How many characters of each."""
-_NO_FILE_FITS = "no file fits this Python and platform, or it was yanked"
+_NO_FILE_FITS = "pip can use none of its files here (Python, platform, yanked, or a format that is ruled out)"
 
 
 def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> None:
@@ -90,7 +90,7 @@ def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
         cause = None if search.kept else find_untold(search.met, offered=bool(search.listing))
         if cause is None:
             continue
-        if _enforced(search):
+        if any(drop.finding.enforced for drop in search.drops):
             found.append(refusal_of(search, cause).error)
         else:
             text = f"found no `{search.name}` where the policy lets pip look for it"
