@@ -31,7 +31,6 @@ _WATCHED = (_FINDER, _MAIN_PARSER, _BASE_COMMAND, *_OLD_FINDERS, _FIRST, *_MAKER
 
 # Why the other half could not run (code, cause): the finder may be imported later than the module that showed it.
 _failures: "list[tuple[str, str]]" = []
-BROKEN = "guard-broken"
 
 
 def install() -> None:
@@ -152,7 +151,7 @@ def _after_import(watched: "str", module: "ModuleType") -> None:
             _load_guard("indexguard.inpip").on_load(module)
         except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded
             cause = f"{type(error).__name__}: {error}"
-            _failures.append((getattr(error, "code", BROKEN), cause))
+            _failures.append((getattr(error, "code", "guard-broken"), cause))
     if _failures:
         _refuse(watched, module, *_failures[0])
 
@@ -242,6 +241,11 @@ def _installation_error(root: "str", watched: "str") -> "type[Exception]":
     # pip's main function prints this class as one clean message; pip imports it long before it looks for packages.
     exceptions = sys.modules.get(root + (".exceptions" if watched == "pip.index" else "._internal.exceptions"))
     return getattr(exceptions, "InstallationError", ImportError)
+
+
+def explain_broken(error: "BaseException") -> "str":
+    """Return what is said where a part of the guard is missing or broken: this file is whole."""
+    return explain("guard-broken", type(error).__name__ + ": " + str(error))
 
 
 def explain(code: "str", cause: "str") -> "str":

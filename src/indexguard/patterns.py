@@ -16,20 +16,6 @@ if TYPE_CHECKING:
     from ._vendor.packaging.specifiers import SpecifierSet as SpecifierSet  # noqa: PLC0414  # other rooms name the type
     from ._vendor.packaging.version import Version
 
-__all__ = [
-    "BareNames",
-    "Name",
-    "Pattern",
-    "find_version",
-    "is_in_range",
-    "newest_first",
-    "normalise_name",
-    "normalise_names",
-    "parse_pattern",
-    "parse_range",
-    "split_entry",
-]
-
 Name = NewType("Name", str)
 """A project name after PEP 503 normalisation."""
 

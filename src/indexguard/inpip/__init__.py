@@ -77,29 +77,19 @@ def _wrap_finder(module: ModuleType) -> None:
 
             activation.activate(root)
         except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded
-            raise_theirs_or_unable(root, error)
+            _raise(root, error)
         original(self, *args, **kwargs)
 
     finder_class.__init__ = activate_first
 
 
-def raise_theirs_or_unable(root: str, error: Exception) -> NoReturn:
-    """Raise one of pip's errors as it is, and for any other pip's ``InstallationError``: a part of the guard is broken.
-
-    :param root: ``pip``, or ``pipenv.patched.pip``.
-    :raises Exception: always.
-    """
+def _raise(root: str, error: Exception) -> NoReturn:
+    """Raise one of pip's errors as it is, and for any other pip's ``InstallationError``: a part of the guard is broken."""
+    # The hook has loaded this package, and pip its exceptions: nothing else of ours is whole for certain.
     exceptions = sys.modules[f"{root}._internal.exceptions"]
     if isinstance(error, exceptions.PipError):
         raise error
-    raise exceptions.InstallationError(explain_broken(error)) from error
-
-
-def explain_broken(error: Exception) -> str:
-    """Return what is said where a part of the guard is missing or broken: the hook's words, which are whole."""
-    hook = sys.modules["_indexguard_hook"]
-    text: str = hook.explain(hook.BROKEN, f"{type(error).__name__}: {error}")
-    return text
+    raise exceptions.InstallationError(sys.modules["_indexguard_hook"].explain_broken(error)) from error
 
 
 def _wrap_command(module: ModuleType) -> None:
@@ -151,7 +141,7 @@ def _wrap_python_option(module: ModuleType) -> None:
 
                 prepare_interpreter(root, interpreter)
             except Exception as error:  # noqa: BLE001  # as above
-                raise_theirs_or_unable(root, error)
+                _raise(root, error)
         return interpreter
 
     setattr(identify_python_interpreter, LIVE, True)

@@ -21,7 +21,7 @@ from ..errors import GUARD_BROKEN, GuardError
 from ..policy.identity import find_location
 from ..policy.layers import find_layers
 from ..policy.log import LogSettings
-from . import explain_broken, mark, raise_theirs_or_unable, seams
+from . import mark, seams
 from .filter.finder import NameFilter
 from .filter.pages import PageFilter
 from .gate.gate import Gate
@@ -125,7 +125,7 @@ def closed(root: str, function: seams.Filter) -> seams.Filter:
 
     :param root: ``pip``, or ``pipenv.patched.pip``.
     """
-    pip_error: type[Exception] = seams.pip_module(root, "_internal.exceptions").PipError
+    exceptions = seams.pip_module(root, "_internal.exceptions")
 
     def attempt(call: Call, *arguments: object, **named: object) -> object:
         theirs: list[BaseException] = []
@@ -139,7 +139,7 @@ def closed(root: str, function: seams.Filter) -> seams.Filter:
 
         try:
             return function(call_pip, *arguments, **named)
-        except pip_error:
+        except exceptions.PipError:
             raise
         except Exception as error:
             if any(error is other for other in theirs):
@@ -149,25 +149,19 @@ def closed(root: str, function: seams.Filter) -> seams.Filter:
 
                 failure = fail(root, error)
             except Exception as other:  # noqa: BLE001  # of the guard's own words something is broken, too
-                raise_theirs_or_unable(root, other)
+                failure = exceptions.InstallationError(_explain_broken(other))
             raise failure from error
 
     return attempt
 
 
+def _explain_broken(error: Exception) -> str:
+    return str(sys.modules["_indexguard_hook"].explain_broken(error))
+
+
 _COLD = (
-    "../codes.json",
-    "../codes.py",
-    "builds.py",
-    "children.py",
-    "failing.py",
-    "filter/ambiguous.py",
-    "python_option.py",
-    "reports.py",
-    "search/simple_page.py",
-    "speech/pip_errors.py",
-    "speech/refusal.py",
-    "speech/words.py",
+    *("../codes.json", "../codes.py", "builds.py", "children.py", "failing.py", "python_option.py", "reports.py"),
+    *("filter/ambiguous.py", "search/simple_page.py", "speech/pip_errors.py", "speech/refusal.py", "speech/words.py"),
 )
 """What is loaded only where it is needed: that it is there is seen at once."""
 _guards: dict[str, Guard] = {}
@@ -210,7 +204,7 @@ def finish(status: int) -> None:
 
                 pip_errors.explain_last(guard.speaker.refusals or words.find_explanations(searches))
             except Exception as error:  # noqa: BLE001  # pip has failed already: never a traceback on top
-                sys.stderr.write(f"ERROR: {explain_broken(error)}\n")
+                sys.stderr.write(f"ERROR: {_explain_broken(error)}\n")
 
 
 def _prepare(root: str) -> Guard:

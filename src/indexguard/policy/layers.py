@@ -15,7 +15,7 @@ from .._vendor import platformdirs
 from ..errors import POLICY_MISSING, Fault, PolicyError
 from .model import Layer
 from .reader import read_policy
-from .trust import VARIABLE, Trust, read_trusted, unreadable
+from .trust import VARIABLE, Trust, read_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,7 +156,9 @@ def survey_layers(
     seen: dict[tuple[int, int], str] = {}
     if environ.get("PYTHONHOME") and not sys.flags.ignore_environment:
         try:
-            home = _find_home(environ)
+            from .home import find_home  # noqa: PLC0415  # few set the variable
+
+            home = find_home(environ, interpreter_policy_path())
         except PolicyError as error:
             faults.append(error)
         else:
@@ -182,31 +184,3 @@ def survey_layers(
         places.append(Place(kind, path, state))
     read = LayersFound(tuple(places), tuple(layers), tuple(faults))
     return replace(read, faults=(*faults, *_find_missing(read, machine_path or machine_policy_path())))
-
-
-def _find_home(environ: Mapping[str, str]) -> str | None:
-    """Return the interpreter's folder as it is without PYTHONHOME, which moves ``sys.base_prefix``.
-
-    No variable can take the interpreter's policy away; that of the place that PYTHONHOME names counts as well.
-
-    :return: None for an interpreter that does not start without PYTHONHOME.
-    :raises PolicyError: it could not be asked.
-    """
-    import subprocess  # noqa: PLC0415  # pip has loaded it; few set the variable
-
-    # -I: neither the variable itself nor another one; -S: nothing that could print.
-    command = [sys.executable, "-I", "-S", "-c", "import sys; sys.stdout.write(sys.base_prefix)"]
-    try:
-        answer = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=60,
-            check=False,
-            env=dict(environ),
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        reason = f"PYTHONHOME is set, and {sys.executable} could not be asked for its own folder: {error}"
-        raise unreadable(interpreter_policy_path(), reason) from None
-    return os.fsdecode(answer.stdout) if answer.returncode == 0 else None

@@ -172,3 +172,10 @@ def test_a_file_that_no_index_lists_must_be_the_very_one_that_all_offer(
     # Which of two files of one name and version pip takes is its own matter, so that a whole run would prove nothing.
     link: Any = SimpleNamespace(filename=filename, hash_name=digest and "sha256", hash=digest)
     assert ambiguous.is_among({"a-1.0.whl": "1" * 64}, link) is is_it
+
+
+@pytest.mark.parametrize("spelt", ["htps://corp.example/simple/", "corp.example:8080/simple/", "//corp.example/"])
+def test_without_a_policy_an_index_that_nobody_can_read_is_one_that_failed(bench: Bench, spelt: str) -> None:
+    done = bench.install("foo", PIP_EXTRA_INDEX_URL=spelt, PIP_INDEX_URL=bench.public.url)
+    assert (done.code, done.origins) == (1, {})
+    assert "index-failed" in done.output

@@ -79,11 +79,6 @@ class Search:
         refusals = (page.verdict.refusal for page in self.pages)
         return bool(self.drops or self.failed) or any(it is not None and it.code in NOT_TO_BE_ASKED for it in refusals)
 
-    @property
-    def listing(self) -> list[Page]:
-        """The pages of indexes that may serve the name, and that list files of it, fit for this Python or not."""
-        return [page for page in self.pages if page.verdict.refusal is None and page.offered(self.name)]
-
     def page_of(self, link: Link) -> Page | None:
         """Return the page that lists a link; None for a link that no page lists."""
         source = link.comes_from

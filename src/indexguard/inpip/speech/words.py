@@ -87,7 +87,7 @@ def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
     """Return explanations for the names of which nothing is left, when pip failed without a refusal of ours."""
     found = []
     for search in searches:
-        cause = None if search.kept else find_untold(search.met, offered=bool(search.listing))
+        cause = None if search.kept else find_untold(search.met, offered=bool(_listing(search)))
         if cause is None:
             continue
         if any(drop.finding.enforced for drop in search.drops):
@@ -112,8 +112,13 @@ def _unfit(search: Search) -> list[tuple[str, str]]:
     if search.kept or search.failed:
         return []
     dropped = {id(drop.page) for drop in search.drops}
-    own = [page for page in search.listing if id(page) not in dropped and not page.is_local]
+    own = [page for page in _listing(search) if id(page) not in dropped and not page.is_local]
     return [("unfit", f"{_all_versions(search, page)} from {page.shown}: {_NO_FILE_FITS}") for page in own]
+
+
+def _listing(search: Search) -> list[Page]:
+    """Return the pages of indexes that may serve the name, and that list files of it, fit for this Python or not."""
+    return [page for page in search.pages if page.verdict.refusal is None and page.offered(search.name)]
 
 
 def _all_versions(search: Search, page: Page) -> str:
