@@ -80,6 +80,7 @@ class Gate:
         del resolver
         self._requests.note_roots(root_reqs)
         self._searches.resolving += 1
+        self._searches.settled = False
         try:
             resolved: Resolved = call()
         finally:
