@@ -15,7 +15,7 @@ _HERE = Path(__file__).resolve().parent
 _MARKER = re.compile(r"^<!-- .* -->\n|<!-- .*? -->", re.MULTILINE)
 """What tells a program where a block begins and ends is nothing to read."""
 _FRONT = "README"
-_ALIASES = {"commands": "cli"}
+_ALIASES = {"readme": _FRONT, "commands": "cli"}
 """What somebody may look for, by the room that tells of it."""
 
 
@@ -61,7 +61,7 @@ def find_documents() -> dict[str, Path]:
 
 
 def _text(path: Path) -> str:
-    return _MARKER.sub("", path.read_text(encoding="utf-8"))
+    return re.sub(r"\n{3,}", "\n\n", _MARKER.sub("", path.read_text(encoding="utf-8")))
 
 
 def _title(path: Path) -> str:
