@@ -210,7 +210,7 @@ def test_hook_that_cannot_be_loaded(guarded: Guarded) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run pip as a user who may not read the guard")
-@pytest.mark.parametrize("part", ["indexguard", "indexguard/decision.py", "_indexguard_hook.py"])
+@pytest.mark.parametrize("part", ["indexguard", "indexguard/decision/authority.py", "_indexguard_hook.py"])
 def test_guard_that_may_not_be_read(guarded: Guarded, part: str) -> None:
     if guarded.way == PACKAGE and part == "_indexguard_hook.py":
         pytest.skip("as a hook that cannot be loaded")
