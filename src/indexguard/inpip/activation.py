@@ -98,7 +98,8 @@ class Guard(NamedTuple):
         from .search import simple_page  # noqa: F401
         from .speech import words  # noqa: F401
 
-        self.searches.settled = True
+        # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
+        self.searches.settled = not self.searches.resolving
         return call()
 
     def build_one(self, call: Call, _instance: object, req: Requirement) -> object:
