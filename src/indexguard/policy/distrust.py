@@ -8,9 +8,28 @@ import os
 import pwd
 import shlex
 import stat
+from typing import TYPE_CHECKING
 
 from ..errors import Fault
-from .trust import NO_UID, Trust, find_overflow
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Trust(Protocol):
+        """Whom to trust, as ``trust`` found out."""
+
+        @property
+        def euid(self) -> int:
+            """This user's uid."""
+
+        @property
+        def owners(self) -> frozenset[int]:
+            """The uids that may own a policy file."""
+
+        @property
+        def overflow(self) -> int:
+            """The uid that stands for those whom a user namespace does not map."""
+
 
 _MACHINE = ("machine", "interpreter")
 """The places whose file is trusted for where it lies, if nobody here could have put it there."""
@@ -27,10 +46,9 @@ def find_writers(what: str, path: str, info: os.stat_result, trust: Trust, kind:
     quoted = shlex.quote(path)
     faults = []
     if info.st_uid not in trust.owners:
-        overflow = find_overflow()
-        if overflow != NO_UID and info.st_uid == overflow:
-            is_own = trust.euid == overflow and _find_denial(path) is None
-            reason = None if is_own else _explain_unmapped(path, overflow, trust, kind)
+        if info.st_uid == trust.overflow:
+            is_own = trust.euid == trust.overflow and _find_denial(path) is None
+            reason = None if is_own else _explain_unmapped(path, trust, kind)
             faults += [] if reason is None else [Fault("", f"{found} {reason}")]
         else:
             trusted = ", ".join(_user_name(uid) for uid in sorted(trust.owners))
@@ -43,7 +61,7 @@ def find_writers(what: str, path: str, info: os.stat_result, trust: Trust, kind:
     return faults
 
 
-def _explain_unmapped(path: str, overflow: int, trust: Trust, kind: str) -> str | None:
+def _explain_unmapped(path: str, trust: Trust, kind: str) -> str | None:
     """Return why what belongs to a user whom this user namespace does not map is not trusted; None if it is.
 
     Such an owner may be root, or anybody. A file of the machine or interpreter is trusted where root is not mapped, if it
@@ -56,10 +74,10 @@ def _explain_unmapped(path: str, overflow: int, trust: Trust, kind: str) -> str 
         return f"{unmapped} but root; repair: chown it to root, outside this namespace"
     place = path
     while True:
-        if _may_write(place, overflow, trust):
+        if _may_write(place, trust):
             return f"{unmapped}, and this process may write {place}; repair: mount it so that it may not (read-only)"
         info = os.stat(place)
-        if info.st_mode & _OTHERS_WRITE or info.st_uid not in (0, overflow, trust.euid):
+        if info.st_mode & _OTHERS_WRITE or info.st_uid not in (0, trust.overflow, trust.euid):
             return f"{unmapped}, and others may write {place}; repair: chmod go-w it, outside this namespace"
         above = os.path.dirname(place)
         if above == place:
@@ -67,13 +85,13 @@ def _explain_unmapped(path: str, overflow: int, trust: Trust, kind: str) -> str 
         place = above
 
 
-def _may_write(path: str, overflow: int, trust: Trust) -> bool:
+def _may_write(path: str, trust: Trust) -> bool:
     """Tell whether this process may write a file or folder, or may make it so that it may: it is its own."""
     if os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         return True
     if os.statvfs(path).f_flag & os.ST_RDONLY or os.stat(path).st_uid != trust.euid:
         return False
-    return trust.euid != overflow or _find_denial(path) != errno.EPERM
+    return trust.euid != trust.overflow or _find_denial(path) != errno.EPERM
 
 
 def _is_root_mapped() -> bool:

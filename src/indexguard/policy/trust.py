@@ -103,6 +103,11 @@ class Trust:
     euid: int
     owners: frozenset[int]
 
+    @property
+    def overflow(self) -> int:
+        """As ``find_overflow`` returns it."""
+        return find_overflow()
+
     @classmethod
     def of(cls, euid: int | None, base_prefix: str) -> Trust | None:
         """Return whom to trust; None on Windows, where owners are not checked in this version."""
