@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 from ..errors import escape
 from ..policy.log import LogSettings
 from .line import encode, link
+from .worker import NoThreadError, Task
 from .writer import AuditLog, Limits
 
 if TYPE_CHECKING:
@@ -37,8 +36,8 @@ def other_sinks(settings: LogSettings) -> list[Sink]:
 class Output:
     """All that the events of a run go to, each within a limited time.
 
-    A thread of its own does the work: whatever hangs, a network file system say, pip goes on. It also finds out, with the
-    first event, whether the log lies where pip itself writes. Then the others are written without it, in half the time:
+    A thread does the work, one for each event, and is gone when that is written: whatever hangs, a network file system
+    say, pip goes on. It also finds out, with the first event, whether the log lies where pip itself writes. Then the others are written without it, in half the time:
     if that file system hangs, pip hangs without us.
 
     :param settings: those of the policy.
@@ -53,7 +52,7 @@ class Output:
         self._sinks = other_sinks(settings)
         self._needs_no_thread = False
         self._problem: str | None = None
-        self._worker: _Worker | None = None
+        self._hangs = False
 
     @property
     def problem(self) -> str | None:
@@ -70,9 +69,16 @@ class Output:
         if self._needs_no_thread:
             self._write(event)
             return
-        if self._worker is None:
-            self._worker = _Worker(self._write_and_learn)
-        if not self._worker.run(event):
+        if not self._hangs:
+            try:
+                task = Task(lambda: self._write_and_learn(event))
+            except NoThreadError:
+                self._write(event)  # late is better than never
+                return
+            self._hangs = not task.wait(PATIENCE)
+            if task.raised is not None:
+                raise task.raised
+        if self._hangs:
             self.fail(f"nothing was written within {PATIENCE:g} seconds; it is given up for this run")
 
     def _write_and_learn(self, event: Mapping[str, Any]) -> None:
@@ -98,41 +104,3 @@ def _is_where_pip_writes(path: Path) -> bool:
         return os.stat(path).st_dev in {os.stat(own).st_dev for own in (sys.prefix, tempfile.gettempdir())}
     except OSError:
         return False
-
-
-class _Worker:
-    """A thread that does one thing at a time for another one, which does not wait for ever."""
-
-    def __init__(self, work: Callable[[Mapping[str, Any]], None]) -> None:
-        self._work = work
-        self._tasks: SimpleQueue[tuple[Mapping[str, Any], SimpleQueue[Exception | None]]] = SimpleQueue()
-        self._hangs = False
-        threading.Thread(target=self._serve, name="indexguard-log", daemon=True).start()
-
-    def run(self, task: Mapping[str, Any]) -> bool:
-        """Have a task done; False if it hangs, or an earlier one does.
-
-        :raises Exception: what the work has raised.
-        """
-        if self._hangs:
-            return False
-        answer: SimpleQueue[Exception | None] = SimpleQueue()
-        self._tasks.put((task, answer))
-        try:
-            raised = answer.get(timeout=PATIENCE)
-        except Empty:
-            self._hangs = True
-            return False
-        if raised is not None:
-            raise raised
-        return True
-
-    def _serve(self) -> None:
-        while True:
-            task, answer = self._tasks.get()
-            try:
-                self._work(task)
-            except Exception as error:  # noqa: BLE001  # it is the other thread's
-                answer.put(error)
-            else:
-                answer.put(None)
