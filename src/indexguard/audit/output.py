@@ -6,13 +6,15 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ..errors import escape
 from ..policy.log import LogSettings
 from .line import encode, link
-from .worker import NoThreadError, Task
+from .worker import Worker
 from .writer import AuditLog, Limits
 
 if TYPE_CHECKING:
@@ -34,11 +36,11 @@ def other_sinks(settings: LogSettings) -> list[Sink]:
 
 
 class Output:
-    """All that the events of a run go to, each within a limited time.
+    """All that the events of a run go to, each within a limited time, and none at the cost of another.
 
-    A thread does the work, one for each event, and is gone when that is written: whatever hangs, a network file system
-    say, pip goes on. It also finds out, with the first event, whether the log lies where pip itself writes. Then the others are written without it, in half the time:
-    if that file system hangs, pip hangs without us.
+    Each place has a thread of its own: whatever hangs, a network file system say, pip goes on, and so do the other places.
+    That of the file also finds out, with the first event, whether the log lies where pip itself writes. Then the others
+    are written without it, in half the time: if that file system hangs, pip hangs without us.
 
     :param settings: those of the policy.
     :param path: the log file.
@@ -49,10 +51,11 @@ class Output:
         self._log = (
             AuditLog(path, run, Limits(settings.max_size, settings.max_age)) if "file" in settings.sinks else None
         )
-        self._sinks = other_sinks(settings)
+        # A thread of its own each: what hangs must not keep another one, of another layer maybe, from its events.
+        self._sinks = [(sink, Worker(partial(_send, sink))) for sink in other_sinks(settings)]
         self._needs_no_thread = False
         self._problem: str | None = None
-        self._hangs = False
+        self._worker = None if self._log is None else Worker(partial(self._write_and_learn, self._log))
 
     @property
     def problem(self) -> str | None:
@@ -66,36 +69,54 @@ class Output:
 
     def write(self, event: Mapping[str, Any]) -> None:
         """Write one event; see ``problem``."""
-        if self._needs_no_thread:
-            self._write(event)
+        line = self._write_file(event)
+        if not self._sinks:
             return
-        if not self._hangs:
-            try:
-                task = Task(lambda: self._write_and_learn(event))
-            except NoThreadError:
-                self._write(event)  # late is better than never
-                return
-            self._hangs = not task.wait(PATIENCE)
-            if task.raised is not None:
-                raise task.raised
-        if self._hangs:
-            self.fail(f"nothing was written within {PATIENCE:g} seconds; it is given up for this run")
+        line = link(encode(event), None) if line is None else line
+        begun = [(sink, worker) for sink, worker in self._sinks if worker.begin((line, event))]
+        deadline = monotonic() + PATIENCE
+        for sink, worker in begun:
+            self._finish(sink, worker, deadline)
 
-    def _write_and_learn(self, event: Mapping[str, Any]) -> None:
-        self._write(event)
-        if self._log is not None and not self._sinks:
-            self._needs_no_thread = _is_where_pip_writes(self._log.path)
-
-    def _write(self, event: Mapping[str, Any]) -> None:
-        line = link(encode(event), None) if self._log is None else self._log.write(event)
-        for sink in self._sinks:
-            self._send(sink, line, event)
-
-    def _send(self, sink: Sink, line: bytes, event: Mapping[str, Any]) -> None:
+    def _finish(self, sink: Sink, worker: Worker, deadline: float) -> None:
+        """Wait for one of the other places: whatever is wrong with it, the others take the event."""
         try:
-            sink.send(line, event)
-        except OSError as error:
-            self.fail(f"{sink.name}: {error.strerror or type(error).__name__}")
+            is_done, _ = worker.end(deadline)
+        except Exception as error:  # noqa: BLE001  # a patched standard error may raise anything
+            self.fail(f"{sink.name}: {_explain(error)}")
+            return
+        if not is_done:
+            self.fail(f"{sink.name}: nothing was taken within {PATIENCE:g} seconds; it is given up for this run")
+
+    def _write_file(self, event: Mapping[str, Any]) -> bytes | None:
+        """Write the event to the file, and return its line; None where there is no file, or it does not take it."""
+        if self._log is None or self._worker is None:
+            return None
+        try:
+            if self._needs_no_thread:
+                return self._log.write(event)
+            is_done, found = self._worker.run(event, PATIENCE)
+        except Exception as error:  # noqa: BLE001  # the other places take the event
+            self.fail(_explain(error))
+            return None
+        if not is_done:
+            self.fail(f"nothing was written within {PATIENCE:g} seconds; it is given up for this run")
+        line: bytes | None = found
+        return line
+
+    def _write_and_learn(self, log: AuditLog, event: Mapping[str, Any]) -> bytes:
+        line = log.write(event)
+        self._needs_no_thread = _is_where_pip_writes(log.path)
+        return line
+
+
+def _send(sink: Sink, sent: tuple[bytes, Mapping[str, Any]]) -> None:
+    sink.send(*sent)
+
+
+def _explain(error: Exception) -> str:
+    told = error.strerror if isinstance(error, OSError) else str(error)
+    return told or type(error).__name__
 
 
 def _is_where_pip_writes(path: Path) -> bool:

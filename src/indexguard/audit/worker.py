@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import _thread
 import sys
+from functools import partial
+from time import monotonic
 from typing import Any, Callable
 
 _taken: dict[str, Any] = getattr(sys.modules.get("_indexguard_hook"), "threads", None) or vars(_thread)
@@ -19,42 +21,75 @@ new_lock: Callable[[], Any] = _taken["allocate_lock"]
 _ARE_THE_SYSTEMS = all(isinstance(taken, type(len)) for taken in (_start, new_lock))
 
 
-class NoThreadError(Exception):
-    """No thread can be started here: there are too many, or this is an interpreter within another one."""
+class Worker:
+    """Does one thing at a time for somebody who does not wait for ever, each in a thread which is gone when it is done.
 
+    Where there can be no thread (too many of them, an interpreter within another one), it is done by who asks for it.
 
-class Task:
-    """One thing to be done.
-
-    :param work: what is called, without arguments.
-    :raises NoThreadError: there can be no thread; nothing was done.
+    :param work: what is called with each task.
     """
 
-    def __init__(self, work: Callable[[], None]) -> None:
-        self.raised: Exception | None = None
-        """What the work has raised."""
+    def __init__(self, work: Callable[[Any], Any]) -> None:
         self._work = work
-        self._gone: Any = None
+        self._hangs = False
+        self._begun: _Errand | None = None
+
+    def run(self, task: Any, seconds: float) -> tuple[bool, Any]:
+        """Have a task done: see ``begin`` and ``end``."""
+        return self.end(monotonic() + seconds) if self.begin(task) else (False, None)
+
+    def begin(self, task: Any) -> bool:
+        """Have a task done, to be followed by ``end``; False if an earlier one hangs: then nothing is begun."""
+        if not self._hangs:
+            self._begun = _Errand(partial(self._work, task))
+        return not self._hangs
+
+    def end(self, deadline: float) -> tuple[bool, Any]:
+        """Tell whether the task that was begun is done, and return its result; that it hangs if it is not done in time.
+
+        :param deadline: by ``time.monotonic``.
+        :raises Exception: what the work has raised.
+        """
+        errand, self._begun = self._begun, None
+        if errand is None or not errand.wait(max(0.0, deadline - monotonic())):
+            self._hangs = True
+            return False, None
+        if errand.raised is not None:
+            raise errand.raised
+        return True, errand.result
+
+
+class _Errand:
+    """One thing to do, and the thread that does it."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.result: Any = None
+        self.raised: Exception | None = None
+        self._work = work
+        self._thread: Any = None
         self._done = new_lock()
         self._done.acquire()
-        if not _ARE_THE_SYSTEMS:
-            raise NoThreadError
         try:
-            # Not of the module `threading`: what that starts, nobody may wait for in a greenlet's world.
-            if _start_joinable is not None:
-                self._gone = _start_joinable(self._run, daemon=True)
+            # Not by the module `threading`: in a world of greenlets that starts one of them.
+            if not _ARE_THE_SYSTEMS:
+                self._do()
+            elif _start_joinable is not None:
+                self._thread = _start_joinable(self._do, daemon=True)
             else:
-                _start(self._run, ())
-        except (RuntimeError, MemoryError, OSError):
-            raise NoThreadError from None
+                _start(self._do_in_thread, ())
+        except (RuntimeError, MemoryError, OSError):  # none can be started
+            self._do()
 
-    def _run(self) -> None:
-        if _start_joinable is None and _set_sentinel is not None:
-            self._gone = _set_sentinel()
-            self._gone.acquire()
+    def _do_in_thread(self) -> None:
+        if _set_sentinel is not None:
+            self._thread = _set_sentinel()
+            self._thread.acquire()
+        self._do()
+
+    def _do(self) -> None:
         try:
-            self._work()
-        except Exception as error:  # noqa: BLE001  # it is the other thread's
+            self.result = self._work()
+        except Exception as error:  # noqa: BLE001  # it is that of who asked for it
             self.raised = error
         finally:
             self._done.release()
@@ -66,11 +101,10 @@ class Task:
         """
         if not self._done.acquire(True, seconds):
             return False
-        if _start_joinable is not None:
-            self._gone.join(seconds)
-        elif self._gone is not None:
-            # Released by the system when the thread is no more.
-            self._gone.acquire(True, seconds)
+        if self._thread is not None and _start_joinable is not None:
+            self._thread.join(seconds)
+        elif self._thread is not None:
+            self._thread.acquire(True, seconds)  # released by the system when the thread is no more
         return True
 
 

@@ -70,6 +70,7 @@ class Guard(NamedTuple):
         yield seams.PREPARE_EDITABLE, gate.prepare
         yield seams.PREPARE_WHOLE, gate.prepare_whole
         yield seams.CACHE_ENTRY, gate.get_cache_entry
+        yield seams.GET_REQUIREMENTS, gate.get_requirements
         yield seams.RESOLVE, gate.resolve
         yield seams.ORDER, self.load_rest(gate.get_installation_order)
         yield from ((seam, self.build_step) for seam in (*seams.BUILD_SEAMS, seams.SUBPROCESS))
@@ -292,6 +293,8 @@ def _prepare(root: str) -> Guard:
         pypi,
         getattr(public, "file_storage_domain", None),
         datetime.now(timezone.utc).date(),
+        tuple(place.path for place in found.places if place.path is not None),
+        found.builtin_rule_audited,
     )
     context = RunContext.of_process(version, layers, argv=command_line(), parent_run=mark.parent_run())
     recorder = Recorder(context, log_path(), LogSettings.combine(layer.policy.log for layer in layers))
