@@ -66,6 +66,7 @@ class Guard(NamedTuple):
         yield seams.PREPARE_LINKED, gate.prepare
         yield seams.PREPARE_EDITABLE, gate.prepare
         yield seams.PREPARE_WHOLE, gate.prepare_whole
+        yield seams.FETCH_LAZY, gate.fetch_lazily
         yield seams.CACHE_ENTRY, gate.get_cache_entry
         yield seams.GET_REQUIREMENTS, gate.get_requirements
         yield from ((seam, gate.resolve) for seam in (seams.RESOLVE, seams.RESOLVE_LEGACY))
@@ -111,7 +112,11 @@ class Guard(NamedTuple):
     def wrap(self) -> None:
         """Bind every filter to its seam."""
         root, filters = self.run.root, [*self.filters()]
-        filters += [(seam, self.build_step) for seam in (*seams.BUILD_SEAMS, seams.SUBPROCESS) if seam.is_in(root)]
+        filters += [
+            (seam, self.build_step)
+            for seam in (*seams.BUILD_SEAMS, seams.SUBPROCESS, *seams.SETUP_PY)
+            if seam.is_in(root)
+        ]
         filters += [(seams.BUILD_ONE, self.build_one)] if seams.BUILD_ONE.is_in(root) else []
         virtual = seams.VIRTUAL_BUILD if seams.VIRTUAL_BUILD.find_class(root) is not None else seams.PLAIN_BUILD
         filters.append((virtual._replace(method="__init__"), self.enter_virtual))

@@ -11,7 +11,6 @@ from ..audit.recorder import Recorder
 from ..audit.run_context import RunContext
 from ..errors import GUARD_BROKEN, GuardError, clean
 from . import mark
-from .reports import report_to_parent
 from .seams import pip_version
 from .speech.pip_errors import as_pip_error
 
@@ -23,13 +22,12 @@ def broken(error: Exception) -> GuardError:
 
 
 def explain_failure(root: str, error: Exception) -> GuardError:
-    """Return what keeps pip from looking for packages, told to the audit log and to the pip that started this one."""
+    """Return what keeps pip from looking for packages, told to the audit log."""
     failure = broken(error)
     if isinstance(error, GuardError):
         refused = f"pip may not look for packages: {error.refused}"
         failure = GuardError(error.code, refused, error.facts, error.hint)
     record_failure(root, failure)
-    report_to_parent(failure)
     return failure
 
 

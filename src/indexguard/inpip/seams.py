@@ -95,6 +95,7 @@ REQUEST = Seam("network.session", "PipSession", "request", ("method", "url"))
 PREPARE_LINKED = Seam("operations.prepare", "RequirementPreparer", "prepare_linked_requirement", ("req",))
 PREPARE_EDITABLE = Seam("operations.prepare", "RequirementPreparer", "prepare_editable_requirement", ("req",))
 PREPARE_WHOLE = Seam("operations.prepare", "RequirementPreparer", "_prepare_linked_requirement", ("req",))
+FETCH_LAZY = Seam("operations.prepare", "RequirementPreparer", "_fetch_metadata_using_lazy_wheel", ("link",))
 CACHE_ENTRY = Seam("cache", "WheelCache", "get_cache_entry", ("link",))
 GET_REQUIREMENTS = Seam("cli.req_command", "RequirementCommand", "get_requirements", ("args", "options"))
 RESOLVE = Seam("resolution.resolvelib.resolver", "Resolver", "resolve", ("root_reqs",))
@@ -111,6 +112,7 @@ ALWAYS = (
     PREPARE_LINKED,
     PREPARE_EDITABLE,
     PREPARE_WHOLE,
+    FETCH_LAZY,
     CACHE_ENTRY,
     GET_REQUIREMENTS,
     RESOLVE,
@@ -128,6 +130,10 @@ BUILD_SEAMS = (PLAIN_BUILD, VIRTUAL_BUILD, VENV_BUILD)
 # Functions: only the runner of build hooks looks the first up in its module; build environments and VCS have imported it
 # by name. A pip without them is guarded all the same: a pip that a backend starts there does not know of its parent.
 SUBPROCESS = Seam("utils.subprocess", "", "call_subprocess")
+SETUP_PY = tuple(  # what runs setup.py itself, and has imported it by name too: the last went with pip 25.3
+    Seam(f"operations.{module}", "", "call_subprocess")
+    for module in ("build.wheel_legacy", "build.metadata_legacy", "install.legacy", "install.editable_legacy")
+)
 BUILD_ONE = Seam("wheel_builder", "", "_build_one", ("req",))
 
 

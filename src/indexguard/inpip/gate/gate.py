@@ -69,6 +69,11 @@ class Gate:
             self._check_version(req.link, name, distribution)
         return distribution
 
+    def fetch_lazily(self, call: Call, preparer: object, link: Link) -> Distribution | None:
+        """Have pip fetch the whole of a file, and check its hash, where a part of it (``fast-deps``) proves nothing."""
+        del preparer
+        return None if self._searches.must_be_whole(link) else call()
+
     def get_cache_entry(self, call: Call, cache: object, link: Link) -> CacheEntry | None:
         """Note which link a cached wheel was built from: pip itself keeps that from 26.3 on only."""
         del cache

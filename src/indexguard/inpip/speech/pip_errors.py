@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from ...errors import GuardError
+from ..reports import report_to_parent
 from ..seams import pip_module
 
 logger = logging.getLogger("indexguard")
@@ -16,7 +17,9 @@ def as_pip_error(root: str, error: GuardError) -> Exception:
     """Return ``error`` as an exception that pip prints without a traceback, and that ends its run with status 1.
 
     pip >= 22.0 has ``DiagnosticPipError``, with places for message, context and hint; before, the same parts are text.
+    The pip that started this one hears of it, so that it can explain it last.
     """
+    report_to_parent(error)
     if root not in _classes:
         exceptions = pip_module(root, "_internal.exceptions")
         diagnostic = getattr(exceptions, "DiagnosticPipError", None)
@@ -86,7 +89,9 @@ _last_word = _LastWord()
 
 
 def explain_last(errors: list[GuardError]) -> None:
-    """Print the explanations, unless the last thing that pip printed was one of them."""
+    """Print the explanations, unless the last thing that pip printed was one of them; the pip above hears of them, too."""
+    for error in errors:
+        report_to_parent(error)
     if errors and not _last_word.was_ours:
         for error in errors:
             logger.error("%s", error)
