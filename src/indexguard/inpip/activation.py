@@ -118,6 +118,7 @@ class Guard(NamedTuple):
             if seam.is_in(root)
         ]
         filters += [(seams.BUILD_ONE, self.build_one)] if seams.BUILD_ONE.is_in(root) else []
+        filters += [(seams.INSTALL, Gate(*self).install)] if seams.INSTALL_LEGACY.is_in(root) else []
         virtual = seams.VIRTUAL_BUILD if seams.VIRTUAL_BUILD.find_class(root) is not None else seams.PLAIN_BUILD
         filters.append((virtual._replace(method="__init__"), self.enter_virtual))
         if seams.VENV_BUILD.find_class(root) is not None:

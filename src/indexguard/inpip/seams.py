@@ -134,6 +134,14 @@ SETUP_PY = tuple(  # what runs setup.py itself, and has imported it by name too:
     Seam(f"operations.{module}", "", "call_subprocess")
     for module in ("build.wheel_legacy", "build.metadata_legacy", "install.legacy", "install.editable_legacy")
 )
+# pip <= 23.0 has an sdist whose wheel cannot be built install itself.
+INSTALL_LEGACY = Seam("operations.install.legacy", "", "install")
+INSTALL = Seam(
+    "req.req_install",
+    "InstallRequirement",
+    "install",
+    ("install_options", "global_options", "root", "home", "prefix", "warn_script_location", "use_user_site"),
+)
 BUILD_ONE = Seam("wheel_builder", "", "_build_one", ("req",))
 
 
