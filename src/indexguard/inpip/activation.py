@@ -69,12 +69,14 @@ class Guard(NamedTuple):
         yield seams.PREPARE_LINKED, gate.prepare
         yield seams.PREPARE_EDITABLE, gate.prepare
         yield seams.PREPARE_WHOLE, gate.prepare_whole
+        yield seams.FETCH_LAZY, gate.fetch_lazily
         yield seams.CACHE_ENTRY, gate.get_cache_entry
         yield seams.GET_REQUIREMENTS, gate.get_requirements
         yield seams.RESOLVE, gate.resolve
         yield seams.ORDER, self.load_rest(gate.get_installation_order)
         yield from ((seam, self.build_step) for seam in (*seams.BUILD_SEAMS, seams.SUBPROCESS))
         yield seams.BUILD_ONE, self.build_one
+        yield seams.INSTALL, gate.install
         yield from ((it._replace(method="__init__"), enter_virtual) for it in (seams.VIRTUAL_BUILD, seams.PLAIN_BUILD))
         yield seams.VENV_BUILD._replace(method="__init__"), enter_venv
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..audit import failure
 from ..errors import GUARD_BROKEN, GuardError, clean
 from . import mark
-from .reports import report_to_parent
 from .seams import pip_version
 from .speech.pip_errors import as_pip_error
 
@@ -17,13 +16,12 @@ def broken(error: Exception) -> GuardError:
 
 
 def explain_failure(root: str, error: Exception) -> GuardError:
-    """Return what keeps pip from looking for packages, told to the audit log and to the pip that started this one."""
+    """Return what keeps pip from looking for packages, told to the audit log."""
     told = broken(error)
     if isinstance(error, GuardError):
         refused = f"pip may not look for packages: {error.refused}"
         told = GuardError(error.code, refused, error.facts, error.hint)
     record_failure(root, told)
-    report_to_parent(told)
     return told
 
 

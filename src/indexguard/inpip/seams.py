@@ -114,6 +114,7 @@ REQUEST = Seam("network.session", "PipSession", "request", ("method", "url"))
 PREPARE_LINKED = Seam("operations.prepare", "RequirementPreparer", "prepare_linked_requirement", ("req",))
 PREPARE_EDITABLE = Seam("operations.prepare", "RequirementPreparer", "prepare_editable_requirement", ("req",))
 PREPARE_WHOLE = Seam("operations.prepare", "RequirementPreparer", "_prepare_linked_requirement", ("req",))
+FETCH_LAZY = Seam("operations.prepare", "RequirementPreparer", "_fetch_metadata_using_lazy_wheel", ("link",))
 CACHE_ENTRY = Seam("cache", "WheelCache", "get_cache_entry", ("link",))
 GET_REQUIREMENTS = Seam("cli.req_command", "RequirementCommand", "get_requirements", ("args", "options"))
 RESOLVE = Seam("resolution.resolvelib.resolver", "Resolver", "resolve", ("root_reqs",))
@@ -130,6 +131,7 @@ ALWAYS = (
     PREPARE_LINKED,
     PREPARE_EDITABLE,
     PREPARE_WHOLE,
+    FETCH_LAZY,
     CACHE_ENTRY,
     GET_REQUIREMENTS,
     RESOLVE,
@@ -147,6 +149,18 @@ BUILD_SEAMS = (PLAIN_BUILD, VIRTUAL_BUILD, VENV_BUILD)
 # Functions: only the runner of build hooks looks the first up in its module; build environments and VCS have imported it
 # by name. A pip without them is guarded all the same: a pip that a backend starts there does not know of its parent.
 SUBPROCESS = Seam("utils.subprocess", "", "call_subprocess")
+SETUP_PY = tuple(  # what runs setup.py itself, and has imported it by name too: the last went with pip 25.3
+    Seam(f"operations.{module}", "", "call_subprocess")
+    for module in ("build.wheel_legacy", "build.metadata_legacy", "install.legacy", "install.editable_legacy")
+)
+# pip <= 23.0 has an sdist whose wheel cannot be built install itself.
+INSTALL_LEGACY = Seam("operations.install.legacy", "", "install")
+INSTALL = Seam(
+    "req.req_install",
+    "InstallRequirement",
+    "install",
+    ("install_options", "global_options", "root", "home", "prefix", "warn_script_location", "use_user_site"),
+)
 BUILD_ONE = Seam("wheel_builder", "", "_build_one", ("req",))
 
 
@@ -157,7 +171,8 @@ def seams_of(root: str) -> list[Seam]:
     """
     virtual = VIRTUAL_BUILD if VIRTUAL_BUILD.find_class(root) is not None else PLAIN_BUILD
     starts = [it._replace(method="__init__") for it in (virtual, VENV_BUILD) if it.find_class(root) is not None]
-    return [*ALWAYS, *starts, *(it for it in (*BUILD_SEAMS, SUBPROCESS, BUILD_ONE) if it.is_in(root))]
+    builds = [it for it in (*BUILD_SEAMS, SUBPROCESS, *SETUP_PY, BUILD_ONE) if it.is_in(root)]
+    return [*ALWAYS, *starts, *builds, *([INSTALL] if INSTALL_LEGACY.is_in(root) else [])]
 
 
 def finder_of(instance: Any) -> Any:

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from ...errors import GuardError
 from .. import mains
 from ..mains import Main
+from ..reports import report_to_parent
 from ..seams import pip_module
 
 logger = logging.getLogger("indexguard")
@@ -20,7 +21,9 @@ def as_pip_error(root: str, error: GuardError) -> Exception:
     """Return ``error`` as an exception that pip prints without a traceback, and that ends its run with status 1.
 
     pip >= 22.0 has ``DiagnosticPipError``, with places for message, context and hint; before, the same parts are text.
+    The pip that started this one hears of it, so that it can explain it last.
     """
+    report_to_parent(error)
     exceptions = pip_module(root, "_internal.exceptions")
     usual = exceptions.InstallationError
     pip_class = vars(exceptions).get(_REFUSAL)
@@ -104,7 +107,9 @@ def _last_word_of(main: Main) -> LastWord:
 
 
 def explain_last(errors: list[GuardError]) -> None:
-    """Print the explanations, unless the last thing that pip printed was one of them."""
+    """Print the explanations, unless the last thing that pip printed was one of them; the pip above hears of them, too."""
+    for error in errors:
+        report_to_parent(error)
     main = mains.current()
     if errors and (main is None or not _last_word_of(main).was_ours):
         for error in errors:
