@@ -69,6 +69,8 @@ class Met(NamedTuple):
     """What the guard kept from pip, and why."""
     not_configured: Verdict = PASS
     """What the layers say of the indexes that pip is configured with."""
+    unseen: Sequence[Finding] = ()
+    """Objections to redirects that were not followed: behind one there may be any version."""
 
 
 # Before a page is there
@@ -105,6 +107,41 @@ def is_one_of_several(places: Iterable[Location | str | None]) -> bool:
 def counts_failures(authority: Authority, *, built_in: bool, several: bool) -> bool:
     """Tell whether an index that fails refuses the name: to a layer that enforces, or without one beside another index."""
     return any(layer.enforces for layer, _ in authority.rules) or (built_in and several)
+
+
+# A redirect, before it is followed
+
+
+def judge_hop(authority: Authority, asked: Verdict, place: Location | None, *, unverified: bool) -> Verdict:
+    """May the request for a page be led to a place? Only to an index of the name's rule.
+
+    :param asked: what ``ask`` said of the index; a layer that objected there objects here no more.
+    :param place: None where it is unknown.
+    :param unverified: whether the redirect leaves https, or pip was told to trust the host without TLS.
+    """
+    return (_all_unverified(authority) if unverified else authority.page(place)).without(asked)
+
+
+def judge_hop_of_probe(
+    authority: Authority, asked: Location | None, place: Location | None, *, unverified: bool
+) -> Verdict:
+    """May a request for squatters be led to a place? Only within the index that was asked.
+
+    :param asked: the identity of that index.
+    """
+    return _all_unverified(authority) if unverified else authority.probed(asked, place)
+
+
+def judge_hop_of_file(authority: Authority, place: Location | None, *, unverified: bool) -> Verdict:
+    """May the download of a file of an index be led to a place? To none that belongs to an index that may not serve the name.
+
+    :param place: the public index's file host taken for the public index; None where it is unknown.
+    """
+    return _all_unverified(authority) if unverified else authority.file_at(place)
+
+
+def _all_unverified(authority: Authority) -> Verdict:
+    return Verdict(tuple(Finding("unverified-index", layer, rule) for layer, rule in authority.rules))
 
 
 # The page, and its files
@@ -223,6 +260,7 @@ def find_cause(  # the one cause of a refusal
     refusals = [source.verdict.refusal for source in met.sources]
     causes = [it for it in refusals if it is not None and it.code in ("entry-expired", "unverified-index")]
     causes += [kept.finding for kept in enforced if any(satisfies(specifier, version) for version in kept.versions)]
+    causes += [finding for finding in met.unseen if finding.enforced]
     if hashed:
         causes = [cause for cause in causes if cause.code != "ambiguous-name"]
     if met.not_configured.refusal is not None:

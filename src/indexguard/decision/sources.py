@@ -44,5 +44,4 @@ class Kept(Protocol):
     def versions(self) -> Collection[str]:
         """Those of the files."""
 
-
 SourceT = TypeVar("SourceT", bound=Source)

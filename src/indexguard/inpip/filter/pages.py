@@ -10,13 +10,14 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...decision import outcome
 from ...errors import INDEX_FAILED, GuardError, clean
 from ...patterns import is_distribution, normalise_name
-from ...policy.identity import Location, find_location, find_reference, is_trusted
-from ..gate.references import Reference, response_hook
+from ...policy.identity import Location, find_location, find_reference, is_trusted, is_unverified_hop, redact
+from ..gate.references import redirect_hook
 from ..gate.requests import Requests
 from ..run import Run
 from ..seams import pip_module
@@ -31,18 +32,20 @@ if TYPE_CHECKING:
 class PageFilter:
     """Stands for the methods of pip that ask for pages and read them.
 
-    :param check_redirect: is given each place that the download of a reference is led to, and raises where that is not
-        allowed.
+    :param check_redirect: is given each place that a watched download is led to, and raises where that is not allowed
+        (``Gate.check_redirect``).
     """
 
     def __init__(
-        self, run: Run, searches: Searches, requests: Requests, check_redirect: Callable[[Reference, str], None]
+        self, run: Run, searches: Searches, requests: Requests, check_redirect: Callable[..., None]
     ) -> None:
         self._run = run
         self._searches = searches
         self._requests = requests
         self._check_redirect = check_redirect
-        self._pip_error: type[Exception] = pip_module(run.root, "_internal.exceptions").PipError
+        exceptions = pip_module(run.root, "_internal.exceptions")
+        self._pip_error: type[Exception] = exceptions.PipError
+        self._no_page: type[Exception] = exceptions.NetworkConnectionError
 
     def request(self, call: Call, session: Session, method: str, url: str) -> object:
         """Note what became of each request for a page: pip tells 404, 503 and a broken connection alike: no page.
@@ -55,14 +58,20 @@ class PageFilter:
             reference = self._requests.watched(url)
             if reference is None:
                 return call()
-            return call(hooks={"response": response_hook(self._check_redirect, reference)})
+
+            def check(came_from: str, led_to: str) -> None:
+                unverified = is_unverified_hop(came_from, led_to, session.pip_trusted_origins)
+                self._check_redirect(reference, led_to, unverified=unverified)
+
+            return call(hooks={"response": redirect_hook(check)})
+        hooks = {} if page.check_hop is None else {"hooks": {"response": redirect_hook(page.check_hop)}}
         try:
             if page.probing:
                 # One probe at a time: pip <= 21.3 has a thread pool (`list --outdated`), and the adapter is shared.
                 with self._searches.probing, _once(session, url):
-                    response = call()
+                    response = call(**hooks)
             else:
-                response = call()
+                response = call(**hooks)
         except Exception as error:
             page.exchanges.append(error)
             raise
@@ -91,6 +100,8 @@ class PageFilter:
                 if not page.verdict.probes:
                     return []
                 page.probing = True
+        if search.authority.rules and not page.is_local:
+            page.check_hop = partial(self._check_hop, finder, search, page)
         try:
             with self._searches.fetching(page):
                 candidates: Sequence[Candidate] = call()
@@ -135,6 +146,31 @@ class PageFilter:
         search.use(page)
         candidates: Sequence[Candidate] = call(links=links)
         return candidates if page.is_local else _sift_files(search, page, candidates)
+
+    def _check_hop(self, finder: Finder, search: Search, page: Page, came_from: str, led_to: str) -> None:
+        """Judge a redirect before it is followed: what the public index is not asked for, it does not learn.
+
+        :raises Exception: pip's own, for a page that it cannot have: it then goes on without.
+        """
+        place = self._run.locate(led_to)
+        unverified = is_unverified_hop(came_from, led_to, trusted_hosts(finder))
+        if page.probing:
+            verdict = outcome.judge_hop_of_probe(search.authority, page.asked, place, unverified=unverified)
+        else:
+            verdict = outcome.judge_hop(search.authority, page.verdict, place, unverified=unverified)
+        if verdict.refusal is None:
+            for finding in () if page.probing else verdict.findings:
+                search.drop(finding, page, ())
+            return
+        from ..search.simple_page import is_sign_in  # few indexes redirect
+
+        page.led_to, page.answered_url, page.answered = led_to, led_to, place
+        is_owned = place is not None and any(layer.policy.find_owner(place) for layer, _ in search.authority.rules)
+        page.signs_in = not is_owned and is_sign_in(led_to, search.name)
+        if not page.probing and not page.signs_in:
+            for finding in verdict.findings:
+                search.drop(finding, page, (), unseen=True)
+        raise self._no_page(f"led to {redact(led_to)}, which may not be asked")
 
     def _unreadable(self, search: Search, page: Page, error: Exception) -> Exception:
         """Return pip's error for a page that breaks pip, where no failure counts.

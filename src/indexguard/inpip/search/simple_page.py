@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ...patterns import normalise_name
 
 _OK, _NON_AUTHORITATIVE = 200, 203
 
+_SIGN_IN = re.compile(
+    r"_*(?:log[-_]?(?:in|on)|sign[-_]?in|sso|saml2?|oauth2?|openid|oidc|adfs|idp|auth|authorize|authenticate|captive"
+    r"|portal|hotspot|accounts)(?:\.[a-z]+)?",
+    re.IGNORECASE,
+)
 _PORTAL = "the answer is not a simple index page (a captive portal?)"
 
 
@@ -41,6 +50,20 @@ def find_foreign(response: Any, *, lists_files: bool, is_index: bool) -> str | N
         return _PORTAL
     is_foreign = reader.is_portal or (reader.has_words and not lists_files)
     return _PORTAL if is_foreign and not reader.has_version else None
+
+
+def is_sign_in(url: str, name: str) -> bool:
+    """Tell whether a redirect leads to a sign-in page, by its URL alone: a segment, or a label of its host, says so.
+
+    :param name: the project's; a segment that is one is no such word.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    labels = (parts.hostname or "").split(".")
+    segments = [segment for segment in unquote(parts.path).split("/") if normalise_name(segment) != name]
+    return any(_SIGN_IN.fullmatch(word) for word in (*labels, *segments))
 
 
 def _is_json_page(response: Any) -> bool:

@@ -50,7 +50,7 @@ def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> Non
     """Write the events of what was kept from pip."""
     for drop in drops:
         page, code = drop.page, drop.finding.code
-        if (page is not None and code == UNKNOWN_INDEX) or not (drop.files or code == REDIRECTED):
+        if (page is not None and code == UNKNOWN_INDEX) or not (drop.files or code == REDIRECTED or drop.is_unseen):
             continue
         fields = EventFields(
             name=search.name,

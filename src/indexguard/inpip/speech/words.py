@@ -19,6 +19,7 @@ from ...errors import (
     cut,
 )
 from ...patterns import newest_first
+from ...policy.identity import redact
 from ...policy.model import Index
 from ..search.page import Drop, Page
 from ..search.search import Search
@@ -100,7 +101,7 @@ def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
 
 
 def _enforced(search: Search) -> list[Drop]:
-    return [drop for drop in search.drops if drop.finding.enforced and drop.files]
+    return [drop for drop in search.drops if drop.finding.enforced and (drop.files or drop.is_unseen)]
 
 
 def _asked(search: Search) -> list[tuple[str, str]]:
@@ -135,20 +136,21 @@ def _answer(page: Page) -> str:
     if refusal is not None and not page.probing:
         return f"not asked ({refusal.code})"
     asked_for = " (for squatters only)" if page.probing else ""
-    if page.answered is not None and page.asked is not None and not page.answered.is_at_or_under(page.asked):
+    if page.links is not None and page.answered is not None and page.asked is not None and not page.answered.is_at_or_under(page.asked):
         return f"answered from {page.shown_answer}{asked_for}"
     return f"{page.outcome}{asked_for}"
 
 
 def _dropped(drop: Drop) -> str:
-    return f"{_versions(drop.newest)} {_from(drop)} ({drop.finding.code})"
+    what = "whatever it has" if drop.is_unseen and not drop.newest else _versions(drop.newest)
+    return f"{what} {_from(drop)} ({drop.finding.code})"
 
 
 def _from(drop: Drop) -> str:
     if drop.page is None:
         return "of a file or link"
     answered = drop.page.shown_answer
-    if drop.finding.code == REDIRECTED and answered is not None:
+    if answered is not None and (drop.finding.code == REDIRECTED or drop.is_unseen):
         return f"from {answered} by way of {drop.page.shown}"
     return f"from {drop.page.shown}"
 
@@ -179,11 +181,26 @@ def _hint(search: Search, cause: Finding) -> str | None:
         return "; or ".join(_option(index) for index in indexes)
     if cause.code not in (SHADOWED_NAME, CLAIMED_ELSEWHERE, REDIRECTED):
         return None
+    if cause.code == REDIRECTED and cause.rule.pattern.is_catch_all:
+        return _hint_forwarding(search, indexes)
     what = f"a file of `{search.name}` that fits" if _unfit(search) else f"`{search.name}`"
     hint = f"publish {what} on index {' or '.join(f'`{index.name}`' for index in indexes)}"
     if cause.code == SHADOWED_NAME:
         return f"{hint}; the public project of that name is not yours unless you registered it"
     return f"{hint}; {words_of(cause.code).remedy}" if cause.code == REDIRECTED else hint
+
+
+def _hint_forwarding(search: Search, indexes: Sequence[Index]) -> str:
+    """Say what to do where the one index that pip has forwards all names that it does not hold: a common set-up."""
+    names = " or ".join(f"`{index.name}`" for index in indexes)
+    places = [page.led_to for page in search.pages if page.led_to is not None]
+    # The page that it led to is that of the name: what stands before it is the index.
+    shown = ", ".join(f"{redact(url).rstrip('/').rpartition('/')[0]}/" for url in places) or "the public one"
+    return (
+        f"give pip that other index itself ({shown}: `extra-index-url` in pip.conf), give it `*` in the policy, with "
+        f"{names} keeping its own names, and have {names} answer 404 instead of forwarding (pypiserver: "
+        "`--disable-fallback`)"
+    )
 
 
 def _option(index: Index) -> str:
