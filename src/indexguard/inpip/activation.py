@@ -95,7 +95,7 @@ class Guard(NamedTuple):
         """
         from . import builds, children, failing  # noqa: F401
         from .filter import ambiguous  # noqa: F401
-        from .search import simple_page  # noqa: F401
+        from .search import absence, simple_page  # noqa: F401
         from .speech import words  # noqa: F401
 
         # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
@@ -162,7 +162,14 @@ def _explain_broken(error: Exception) -> str:
 
 _COLD = (
     *("../codes.json", "../codes.py", "builds.py", "children.py", "failing.py", "python_option.py", "reports.py"),
-    *("filter/ambiguous.py", "search/simple_page.py", "speech/pip_errors.py", "speech/refusal.py", "speech/words.py"),
+    *(
+        "filter/ambiguous.py",
+        "search/absence.py",
+        "search/simple_page.py",
+        "speech/pip_errors.py",
+        "speech/refusal.py",
+        "speech/words.py",
+    ),
 )
 """What is loaded only where it is needed: that it is there is seen at once."""
 _guards: dict[str, Guard] = {}
@@ -195,6 +202,11 @@ def finish(status: int) -> None:
     """Seal the audit log, and explain last: after a refusal the guard's explanation is the last thing that pip prints."""
     for guard in _guards.values():
         guard.speaker.recorder.seal(status)
+    for guard in _guards.values() if status == 0 else ():
+        if guard.run.built_in and guard.searches.absences:
+            from .speech import words
+
+            words.warn_of_absence(guard.speaker, guard.searches.all())
     for guard in _guards.values() if status != 0 else ():
         searches = guard.searches.all()
         # Once installation has begun, pip had all that it looked for; what its self-check met is no cause.

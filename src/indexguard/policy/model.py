@@ -39,6 +39,8 @@ class Index:
     """Whether anyone can register a name there."""
     files_from: tuple[FilesFrom, ...] | None = None
     """Where its files may come from; None allows any place."""
+    not_found: frozenset[int] = frozenset()
+    """Statuses that mean "no such name here" beside 404 and 410."""
     says_public: bool = False
     """Whether the file says that it is public, or that it is not; otherwise ``public`` is the default."""
     has_credentials: bool = False

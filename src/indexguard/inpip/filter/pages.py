@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ..objects import Call, Candidate, Evaluator, Finder, Link, Scope, Session
 
 
+_FORBIDDEN = 403
+
+
 class PageFilter:
     """Stands for the methods of pip that ask for pages and read them.
 
@@ -36,9 +39,7 @@ class PageFilter:
         (``Gate.check_redirect``).
     """
 
-    def __init__(
-        self, run: Run, searches: Searches, requests: Requests, check_redirect: Callable[..., None]
-    ) -> None:
+    def __init__(self, run: Run, searches: Searches, requests: Requests, check_redirect: Callable[..., None]) -> None:
         self._run = run
         self._searches = searches
         self._requests = requests
@@ -93,15 +94,8 @@ class PageFilter:
             return []  # pip >= 21.1 tries a file that --find-links names as a page, too
         with self._searches.lock:
             search.pages.append(page)
-        if not page.is_local:
-            unverified = is_trusted(page.url, trusted_hosts(finder))
-            page.verdict = outcome.ask(search.authority, page.asked, unverified=unverified)
-            if page.verdict.refusal is not None:
-                if not page.verdict.probes:
-                    return []
-                page.probing = True
-        if search.authority.rules and not page.is_local:
-            page.check_hop = partial(self._check_hop, finder, search, page)
+        if not page.is_local and not self._may_ask(finder, search, page):
+            return []
         try:
             with self._searches.fetching(page):
                 candidates: Sequence[Candidate] = call()
@@ -116,7 +110,9 @@ class PageFilter:
             page.exchanges.append(error)
             page.links = None
             candidates = []
-        page.failure = page.find_failure(search.name, alone=self._run.built_in)
+        page.failure = page.find_failure(search.name)
+        if page.failure is not None and self._is_not_here(finder, search, page):
+            page.is_not_here, page.failure = True, None
         return candidates
 
     def evaluate_links(
@@ -146,6 +142,33 @@ class PageFilter:
         search.use(page)
         candidates: Sequence[Candidate] = call(links=links)
         return candidates if page.is_local else _sift_files(search, page, candidates)
+
+    def _may_ask(self, finder: Finder, search: Search, page: Page) -> bool:
+        """Tell whether a remote index is asked, be it for squatters only."""
+        unverified = is_trusted(page.url, trusted_hosts(finder))
+        page.verdict = outcome.ask(search.authority, page.asked, unverified=unverified)
+        page.probing = page.verdict.refusal is not None and page.verdict.probes
+        if search.authority.rules:
+            page.check_hop = partial(self._check_hop, finder, search, page)
+        return page.verdict.refusal is None or page.probing
+
+    def _is_not_here(self, finder: Finder, search: Search, page: Page) -> bool:
+        """Tell whether the status of a failed index says that it does not have the name, beside 404 and 410."""
+        run, status = self._run, page.status
+        if status is None or page.links is not None or page.probing or not page.is_index:
+            return False
+        names = self._requests.names
+        is_alone = run.built_in and counts_failures(run, finder, search) and status == _FORBIDDEN
+        if not is_alone and not outcome.says_not_here(search.authority, page.asked, status):
+            return False
+        from ..search import absence  # few indexes say so
+
+        if is_alone:
+            return absence.forbids_unknown(run, finder, self._searches, page, names)
+        if not outcome.is_shared(search.authority):
+            return True
+        own = [name for name in names if run.authority(name).ask(page.asked).refusal is None]
+        return absence.shows_something(run, finder, self._searches, page, own)
 
     def _check_hop(self, finder: Finder, search: Search, page: Page, came_from: str, led_to: str) -> None:
         """Judge a redirect before it is followed: what the public index is not asked for, it does not learn.

@@ -145,9 +145,7 @@ class Gate:
         self._check_names(link, name or name_of(requirement), names_in(distribution))
         return distribution
 
-    def _check_hop(
-        self, reference: Reference, url: str, name: Name, *, unverified: bool, late: bool = False
-    ) -> None:
+    def _check_hop(self, reference: Reference, url: str, name: Name, *, unverified: bool, late: bool = False) -> None:
         requirement, led_to = reference.requirement, redact(url)
         verdict = reference.judge(self._run.authority(name), url, self._run.locate_locked(url), unverified=unverified)
         if not verdict.findings:
@@ -163,7 +161,9 @@ class Gate:
                 fields = with_offers(fields._replace(versions=[version], index_asked=page.shown), offered)
         self._speaker.record_observed(verdict, fields)
         if verdict.refusal is not None:
-            raise self._refuse_reference(requirement, verdict.refusal, fields, [("redirected", f"to {led_to}")], late=late)
+            raise self._refuse_reference(
+                requirement, verdict.refusal, fields, [("redirected", f"to {led_to}")], late=late
+            )
 
     def _check_reference(
         self, requirement: Requirement, link: Link, name: Name, *, late: bool = False

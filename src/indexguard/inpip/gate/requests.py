@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from ...patterns import Name
+from ...patterns import Name, normalise_name
 from ...policy.identity import Location, find_reference
 from ..run import Run
 from .references import Reference
@@ -31,6 +31,8 @@ class Requests:
     def __init__(self, run: Run, *, takes_requests: bool) -> None:
         self._run = run
         self._takes_requests = takes_requests
+        self.names: set[Name] = set()
+        """Requested by name, by the user or for a build: known before any of them is looked for."""
         self._urls: set[str] = set()
         """Given by the user: on the command line, in requirements and constraints files."""
         self._locked: set[str] = set()
@@ -76,6 +78,8 @@ class Requests:
 
     def note_roots(self, requirements: Iterable[Requirement]) -> None:
         """Note the references among the root requirements, if they are the user's and not a distribution's."""
+        requirements = list(requirements)
+        self.names.update(normalise_name(it.name) for it in requirements if it.name and not (it.link or it.constraint))
         if not self.takes_requests:
             return
         for requirement in requirements:

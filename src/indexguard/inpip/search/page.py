@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _FIRST_ERROR = 400
 _NOT_OFFERED = (404, 410)
-_NOT_OFFERED_TO_US = (*_NOT_OFFERED, 401, 403)
+_OF_THE_LOGIN = (401, 403)
 
 
 @dataclass(eq=False, repr=False)  # quicker to make
@@ -69,6 +69,8 @@ class Page:
     answered: Location | None = None
     failure: str | None = None
     """Why the index is not to be relied on in this run."""
+    is_not_here: bool = False
+    """Whether its status means that it does not have the name, though it is neither 404 nor 410."""
     check_hop: Callable[[str, str], None] | None = None
     """Is given each redirect, from where and where to, before it is followed, and raises where it is not to be."""
     led_to: str | None = None
@@ -95,6 +97,11 @@ class Page:
     def shown_answer(self) -> str | None:
         """The final URL of the page, fit to be shown; None where there was no page."""
         return None if self.answered_url is None else redact(self.answered_url)
+
+    @property
+    def status(self) -> int | None:
+        """The status of the last answer; None where there was none."""
+        return getattr(self.exchanges[-1], "status_code", None) if self.exchanges else None
 
     @property
     def shown_forward(self) -> str | None:
@@ -137,11 +144,10 @@ class Page:
         # The annotation in old pips says a page object; it has always been text.
         self.answered_url = url if isinstance(url, str) else getattr(url, "url", None)
 
-    def find_failure(self, name: Name, *, alone: bool) -> str | None:
+    def find_failure(self, name: Name) -> str | None:
         """Return why the index did not answer with a page; None for a page, and for "not here" (404, 410).
 
         :param name: the name that was asked for.
-        :param alone: whether no policy names the index: then 401 and 403 count as "not here" too.
         """
         last = self.exchanges[-1] if self.exchanges else None
         if self.led_to is not None:
@@ -161,11 +167,12 @@ class Page:
             return None if self.is_local else "pip did not ask it (not https, and not a trusted host?)"
         if isinstance(last, BaseException):
             return clean(f"{type(last).__name__}: {last}")
-        if last.status_code in (_NOT_OFFERED_TO_US if alone else _NOT_OFFERED):
+        if last.status_code in _NOT_OFFERED or self.is_not_here:
             return None
         if last.status_code < _FIRST_ERROR:
             return clean(f"not a simple index page: content type {last.headers.get('Content-Type', 'missing')}")
-        return f"status {last.status_code}"
+        login = ": is its login missing, wrong or expired?" if last.status_code in _OF_THE_LOGIN else ""
+        return f"status {last.status_code}{login}"
 
     @property
     def outcome(self) -> str:
@@ -177,7 +184,6 @@ class Page:
         if not self.was_asked:
             return "not asked"
         if self.links is None:
-            status = getattr(self.exchanges[-1], "status_code", None) if self.exchanges else None
-            told = f"has no such name (status {status})" if status else "has no such name"
+            told = f"has no such name (status {self.status})" if self.status else "has no such name"
             return f"forwarded to {self.shown_forward}, which {told}" if self.shown_forward else told
         return "answered"

@@ -58,6 +58,23 @@ def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> No
     )
 
 
+def warn_of_absence(speaker: Speaker, searches: Sequence[Search]) -> None:
+    """Print one warning line that says for which names another index's files were used after one had answered 403."""
+    names: dict[str, list[str]] = {}
+    for search in searches:
+        lacking = [page for page in search.pages if page.is_not_here]
+        used = {id(search.page_of(candidate.link)) for candidate in search.kept}
+        if not any(id(page) in used for page in search.pages if not page.is_local):
+            continue
+        for page in lacking:
+            names.setdefault(page.shown, []).append(search.name)
+    told = [f"{index} answers 403 for {', '.join(sorted(set(found)))}" for index, found in names.items()]
+    if told:
+        speaker.warn(
+            f"indexguard: {'; '.join(told)}, as for every name that it does not have: another index's files were used"
+        )
+
+
 def refusal_of(search: Search, cause: Finding) -> Refusal:
     """Return the refusal of a name: what, by which rule (file and key), from which index, what was kept."""
     drops = [drop for drop in search.drops if drop.finding.enforced]
@@ -136,7 +153,12 @@ def _answer(page: Page) -> str:
     if refusal is not None and not page.probing:
         return f"not asked ({refusal.code})"
     asked_for = " (for squatters only)" if page.probing else ""
-    if page.links is not None and page.answered is not None and page.asked is not None and not page.answered.is_at_or_under(page.asked):
+    if (
+        page.links is not None
+        and page.answered is not None
+        and page.asked is not None
+        and not page.answered.is_at_or_under(page.asked)
+    ):
         return f"answered from {page.shown_answer}{asked_for}"
     return f"{page.outcome}{asked_for}"
 
