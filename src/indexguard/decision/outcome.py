@@ -187,6 +187,15 @@ def find_squatters(asked: Verdict) -> tuple[Finding, ...]:
     return tuple(_shadowed(finding) for finding in asked.findings if finding.probe)
 
 
+def find_probed(asked: Verdict, *, unfinished: bool) -> tuple[Finding, ...]:
+    """Return what is to be logged of an index that was asked for squatters only, and offers none.
+
+    :param unfinished: whether it did not answer in time.
+    """
+    probes = (finding for finding in asked.findings if finding.probe and finding.enforced)
+    return tuple(finding._replace(code="probe-unfinished") if unfinished else finding for finding in probes)
+
+
 def find_observed(asked: Verdict, *, offers: bool) -> tuple[Finding, ...]:
     """Return what layers in audit mode, which have every index asked, would have kept from pip of a page that is used.
 

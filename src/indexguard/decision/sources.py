@@ -44,4 +44,5 @@ class Kept(Protocol):
     def versions(self) -> Collection[str]:
         """Those of the files."""
 
+
 SourceT = TypeVar("SourceT", bound=Source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from ..objects import Exchange, Link
 
 _FIRST_ERROR = 400
+_LATE = re.compile("timed? ?out", re.IGNORECASE)
+"""In each pip's own words; only the type of some says so, and the text of others."""
 _NOT_OFFERED = (404, 410)
 _OF_THE_LOGIN = (401, 403)
 
@@ -173,6 +176,12 @@ class Page:
             return clean(f"not a simple index page: content type {last.headers.get('Content-Type', 'missing')}")
         login = ": is its login missing, wrong or expired?" if last.status_code in _OF_THE_LOGIN else ""
         return f"status {last.status_code}{login}"
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the last request did not end in time."""
+        last = self.exchanges[-1] if self.exchanges else None
+        return isinstance(last, BaseException) and _LATE.search(f"{type(last).__name__} {last}") is not None
 
     @property
     def outcome(self) -> str:
