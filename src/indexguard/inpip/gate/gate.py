@@ -147,7 +147,7 @@ class Gate:
 
     def _check_hop(self, reference: Reference, url: str, name: Name, *, unverified: bool, late: bool = False) -> None:
         requirement, led_to = reference.requirement, redact(url)
-        verdict = reference.judge(self._run.authority(name), url, self._run.locate_locked(url), unverified=unverified)
+        verdict = reference.judge(self._run.authority(name), url, self._run.locate_hop(url), unverified=unverified)
         if not verdict.findings:
             return
         fields = EventFields(name=name or None, index_answered=led_to)

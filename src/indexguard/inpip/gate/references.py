@@ -38,7 +38,7 @@ class Reference(NamedTuple):
         """Say whether the download may be led to a URL.
 
         :param authority: what the layers say of the name.
-        :param listed: the identity of the URL, the public index's file host taken for the public index.
+        :param listed: the identity of the URL, the public index's hosts taken for the public index.
         """
         of_file = judge_hop_of_file(authority, listed, unverified=unverified).findings if self.holders else ()
         of_reference = authority.led_to(self.place, find_reference(url), requested=self.requested).findings
