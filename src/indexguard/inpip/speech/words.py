@@ -217,10 +217,10 @@ def _hint_forwarding(search: Search, indexes: Sequence[Index]) -> str:
     names = " or ".join(f"`{index.name}`" for index in indexes)
     places = [page.led_to for page in search.pages if page.led_to is not None]
     # The page that it led to is that of the name: what stands before it is the index.
-    shown = ", ".join(f"{redact(url).rstrip('/').rpartition('/')[0]}/" for url in places) or "the public one"
+    shown = ", ".join(f"{redact(url).rstrip('/').rpartition('/')[0]}/" for url in places) or "URL"
     return (
-        f"give pip that other index itself ({shown}: `extra-index-url` in pip.conf), give it `*` in the policy, with "
-        f"{names} keeping its own names, and have {names} answer 404 instead of forwarding (pypiserver: "
+        f"add that other index to pip.conf (`extra-index-url = {shown}`) and to the policy, where {names} keeps its own "
+        f'names; give it `packages = ["*"]`; and have {names} answer 404 instead of forwarding (pypiserver: '
         "`--disable-fallback`)"
     )
 
@@ -228,5 +228,8 @@ def _hint_forwarding(search: Search, indexes: Sequence[Index]) -> str:
 def _option(index: Index) -> str:
     url = index.urls[0]
     if url.scheme == "pypi":
-        return f"have pip ask index `{index.name}`, its default one (no --no-index, no other --index-url in its place)"
+        return (
+            f"have pip ask index `{index.name}`, its default one (no --no-index, no other --index-url in its place: "
+            "another index goes into --extra-index-url)"
+        )
     return f"have pip ask index `{index.name}`: --index-url {url}, or --extra-index-url {url}"
