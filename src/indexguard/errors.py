@@ -28,6 +28,7 @@ CODES = (
     FILE_ELSEWHERE := "file-elsewhere",
     AMBIGUOUS_NAME := "ambiguous-name",
     NAME_MISMATCH := "name-mismatch",
+    GUARD_FILE := "guard-file",
     DIRECT_URL := "direct-url",
     LOCAL_PATH := "local-path",
     FIND_LINKS := "find-links",

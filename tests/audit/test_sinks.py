@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from integration.harness.children import run_child
 
 from indexguard.audit import output as output_module
 from indexguard.audit import sinks
@@ -229,6 +230,93 @@ def test_sink_that_is_not_there_is_a_problem_and_the_file_has_the_event(tmp_path
     assert len((tmp_path / "audit.jsonl").read_bytes().splitlines()) == 1
 
 
+_RUN = """
+import os, sys; sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from indexguard.audit.recorder import EventFields, Recorder, RunContext, LogSettings
+from indexguard.policy.log import SyslogAddress
+settings = LogSettings(("stderr", "file", "syslog"), (SyslogAddress("unix", sys.argv[2]),))
+recorder = Recorder(RunContext.of_process("26.3", argv=[]), Path(sys.argv[3]), settings)
+spoil = {
+    "gone": lambda: setattr(sys, "stderr", None),
+    "odd": lambda: setattr(sys, "stderr", type("Odd", (), {"flush": lambda self: 1 // 0})()),
+    "closed later": lambda: os.close(2),
+}.get(sys.argv[4])
+if spoil: spoil()
+for _ in range(2): recorder.record("selected", None, EventFields(name="a"))
+Path(sys.argv[3] + ".told").write_text(str(recorder.problem))
+os._exit(0)  # nothing is flushed
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("closed", "an event cannot be written to the audit log: stderr: it is closed"),
+        ("closed later", "an event cannot be written to the audit log: stderr: it is closed"),
+        ("full", "an event cannot be written to the audit log: stderr: No space left on device"),
+        ("gone", "None"),
+        ("odd", "None"),
+    ],
+)
+def test_standard_error_that_takes_nothing_keeps_no_other_place_from_the_event(
+    tmp_path: Path, how: str, told: str
+) -> None:
+    log, words = tmp_path / "audit.jsonl", {"closed": " 2>&-", "full": " 2>/dev/full"}.get(how, "")
+    with datagrams(socket.AF_UNIX, str(tmp_path / "log")) as server:
+        run_child(
+            ["/bin/sh", "-c", f'exec "$@"{words}', "sh", sys.executable, "-c", _RUN, str(SOURCE), str(tmp_path / "log"), log, how],
+            check=True,
+        )  # fmt: skip
+        received = [server.recv(65536)[-len(line) :] for line in log.read_bytes().splitlines()]
+    assert received == log.read_bytes().splitlines()
+    assert len(received) == 2
+    assert log.with_name("audit.jsonl.told").read_text() == told
+
+
+def test_what_opened_the_number_of_a_closed_standard_error_is_not_written_to(tmp_path: Path) -> None:
+    script = f"import os, sys; os.open(sys.argv[5], os.O_CREAT | os.O_RDWR)\n{_RUN}"
+    wheel = tmp_path / "a.whl"
+    run_child(
+        ["/bin/sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-c", script, str(SOURCE), str(tmp_path), str(tmp_path / "l"), "", wheel],
+        check=True,
+    )  # fmt: skip
+    assert (tmp_path / "l.told").read_text() == "an event cannot be written to the audit log: stderr: it is closed"
+    assert wheel.read_bytes() == b""
+
+
+def test_place_that_hangs_keeps_no_other_place_from_the_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name server that does not answer, or a standard error that nobody reads, of another layer."""
+    monkeypatch.setattr(output_module, "PATIENCE", 0.2)
+    released = threading.Event()
+    monkeypatch.setattr(sinks.StandardError, "send", lambda *_: released.wait())
+    with datagrams(socket.AF_UNIX, str(tmp_path / "log")) as server:
+        out = output(
+            tmp_path / "audit.jsonl", "stderr", "file", "syslog", syslog=(SyslogAddress("unix", str(tmp_path / "log")),)
+        )
+        for number in range(3):
+            out.write({**EVENT, "seq": number})
+        lines = (tmp_path / "audit.jsonl").read_bytes().splitlines()
+        assert [server.recv(65536)[-len(line) :] for line in lines] == lines
+    assert len(lines) == 3
+    assert out.problem is not None
+    assert "stderr: nothing was taken within 0.2 seconds; it is given up for this run" in out.problem
+    released.set()
+
+
+def test_file_that_hangs_keeps_no_other_place_from_the_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output_module, "PATIENCE", 0.2)
+    released = threading.Event()
+    monkeypatch.setattr(AuditLog, "write", lambda *_: released.wait())
+    with datagrams(socket.AF_UNIX, str(tmp_path / "log")) as server:
+        out = output(tmp_path / "audit.jsonl", "file", "syslog", syslog=(SyslogAddress("unix", str(tmp_path / "log")),))
+        for number in range(2):
+            out.write({**EVENT, "seq": number})
+        received = [json.loads(split(server.recv(65536))[1]) for _ in range(2)]
+    assert [(event["seq"], event["prev"]) for event in received] == [(0, None), (1, None)]
+    released.set()
+
+
 def test_reader_that_reads_nothing_does_not_hang_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sinks, "SEND_WAIT", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -258,7 +346,7 @@ def test_only_where_pip_itself_writes_is_written_without_the_thread(
         for _ in range(3):
             out.write(EVENT)
         assert out.problem is None
-    assert writers == [False, is_pips_own, is_pips_own, False, False, False]
+    assert writers == [False, is_pips_own, is_pips_own] * 2
 
 
 def test_target_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

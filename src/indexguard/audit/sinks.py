@@ -74,20 +74,46 @@ class Sink(Protocol):
 
 
 class StandardError:
-    """Standard error, for containers whose output is collected."""
+    """Standard error, for containers whose output is collected: the file that it is now.
+
+    Where it is closed, its number is soon that of some other file: a download, or the log itself.
+    """
 
     name = "stderr"
 
+    def __init__(self) -> None:
+        self._file = None if sys.__stderr__ is None else _status()
+
     def send(self, line: bytes, _event: Mapping[str, Any]) -> None:
-        """Write the line."""
-        with suppress(OSError, ValueError):
+        """Write the line.
+
+        :raises OSError: it cannot be written, or it is closed.
+        """
+        self._check()
+        with suppress(Exception):  # whatever stands in its place
             sys.stderr.flush()  # what pip has printed comes first
         data = line + b"\n"
         while data:
             data = data[os.write(_STANDARD_ERROR, data) :]
 
     def find_obstacle(self) -> str | None:
-        """Return None: every process has it."""
+        """Return that it is closed, if it is."""
+        try:
+            self._check()
+        except OSError as error:
+            return error.strerror
+        return None
+
+    def _check(self) -> None:
+        now = _status()
+        if self._file is None or now is None or not os.path.samestat(self._file, now):
+            raise OSError(errno.EBADF, "it is closed")
+
+
+def _status() -> os.stat_result | None:
+    try:
+        return os.fstat(_STANDARD_ERROR)
+    except OSError:
         return None
 
 

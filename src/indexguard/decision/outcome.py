@@ -6,7 +6,7 @@ Pure, as the whole room: what pip met comes in as values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..patterns import is_in_range, parse_range
@@ -246,8 +246,13 @@ def sift_ambiguous(offers: Mapping[Location, Mapping[str, str | None]]) -> froze
     return None if all(len(files) == len(alike) for files in offering) else alike
 
 
-AMBIGUOUS = Finding("ambiguous-name", None)
-"""By the rule that holds without any policy."""
+def find_ambiguous(*, audited: bool) -> Finding:
+    """Return the objection to a name that several indexes offer, by the rule that holds without any policy.
+
+    :param audited: whether a layer in audit mode has that rule only logged.
+    """
+    return Finding("ambiguous-name", None, audited=audited)
+
 
 # The whole name
 
@@ -257,9 +262,13 @@ def find_failed(sources: Iterable[SourceT]) -> list[SourceT]:
     return [source for source in sources if source.failure is not None and not source.probing]
 
 
-def find_failures(authority: Authority, *, built_in: bool) -> list[Finding]:
-    """Return the objections to an index that failed, where failures count."""
-    own = [Finding("index-failed", None)] if built_in else []
+def find_failures(authority: Authority, *, built_in: bool, audited: bool = False) -> list[Finding]:
+    """Return the objections to an index that failed, where failures count.
+
+    :param built_in: whether the rule that holds without a policy objects too.
+    :param audited: as in ``find_ambiguous``.
+    """
+    own = [Finding("index-failed", None, audited=audited)] if built_in else []
     return own + [Finding("index-failed", layer, rule) for layer, rule in authority.rules]
 
 
@@ -346,7 +355,22 @@ def satisfies(specifier: str, version: str) -> bool:
 # What a distribution turns out to be
 
 
-def find_mismatch(authority: Authority) -> Finding:
-    """Return the objection to a distribution that names another project than was authorised; an enforced one first."""
+def find_mismatch(authority: Authority, *, built_in: bool, audited: bool) -> Finding:
+    """Return the objection to a distribution that names another project than was authorised; an enforced one first.
+
+    :param built_in: whether the rule that holds without a policy is enforced, also beside a layer in audit mode.
+    :param audited: whether a layer in audit mode has that rule only logged.
+    """
     found = [Finding("name-mismatch", layer, rule) for layer, rule in authority.rules]
-    return min(found, key=lambda finding: not finding.enforced, default=Finding("name-mismatch", None))
+    if built_in or audited or not found:
+        found.append(Finding("name-mismatch", None, audited=audited))
+    return min(found, key=lambda finding: not finding.enforced)
+
+
+def find_guard_file(places: Collection[str], *, audited: bool) -> Finding | None:
+    """Return the objection to a distribution that would write what the guard lives from; it is the built-in rule's.
+
+    :param places: what of that it would write, and may not.
+    :param audited: as in ``find_mismatch``.
+    """
+    return Finding("guard-file", None, audited=audited) if places else None

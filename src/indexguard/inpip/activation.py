@@ -67,6 +67,7 @@ class Guard(NamedTuple):
         yield seams.PREPARE_EDITABLE, gate.prepare
         yield seams.PREPARE_WHOLE, gate.prepare_whole
         yield seams.CACHE_ENTRY, gate.get_cache_entry
+        yield seams.GET_REQUIREMENTS, gate.get_requirements
         yield from ((seam, gate.resolve) for seam in (seams.RESOLVE, seams.RESOLVE_LEGACY))
         yield from ((seam, gate.get_installation_order) for seam in (seams.ORDER, seams.ORDER_LEGACY))
 
@@ -241,6 +242,8 @@ def _prepare(root: str) -> Guard:
         pypi,
         getattr(public, "file_storage_domain", None),
         datetime.now(timezone.utc).date(),
+        tuple(place.path for place in found.places if place.path is not None),
+        found.builtin_rule_audited,
     )
     argv = getattr(sys, "orig_argv", sys.argv)
     context = RunContext.of_process(version, layers, argv=argv, parent_run=mark.parent_run())

@@ -122,6 +122,20 @@ class Distribution(Protocol):
     version: object
 
 
+class Options(Protocol):
+    """What a command of pip was told; those that install nothing lack most of it."""
+
+    target_dir: str | None
+
+
+class Scheme(Protocol):
+    """Where the parts of a wheel go."""
+
+    purelib: str
+    platlib: str
+    scripts: str
+
+
 class Resolved(Protocol):
     """What a resolver arrived at."""
 

@@ -96,6 +96,7 @@ PREPARE_LINKED = Seam("operations.prepare", "RequirementPreparer", "prepare_link
 PREPARE_EDITABLE = Seam("operations.prepare", "RequirementPreparer", "prepare_editable_requirement", ("req",))
 PREPARE_WHOLE = Seam("operations.prepare", "RequirementPreparer", "_prepare_linked_requirement", ("req",))
 CACHE_ENTRY = Seam("cache", "WheelCache", "get_cache_entry", ("link",))
+GET_REQUIREMENTS = Seam("cli.req_command", "RequirementCommand", "get_requirements", ("args", "options"))
 RESOLVE = Seam("resolution.resolvelib.resolver", "Resolver", "resolve", ("root_reqs",))
 RESOLVE_LEGACY = Seam("resolution.legacy.resolver", "Resolver", "resolve", ("root_reqs",))
 ORDER = Seam("resolution.resolvelib.resolver", "Resolver", "get_installation_order", ("req_set",))
@@ -111,6 +112,7 @@ ALWAYS = (
     PREPARE_EDITABLE,
     PREPARE_WHOLE,
     CACHE_ENTRY,
+    GET_REQUIREMENTS,
     RESOLVE,
     RESOLVE_LEGACY,
     ORDER,

@@ -21,9 +21,27 @@ _TIMEOUT = 120
 class Listing:
     """What the root page of an index lists."""
 
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    """Its projects."""
     problem: str | None = None
     """Why there are no names."""
+    empty: tuple[str, ...] = ()
+    """Of the names, those whose page lists no file."""
+    misspelt: tuple[str, ...] = ()
+    """Of the names, those whose page is not where pip asks for it."""
+    unsure: tuple[tuple[str, str], ...] = ()
+    """Of the names, those whose page did not come, each with the reason."""
+    left_out: tuple[str, ...] = ()
+    """What it lists beside them, and is no project of this index."""
+    unread: tuple[str, ...] = ()
+    """What may be a project, and cannot be read."""
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Listing:
+        """Read what the child says of one index."""
+        unsure = tuple((name, redact_text(reason)) for name, reason in told["unsure"])
+        lists = {key: tuple(told[key]) for key in ("names", "empty", "misspelt", "left_out", "unread")}
+        return cls(problem=told["problem"], unsure=unsure, **lists)
 
 
 @dataclass(frozen=True)
@@ -99,10 +117,7 @@ def _read(told: Mapping[str, Any]) -> PipFacts:
         find_links=tuple(told["find_links"]),
         trusted_hosts=tuple(told["trusted_hosts"]),
         pypi=find_location(told["pypi"]),
-        listings={
-            int(number): Listing(tuple(listing["names"] or ()), listing["problem"])
-            for number, listing in told["listings"].items()
-        },
+        listings={int(number): Listing.of(listing) for number, listing in told["listings"].items()},
         **told["guard"],
     )
 

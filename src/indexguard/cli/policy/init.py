@@ -11,25 +11,32 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from ...errors import escape
-from ...patterns import Name, Pattern, normalise_name, parse_pattern
 from ...policy.identity import PYPI, Location
 from ...policy.layers import interpreter_policy_path, machine_policy_path, survey_layers, user_policy_path
 from ...policy.lints import lint_policy
 from ...policy.reader import read_policy
 from ...policy.trust import VARIABLE
 from ...survey.pip_facts import Listing, PipFacts, ask_pip
-from ..console import GREEN, YELLOW, Console
+from ..console import GREEN, YELLOW, Console, columns
 from ..files import write_file
 from ..parsing import BadInputError, Command
+from .claims import (
+    Claims,
+    Configured,
+    Silent,
+    claim_listed,
+    find_index,
+    is_usable,
+    note_listings,
+    note_shared,
+    note_unclaimed,
+    read_claims,
+)
 from .policy_text import IndexTable, is_insecure, name_index, render
-
-MAX_LISTED = 1000
-"""An index that lists more names is taken for a mirror: it does not tell which of them are internal."""
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -63,12 +70,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise BadInputError(_explain_single(indexes[0], arguments))
     rest = _choose_rest(indexes, arguments, console)
     internal = [index for index in indexes if index != rest]
-    claims = _read_claims(arguments.claim, internal)
-    listings = _list_names(internal)
+    claims = read_claims(arguments.claim, internal)
+    # The public index lists every project that there is.
+    listings = _list_names(indexes if internal and rest.place != PYPI else internal)
+    note_listings(internal, listings, console)
+    note_shared(internal, rest, listings, console)
     if not arguments.yes:
         _ask_claims(internal, claims, listings, console)
-    _claim_listed(internal, claims, listings, arguments)
-    _note_unclaimed(internal, claims, listings, console)
+    silent = claim_listed(internal, claims, listings)
+    if silent:
+        raise BadInputError(_explain_silence(silent, arguments, several=len(internal) > 1))
+    note_unclaimed(internal, claims, listings, console)
     tables = [_table(index, claims[index.name]) for index in internal]
     tables.append(_rest_table(rest))
     header = [
@@ -77,51 +89,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     ]
     _finish(render(header, tables), path, arguments, console)
     return 0
-
-
-@dataclass(frozen=True)
-class Configured:
-    """One remote index that pip is configured with."""
-
-    name: str
-    """Its name in the policy."""
-    place: Location
-    number: int
-    """Its number in pip's configuration."""
-
-
-@dataclass
-class Claims:
-    """What is claimed for one internal index."""
-
-    namespaces: list[str]
-    packages: list[str]
-    listed: bool = False
-    """Whether the packages were read from the index."""
-
-    @property
-    def patterns(self) -> list[Pattern]:
-        """All patterns that the claims stand for."""
-        own = [parse_pattern(text) for text in (*self.namespaces, *self.packages)]
-        return own + [parse_pattern(f"{text}-*") for text in self.namespaces]
-
-    def add(self, text: str) -> None:
-        """Add a name, which claims its namespace, or a prefix with ``*``.
-
-        :raises BadInputError: it is neither.
-        """
-        try:
-            pattern = parse_pattern(text)
-        except ValueError as error:
-            raise BadInputError(f"cannot claim {error}") from None
-        if pattern.is_catch_all:
-            raise BadInputError("cannot claim `*`: --rest names the index of all names that are not claimed")
-        if pattern.exact or pattern.stem.endswith("-"):
-            namespace = pattern.stem.rstrip("-")
-            if namespace not in self.namespaces:
-                self.namespaces.append(namespace)
-        elif str(pattern) not in self.packages:
-            self.packages.append(str(pattern))
 
 
 # The indexes
@@ -159,22 +126,28 @@ def _name_indexes(facts: PipFacts, console: Console) -> list[Configured]:
 def _choose_rest(indexes: Sequence[Configured], arguments: argparse.Namespace, console: Console) -> Configured:
     """Return the index of the names that nobody claims."""
     if arguments.rest is not None:
-        return _find(indexes, arguments.rest)
+        return find_index(indexes, arguments.rest)
     for index in indexes:
         if index.place == PYPI:
             return index
-    names = ", ".join(index.name for index in indexes)
+    table = columns([(index.name, str(index.place)) for index in indexes], "    ")
     if arguments.yes:
+        # No name is filled in: whoever ran the line as it stands would get everything from that index.
         raise BadInputError(
-            f"pip is configured with several indexes, and the public one is not among them: {names}\n"
-            f"    say which of them has all names that are not claimed: --rest {indexes[0].name}"
+            "\n".join(
+                [
+                    "pip is configured with several indexes, and the public one is not among them:",
+                    *table,
+                    "    say which of them has all names that are not claimed, such as a mirror of the public one:",
+                    f"        {_command(arguments, '--rest', 'INDEX')}",
+                ]
+            )
         )
-    for index in indexes:
-        console.note(f"  {index.name}  {index.place}")
+    console.note("\n".join(table))
     while True:
         answer = _ask("Which index has all names that you do not claim?", console)
         try:
-            return _find(indexes, answer)
+            return find_index(indexes, answer)
         except BadInputError as error:
             console.note(str(error))
 
@@ -186,53 +159,32 @@ def _explain_single(index: Configured, arguments: argparse.Namespace) -> str:
         [
             f"pip is configured with one index, {index.place}, so there is {what}; nothing was written",
             "    if you have an internal index: configure pip with both (index-url and extra-index-url), then run this again",
-            f"    to refuse every other index from now on: {_command(arguments, '--rest', index.name)}",
+            f"    to refuse every other index from now on, run this again with `--rest INDEX`; INDEX is {index.name}",
         ]
     )
 
 
 def _command(arguments: argparse.Namespace, *more: str) -> str:
-    """Return the same command with something added, without its claims."""
+    """Return the same command with something added."""
     command = ["indexguard", "init", *(["--yes"] if arguments.yes else [])]
     for option, value in (("--rest", arguments.rest), ("--output", arguments.output)):
         command += [option, value] if value is not None and option not in more else []
+    if "--claim" not in more:
+        command += [text for claim in arguments.claim for text in ("--claim", claim)]
     command += ["--force"] if arguments.force else []
     return " ".join(map(shlex.quote, [*command, *more]))
 
 
-def _find(indexes: Sequence[Configured], name: str) -> Configured:
-    for index in indexes:
-        if index.name == name:
-            return index
-    raise BadInputError(f"there is no index {name!r}; pip is configured with {', '.join(i.name for i in indexes)}")
+# What they list
 
 
-# The claims
-
-
-def _read_claims(texts: Sequence[str], internal: Sequence[Configured]) -> dict[str, Claims]:
-    claims: dict[str, Claims] = {}
-    for text in texts:
-        prefix, mark, name = text.rpartition("=")
-        if not mark and len(internal) > 1:
-            names = ", ".join(index.name for index in internal)
-            raise BadInputError(f"say for which index {text!r} is claimed, as INDEX={text}; INDEX is one of {names}")
-        index = _find(internal, prefix) if mark else internal[0]
-        claims.setdefault(index.name, Claims([], [])).add(name)
-    return claims
-
-
-def _list_names(internal: Sequence[Configured]) -> Mapping[int, Listing]:
-    """Read the root pages of the internal indexes, in a second child: the first told which they are."""
-    if not internal:
+def _list_names(indexes: Sequence[Configured]) -> Mapping[int, Listing]:
+    """Read what indexes list, in a second child: the first told which there are."""
+    if not indexes:
         return {}
-    facts = ask_pip([index.number for index in internal])
-    nothing = Listing((), facts.problem or "it was not asked")
-    return {index.number: facts.listings.get(index.number, nothing) for index in internal}
-
-
-def _usable(listing: Listing) -> bool:
-    return 0 < len(listing.names) <= MAX_LISTED
+    facts = ask_pip([index.number for index in indexes])
+    nothing = Listing(problem=facts.problem or "it was not asked")
+    return {index.number: facts.listings.get(index.number, nothing) for index in indexes}
 
 
 def _ask_claims(
@@ -241,14 +193,14 @@ def _ask_claims(
     for index in internal:
         while index.name not in claims:
             listing = listings[index.number]
-            offer = f"; empty: the {len(listing.names)} that it lists now" if _usable(listing) else ""
+            offer = f"; empty: the {len(listing.names)} that it lists now" if is_usable(listing) else ""
             answer = _ask(
                 f"Names or prefixes (acme, billing-models) of {index.place}, separated by spaces{offer}:", console
             )
             if not answer and offer:
                 break
             try:
-                wanted = Claims([], [])
+                wanted = Claims()
                 for text in answer.replace(",", " ").split():
                     wanted.add(text)
             except BadInputError as error:
@@ -258,75 +210,18 @@ def _ask_claims(
                 claims[index.name] = wanted
 
 
-def _claim_listed(
-    internal: Sequence[Configured],
-    claims: dict[str, Claims],
-    listings: Mapping[int, Listing],
-    arguments: argparse.Namespace,
-) -> None:
-    """Claim the listed names of each index for which nothing else was claimed.
-
-    :raises BadInputError: an index tells no names, or two list the same one.
-    """
-    claimed = [pattern for own in claims.values() for pattern in own.patterns]
-    owners: dict[Name, str] = {}
-    silent = []
-    for index in internal:
-        listing = listings[index.number]
-        if index.name in claims:
-            continue
-        names = [normalise_name(name) for name in listing.names] if _usable(listing) else []
-        names = sorted({name for name in names if not any(pattern.matches(name) for pattern in claimed)})
-        for name in names:
-            if name in owners:
-                raise BadInputError(
-                    f"both {owners[name]} and {index.name} list {name}: "
-                    f"say whose it is with --claim {owners[name]}={name} or --claim {index.name}={name}"
-                )
-            owners[name] = index.name
-        if names:
-            claims[index.name] = Claims([], [str(name) for name in names], listed=True)
-        else:
-            silent.append((index, _reason(listing)))
-    if silent:
-        raise BadInputError(_explain_silence(silent, arguments, several=len(internal) > 1))
-
-
-def _reason(listing: Listing) -> str:
-    if listing.problem is not None:
-        return listing.problem
-    if len(listing.names) > MAX_LISTED:
-        return f"it lists {len(listing.names)} names, too many to be internal ones"
-    return "every name that it lists is claimed for another index" if listing.names else "it lists no names"
-
-
-def _explain_silence(silent: Sequence[tuple[Configured, str]], arguments: argparse.Namespace, *, several: bool) -> str:
+def _explain_silence(silent: Sequence[Silent], arguments: argparse.Namespace, *, several: bool) -> str:
     """Say why nothing is written, and the command that would write it: the same one with what is missing."""
-    claims = [*arguments.claim, *(f"{index.name}=YOUR-PREFIX" if several else "YOUR-PREFIX" for index, _ in silent)]
-    options = [text for claim in claims for text in ("--claim", claim)]
-    lines = [f"    {index.place}: {reason}" for index, reason in silent]
+    claims = [f"{one.index.name}=YOUR-PREFIX" if several else "YOUR-PREFIX" for one in silent]
+    options = [text for claim in (*arguments.claim, *claims) for text in ("--claim", claim)]
     return "\n".join(
         [
             "which names are internal cannot be told from the indexes, and a policy that guesses would be wrong:",
-            *lines,
+            *(f"    {one.index.place}: {one.reason}" for one in silent),
             "    say it, once for each name or prefix (acme stands for acme and acme-*):",
             f"        {_command(arguments, *options)}",
         ]
     )
-
-
-def _note_unclaimed(
-    internal: Sequence[Configured], claims: Mapping[str, Claims], listings: Mapping[int, Listing], console: Console
-) -> None:
-    patterns = [pattern for own in claims.values() for pattern in own.patterns]
-    for index in internal:
-        names = listings[index.number].names
-        left = [name for name in names if not any(pattern.matches(normalise_name(name)) for pattern in patterns)]
-        if left and len(names) <= MAX_LISTED:
-            shown = ", ".join(left[:10]) + (f" and {len(left) - 10} more" if len(left) > 10 else "")  # noqa: PLR2004
-            console.note(
-                f"{index.place} also lists names that you did not claim; it will not be asked for {shown}", YELLOW
-            )
 
 
 # The tables

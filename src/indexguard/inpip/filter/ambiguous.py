@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...decision import outcome
+from ...decision.verdict import Finding
 from ...policy.identity import Location
 from ..run import Run
 from ..search.page import Page
@@ -14,6 +15,16 @@ from .pages import configured_places, is_local_file
 
 if TYPE_CHECKING:
     from ..objects import Candidate, Finder, Link
+
+
+def sift(run: Run, finder: Finder, search: Search, found: Sequence[Candidate], *, hashed: bool) -> list[Candidate]:
+    """Return the files that may be used where several indexes are configured.
+
+    :param hashed: whether the requirement carries hashes: it is not ambiguous then, for pip installs nothing else.
+    """
+    if run.built_in:
+        forget_metadata(search, found)
+    return list(found) if hashed else sift_ambiguous(run, finder, search, found)
 
 
 def sift_ambiguous(run: Run, finder: Finder, search: Search, found: Sequence[Candidate]) -> list[Candidate]:
@@ -32,13 +43,14 @@ def sift_ambiguous(run: Run, finder: Finder, search: Search, found: Sequence[Can
         return list(found)
     digests = {name: digest for files in offers.values() for name, digest in files.items() if name in alike}
     kept = [it for it in found if is_local_file(search, it) or is_among(digests, it.link)]
-    if all(drop.finding is not outcome.AMBIGUOUS for drop in search.drops):
+    finding = outcome.find_ambiguous(audited=run.audits_built_in)
+    if all(drop.finding != finding for drop in search.drops):
         for page, files in offered:
             for version, link in files:
                 if link.filename not in alike:
-                    search.drop(outcome.AMBIGUOUS, page, [(version, link)])
-        _drop_pageless(search, [candidate for candidate in found if candidate not in kept])
-    return kept
+                    search.drop(finding, page, [(version, link)])
+        _drop_pageless(search, finding, [candidate for candidate in found if candidate not in kept])
+    return kept if finding.enforced else list(found)
 
 
 def forget_metadata(search: Search, kept: Sequence[Candidate]) -> None:
@@ -73,12 +85,12 @@ def is_among(digests: dict[str, str | None], link: Link) -> bool:
     return digest is not None and digests.get(link.filename) == digest
 
 
-def _drop_pageless(search: Search, candidates: Sequence[Candidate]) -> None:
+def _drop_pageless(search: Search, finding: Finding, candidates: Sequence[Candidate]) -> None:
     """Note the remote files that a --find-links option or a local page names: the name is refused, wherever it is."""
     for candidate in candidates:
         page = search.page_of(candidate.link)
         if page is None or page.is_local:
-            search.drop(outcome.AMBIGUOUS, page, [(str(candidate.version), candidate.link)])
+            search.drop(finding, page, [(str(candidate.version), candidate.link)])
 
 
 def find_identity(run: Run, finder: Finder, page: Page) -> Location:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...audit.event import EventFields
 from ...audit.kinds import REFUSED, SELECTED
-from ...decision.outcome import find_mismatch
+from ...decision.outcome import find_guard_file, find_mismatch
 from ...decision.verdict import Finding
 from ...errors import clean, escape
 from ...patterns import Name, find_version
@@ -25,7 +25,8 @@ from .references import Reference
 from .requests import Requests
 
 if TYPE_CHECKING:
-    from ..objects import CacheEntry, Call, Distribution, Link, Requirement, Resolved
+    from ..objects import CacheEntry, Call, Distribution, Link, Options, Requirement, Resolved
+    from .destinations import Destinations
 
 _CODE_HAS_RUN = "its name was known only after it was fetched: code of its build has run"
 _UNNAMED = Name("")
@@ -40,6 +41,7 @@ class Gate:
         self._searches = searches
         self._requests = requests
         self._speaker = speaker
+        self._options: Options | None = None
 
     def prepare(self, call: Call, preparer: object, req: Requirement) -> Distribution:
         """Judge a requirement before anything of it is fetched, and the name in its metadata afterwards.
@@ -75,6 +77,12 @@ class Gate:
             self._requests.note_built(entry.link, link)
         return entry
 
+    def get_requirements(self, call: Call, command: object, args: object, options: Options) -> object:
+        """Note what the command was told: where it installs."""
+        del command, args
+        self._options = options
+        return call()
+
     def resolve(self, call: Call, resolver: object, root_reqs: Iterable[Requirement]) -> Resolved:
         """Note what the user requested, have refusals end the run while pip resolves, and record what was selected."""
         del resolver
@@ -90,16 +98,21 @@ class Gate:
         return resolved
 
     def get_installation_order(self, call: Call, resolver: object, req_set: Resolved) -> list[Requirement]:
-        """Check the names in the wheels that are about to be installed, before the first one is.
+        """Check the wheels that are about to be installed, before the first one is: their names, and what they write.
 
         A wheel that was built here, or before, is a file of its own: its metadata need not be what its sdist said.
         """
         del resolver, req_set
         ordered: list[Requirement] = call()
+        from .destinations import Destinations  # pip 26.3 refuses imports from here on
+
+        destinations = Destinations(self._run, self._options, building=self._requests.is_building)
         for requirement in ordered:
             path: str | None = getattr(requirement, "local_file_path", None)
             if path is not None and path.endswith(".whl") and requirement.link is not None:
-                self._check_names(requirement.link, name_of(requirement), names_in_wheel(path))
+                names = names_in_wheel(path)
+                self._check_names(requirement.link, name_of(requirement), names)
+                self._check_places(requirement.link, name_of(requirement), path, names, destinations)
         return ordered
 
     def is_approved(self, requirement: Requirement, link: Link) -> bool:
@@ -213,9 +226,10 @@ class Gate:
             metadata of what it prepared ("Fix your #egg= fragments"), so that afterwards the two are always alike.
         """
         others = sorted(names - {expected})
-        if expected is None or not others or not (self._run.layers or self._run.built_in):
+        if expected is None or not others:
             return
-        finding = find_mismatch(self._run.authority(expected))
+        run = self._run
+        finding = find_mismatch(run.authority(expected), built_in=run.built_in, audited=run.audits_built_in)
         fields = EventFields(name=expected, index_asked=redact(link.url), files=1)
         if not finding.enforced:
             self._speaker.record_finding(finding, REFUSED, fields)
@@ -223,6 +237,22 @@ class Gate:
         told = ", ".join(map(escape, others))
         facts = [("asked for", escape(expected)), ("metadata", told), ("file", redact(link.url))]
         raise self._refuse(finding, escape(expected), facts, fields)
+
+    def _check_places(
+        self, link: Link, name: Name | None, path: str, names: set[Name], destinations: Destinations
+    ) -> None:
+        """Check that a wheel writes nothing that the guard lives from."""
+        found = destinations.find_guarded(name or "", path, own=names == {name} == {"indexguard"})
+        finding = find_guard_file(found, audited=self._run.audits_built_in)
+        if finding is None:
+            return
+        fields = EventFields(name=name, index_asked=redact(link.url), files=1)
+        if not finding.enforced:
+            self._speaker.record_finding(finding, REFUSED, fields)
+            return
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        facts = [("writes", f"{clean(found[0])}{more}"), ("file", redact(link.url))]
+        raise self._refuse(finding, escape(name or ""), facts, fields)
 
     def _check_version(self, link: Link, name: Name | None, distribution: Distribution) -> None:
         """Check the version that the metadata tells: the legacy resolver does not compare it with the file's name.

@@ -54,6 +54,11 @@ class Requests:
         """Whether what pip is asked to resolve now is the user's: build requirements are the distribution's."""
         return self._building[-1] if self._building else self._takes_requests
 
+    @property
+    def is_building(self) -> bool:
+        """Whether build requirements are being installed in this process."""
+        return bool(self._building)
+
     @contextmanager
     def preparing(self, requirement: Requirement) -> Iterator[None]:
         """Mark a requirement as the one that is being prepared, or built."""

@@ -12,6 +12,7 @@ from ...decision.outcome import find_failures, find_probed
 from ...decision.verdict import Finding
 from ...errors import REDIRECTED, SHADOWED_NAME, UNKNOWN_INDEX
 from ...patterns import newest_first
+from ..run import Run
 from ..search.page import Drop, Page
 from ..search.search import Search
 from .speaker import Speaker
@@ -20,12 +21,10 @@ if TYPE_CHECKING:
     from ..objects import Link
 
 
-def record_search(speaker: Speaker, search: Search, *, built_in: bool) -> None:
-    """Write the events of one name: what was not asked, what was kept from pip, which index failed.
-
-    :param built_in: whether the rule that holds without a policy is in force.
-    """
-    failures = find_failures(search.authority, built_in=built_in and search.failures_count)
+def record_search(speaker: Speaker, run: Run, search: Search) -> None:
+    """Write the events of one name: what was not asked, what was kept from pip, which index failed."""
+    built_in = search.several if run.audits_built_in else run.built_in and search.failures_count
+    failures = find_failures(search.authority, built_in=built_in, audited=run.audits_built_in)
     for page in search.pages:
         for finding, kind in _objections(search, page):
             fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome)

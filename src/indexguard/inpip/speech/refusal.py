@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from ...audit.event import EventFields
 from ...codes import words_of
 from ...decision.verdict import Finding
-from ...errors import DIRECT_URL, ENTRY_EXPIRED, LOCKED_LINK, NAME_MISMATCH, VERSION_NOT_ALLOWED, GuardError
+from ...errors import DIRECT_URL, ENTRY_EXPIRED, GUARD_FILE, LOCKED_LINK, NAME_MISMATCH, VERSION_NOT_ALLOWED, GuardError
 
-_BUILT_IN: dict[str, str] = {NAME_MISMATCH: "built in: a distribution must be the project that was asked for"}
+_BUILT_IN: dict[str, str] = {
+    NAME_MISMATCH: "built in: a distribution must be the project that was asked for",
+    GUARD_FILE: "built in: no distribution may write what the guard lives from",
+}
 _BUILT_IN_NAMES = "built in: without a policy file, no name may come from more than one index"
 
 
