@@ -97,7 +97,7 @@ class Guard(NamedTuple):
         def load_and_order(call: Call, resolver: object, req_set: Resolved) -> object:
             from . import builds, children, failing  # noqa: F401
             from .filter import ambiguous  # noqa: F401
-            from .search import simple_page  # noqa: F401
+            from .search import absence, simple_page  # noqa: F401
             from .speech import words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
@@ -117,6 +117,10 @@ class Guard(NamedTuple):
         :param status: pip's exit code; None where it is not known.
         """
         self.speaker.recorder.seal(status)
+        if status == 0 and self.run.built_in and self.searches.absences:
+            from .speech import words
+
+            words.warn_of_absence(self.speaker, self.searches.all())
         searches = self.searches.all() if status else ()
         # Once installation has begun, pip had all that it looked for; what its self-check met is no cause.
         wanting = not self.searches.settled and any(not search.kept for search in searches)
@@ -217,7 +221,14 @@ def _explain_broken(error: Exception) -> str:
 
 _COLD = (
     *("../codes.json", "../codes.py", "builds.py", "children.py", "failing.py", "python_option.py", "reports.py"),
-    *("filter/ambiguous.py", "search/simple_page.py", "speech/pip_errors.py", "speech/refusal.py", "speech/words.py"),
+    *(
+        "filter/ambiguous.py",
+        "search/absence.py",
+        "search/simple_page.py",
+        "speech/pip_errors.py",
+        "speech/refusal.py",
+        "speech/words.py",
+    ),
 )
 """What is loaded only where it is needed: that it is there is seen at once."""
 _ACTIVATING = new_lock()

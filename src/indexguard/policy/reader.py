@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["MAX_BYTES", "read_policy"]
 
 _HAS_CREDENTIALS = re.compile(r"[^/]*//[^/?#]*@")
+_CLIENT_ERRORS = range(400, 500)
+_NEVER_ABSENT = (401, 407, 408, 429)
+"""Statuses that never mean "no such name": a login is missing, or the server is busy."""
 _PLAIN_HOST = re.compile(r"[^/:@?#\\]+|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -29,7 +32,7 @@ _FILE = Keys(
     ("version", "mode", "indexes", "merge", "shadow", "direct-urls", "local", "when-nothing-left", "defaults", "log"),
     ("deny", "advisories", "typosquat"),
 )
-_INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from"), LATER)
+_INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status"), LATER)
 _SHADOW = Keys(("probe", "action"))
 _DEFAULTS = Keys(("files-from",), LATER)
 _LOG = Keys(("sinks", "on-failure", "syslog", "max-size", "max-age"))
@@ -130,6 +133,7 @@ class _Reader(Entries):
             public=self.flag(f"{key}.public", table, default=any(location == PYPI for location, _ in urls)),
             says_public="public" in table,
             files_from=default_files if files is None else files,
+            not_found=self._statuses(f"{key}.not-found-status", table) if "not-found-status" in table else frozenset(),
             has_credentials=any(_HAS_CREDENTIALS.match(text) for _, text in urls),
         )
 
@@ -165,6 +169,16 @@ class _Reader(Entries):
             return location, text
         self.found(key, text, f", the same place as {first}{'' if owner == name else '; two indexes need two places'}")
         return None
+
+    def _statuses(self, key: str, table: Mapping[str, Any]) -> frozenset[int]:
+        found = set()
+        for place, status in enumerate(self.items(key, table["not-found-status"], "statuses, such as [403]")):
+            if type(status) is int and status in _CLIENT_ERRORS and status not in _NEVER_ABSENT:
+                found.add(status)
+            else:
+                never = ", ".join(map(str, _NEVER_ABSENT))
+                self.unexpected(f"{key}[{place}]", status, f"a number from 400 to 499 that is none of {never}")
+        return frozenset(found)
 
     def _files_from(self, key: str, table: Mapping[str, Any]) -> tuple[FilesFrom, ...] | None:
         if "files-from" not in table:
