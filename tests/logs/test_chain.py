@@ -17,7 +17,8 @@ from indexguard.audit.event import EventFields
 from indexguard.audit.place import rotated_files
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
-from indexguard.audit.sinks import format_syslog, shorten
+from indexguard.audit.shortening import shorten
+from indexguard.audit.sinks import format_syslog
 from indexguard.audit.writer import LONGEST_LINE, AuditLog
 from indexguard.logs import chain
 from indexguard.logs.chain import Verification, Verifier

@@ -18,7 +18,7 @@ from typing import Any
 from ..audit.kinds import SEALED
 from ..audit.line import digest
 from ..audit.place import FILE_NAME, is_rotated
-from ..audit.sinks import SHORTENED
+from ..audit.shortening import SHORTENED
 from ..audit.writer import LONGEST_LINE
 from ..errors import escape
 from .opening import LogError, LongLine, explain, list_logs, open_file, read_named, unreadable
