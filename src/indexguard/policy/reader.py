@@ -35,7 +35,7 @@ _FILE = Keys(
 _INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status"), LATER)
 _SHADOW = Keys(("probe", "action"))
 _DEFAULTS = Keys(("files-from",), LATER)
-_LOG = Keys(("sinks", "on-failure", "syslog", "max-size", "max-age"))
+_LOG = Keys(("sinks", "on-failure", "syslog", "syslog-format", "max-size", "max-age"))
 
 
 def read_policy(content: bytes, path: str) -> Policy:
