@@ -81,6 +81,9 @@ def _print(found: Verification, copies: Copies, console: Console) -> None:
         console.note(
             f"{count(found.torn, 'line')} of no whole event: cut off by a crash or a full disk, or not ours", YELLOW
         )
+    if found.lost:
+        events, runs = count(sum(found.lost.values()), "event"), count(len(found.lost), "run")
+        console.note(f"{events} of {runs} lost: there was no room to write them (a full disk)", YELLOW)
     if found.unsealed:
         runs = ", ".join(_first(found.unsealed))
         text = "no seal: it goes on, was killed, or the end of the log is missing"
