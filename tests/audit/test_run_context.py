@@ -49,7 +49,7 @@ def test_failure_is_recorded_without_a_command_line(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_reports_a_failure_does_not_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    asked: list[None] = []
 
     def fail() -> Path:
         asked.append(None)

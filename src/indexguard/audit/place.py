@@ -15,7 +15,6 @@ SYSTEM_FOLDER = Path("/var/log/indexguard")
 
 NO_HOME = "this user has no home folder (HOME is not set)"
 
-_LOST = ".lost"
 _ROTATED = re.compile(r"audit-([0-9]{8}T[0-9]{6}\.[0-9]{6})Z\.jsonl(?:\.gz)?")
 
 
@@ -35,16 +34,7 @@ def mark_of_loss(log: Path, run: str) -> Path:
 
     It has a length and no content, so that there is room for it on a full disk.
     """
-    return log.with_name(f"audit.{run}{_LOST}")
-
-
-def find_losses(folder: Path) -> dict[str, int]:
-    """Return how many events are lost, by the run; none where the folder cannot be read."""
-    try:
-        found = [path for path in folder.iterdir() if path.name.startswith("audit.") and path.name.endswith(_LOST)]
-        return {path.name[len("audit.") : -len(_LOST)]: max(1, path.lstat().st_size) for path in sorted(found)}
-    except OSError:
-        return {}
+    return log.with_name(f"audit.{run}.lost")
 
 
 def is_rotated(path: Path) -> bool:

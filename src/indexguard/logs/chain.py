@@ -17,7 +17,7 @@ from typing import Any
 
 from ..audit.kinds import SEALED
 from ..audit.line import digest
-from ..audit.place import FILE_NAME, find_losses, is_rotated
+from ..audit.place import FILE_NAME, is_rotated
 from ..audit.writer import LONGEST_LINE
 from ..errors import escape
 from .copies import Copies
@@ -29,6 +29,7 @@ _AFTER_COMPRESSED = (
     "it goes on from no line: the file before it was compressed before this one was begun; whether lines between"
     " the two are missing cannot be told"
 )
+_OF_LOSS = re.compile(r"audit\..+\.lost", re.DOTALL)
 _OF_ONE_RUN = re.compile(r"audit\..+\.jsonl(?:\.gz)?", re.DOTALL)
 
 
@@ -219,6 +220,15 @@ class _Place:
         if prev is None:
             return f"it goes on from no line: it was put behind {whose}, or its writer could not read that"
         return f"it does not go on from {whose}"
+
+
+def find_losses(folder: Path) -> dict[str, int]:
+    """Return how many events are lost, by the run that has left a mark; none where the folder cannot be read."""
+    try:
+        marks = [path for path in sorted(folder.iterdir()) if _OF_LOSS.fullmatch(path.name)]
+        return {mark.name[len("audit.") : -len(".lost")]: max(1, mark.lstat().st_size) for mark in marks}
+    except OSError:
+        return {}
 
 
 def _read(line: bytes) -> dict[str, Any] | None:
