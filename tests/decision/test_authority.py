@@ -463,3 +463,88 @@ def test_a_layer_that_has_objected_is_not_heard_twice() -> None:
 def test_the_strictest_settings_win(policies_of_layers: list[Policy], *, abort: bool, backtrack: bool) -> None:
     found = [layer(policy, number) for number, policy in enumerate(policies_of_layers)]
     assert Settings.of(found) == Settings(abort_on_shadow=abort, backtrack=backtrack)
+
+
+STORAGE = parse_location("https://storage.example/bucket/acme_core-1.0-py3-none-any.whl")
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "found"),
+    [
+        ("acme-core", STORAGE, []),
+        ("acme-core", FILES, []),
+        ("acme-core", page(CORP, "files"), []),
+        ("acme-core", parse_location("https://packages.corp.example/blobs/x.whl"), []),
+        ("acme-core", parse_location("https://mirror.example/blobs/x.whl"), ["redirected"]),
+        ("acme-core", page(MIRROR, "acme-core"), ["redirected"]),
+        ("acme-core", page(PYPI, "packages"), ["redirected"]),
+        ("acme-core", LOCAL, ["redirected"]),
+        ("acme-core", None, ["redirected"]),
+        ("mirrored", FILES, ["redirected"]),
+        ("torch", page(PYPI, "packages"), []),
+        ("torch", parse_location("https://mirror.example/blobs/x.whl"), []),
+        ("requests", page(CORP, "requests"), ["redirected"]),
+    ],
+)
+def test_where_the_download_of_an_indexs_file_may_be_led_to(name: str, place: Location | None, found: list[str]) -> None:
+    assert codes(authority(name).file_at(place)) == found
+
+
+def test_the_public_indexs_files_are_its_own_also_where_no_policy_names_it() -> None:
+    text = '[indexes.corp]\nurl = "https://packages.corp.example/simple/"\nnamespaces = ["acme"]\n'
+    assert codes(authority("acme-core", text).file_at(page(PYPI, "packages"))) == ["redirected"]
+    assert codes(authority("acme-core", text).file_at(STORAGE)) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        (page(PYPI, "Acme_Core"), []),
+        (page(MIRROR, "acme-core"), ["redirected"]),
+        (page(CORP, "acme-core"), ["redirected"]),  # not even to the name's own index
+        (STORAGE, ["redirected"]),
+        (None, ["redirected"]),
+    ],
+)
+def test_a_probe_is_led_nowhere_else(place: Location | None, found: list[str]) -> None:
+    assert codes(authority("acme-core").probed(PYPI, place)) == found
+    assert codes(authority("acme-core").probed(None, place)) == ["redirected"]
+
+
+LED = f"""
+[direct-urls]
+allow = ["{WHEELS}"]
+redirects = ["https://storage.example/bucket/"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "target", "found"),
+    [
+        (f"{WHEELS}x.whl", "https://storage.example/bucket/x.whl?sig=1", []),
+        (f"{WHEELS}x.whl", f"{WHEELS}y.whl", []),
+        (f"{WHEELS}x.whl", "https://storage.example/bucket-2/x.whl", ["direct-url"]),
+        (f"{WHEELS}x.whl", "https://storage.example/bucket/../x.whl", ["direct-url"]),
+        (f"{WHEELS}x.whl", "http://storage.example/bucket/x.whl", ["direct-url"]),
+        # They cover nothing by themselves, and help no reference that something else lets pass.
+        ("https://storage.example/bucket/x.whl", "https://storage.example/bucket/y.whl", ["direct-url"]),
+        ("https://elsewhere.example/x.whl", "https://storage.example/bucket/x.whl", ["direct-url"]),
+    ],
+)
+def test_where_an_allowed_reference_may_be_led_to(url: str, target: str, found: list[str]) -> None:
+    heart = authority("acme-core", STORY + LED)
+    for requested in (True, False):
+        assert codes(heart.led_to(find_reference(url), find_reference(target), requested=requested)) == found
+    assert codes(heart.direct(find_reference("https://storage.example/bucket/x.whl"), requested=True)) == ["direct-url"]
+
+
+def test_redirects_of_every_layer_must_cover() -> None:
+    place, target = find_reference(f"{WHEELS}x.whl"), find_reference("https://storage.example/bucket/x.whl")
+    other = STORY + LED.replace("bucket", "other")
+    assert codes(authority("acme-core", STORY + LED, other).led_to(place, target, requested=True)) == ["direct-url"]
+
+
+def test_a_local_file_is_no_place_for_redirects_where_those_are_blocked() -> None:
+    text = 'local = "block"\n' + STORY + LED.replace("https://storage.example/bucket/", "file:///srv/")
+    place, target = find_reference(f"{WHEELS}x.whl"), find_reference("file:///srv/x.whl")
+    assert codes(authority("acme-core", text).led_to(place, target, requested=True)) == ["local-path"]
