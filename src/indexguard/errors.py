@@ -51,10 +51,18 @@ class GuardError(Exception):
     :param refused: what was refused, as one clause that stands alone.
     :param facts: pairs of label and text: the rule with file and key, the indexes, what was kept.
     :param hint: one thing to do; by default the code's own remedy.
+    :param name: of the project that was refused; None where it is about none, or about one that is not known.
     :raises KeyError: ``code`` is not one of ``CODES``.
     """
 
-    def __init__(self, code: str, refused: str, facts: Sequence[tuple[str, str]] = (), hint: str | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        refused: str,
+        facts: Sequence[tuple[str, str]] = (),
+        hint: str | None = None,
+        name: str | None = None,
+    ) -> None:
         super().__init__(code, refused)
         if code not in CODES:
             raise KeyError(code)
@@ -62,6 +70,7 @@ class GuardError(Exception):
         self.refused = refused
         self.facts = tuple(facts)
         self._hint = hint
+        self.name = name
 
     @property
     def hint(self) -> str:

@@ -374,3 +374,15 @@ def find_guard_file(places: Collection[str], *, audited: bool) -> Finding | None
     :param audited: as in ``find_mismatch``.
     """
     return Finding("guard-file", None, audited=audited) if places else None
+
+
+# What another pip has decided
+
+
+def find_reported(authority: Authority, code: str) -> Finding:
+    """Return the finding that a pip which was started for a build reports of a name: its code, and the rule here.
+
+    :param code: one of ``errors.CODES``.
+    """
+    rules = [(layer, rule) for layer, rule in authority.rules if authority.name and layer.enforces and rule]
+    return Finding(code, *rules[0]) if rules else Finding(code, None)

@@ -17,7 +17,7 @@ from .model import DirectUrls, FilesFrom, Index, Policy, join_key
 from .table import LATER, MAX_BYTES, Keys, SyntaxFaultError, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 __all__ = ["MAX_BYTES", "read_policy"]
 
@@ -35,7 +35,7 @@ _FILE = Keys(
 _INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status"), LATER)
 _SHADOW = Keys(("probe", "action"))
 _DEFAULTS = Keys(("files-from",), LATER)
-_LOG = Keys(("sinks", "on-failure", "syslog", "max-size", "max-age"))
+_LOG = Keys(("sinks", "on-failure", "syslog", "syslog-format", "max-size", "max-age"))
 
 
 def read_policy(content: bytes, path: str) -> Policy:
@@ -109,9 +109,12 @@ class _Reader(Entries):
         if not isinstance(tables, dict) or not tables:
             self.unexpected("indexes", tables, "a table for each index, such as [indexes.corp]")
             tables = {}
-        return tuple(self._index(name, table, default_files) for name, table in tables.items())
+        merged = _find_merged(tree)
+        return tuple(self._index(name, table, default_files, merged) for name, table in tables.items())
 
-    def _index(self, name: str, value: object, default_files: tuple[FilesFrom, ...] | None) -> Index:
+    def _index(
+        self, name: str, value: object, default_files: tuple[FilesFrom, ...] | None, merged: Collection[str]
+    ) -> Index:
         key = join_key("indexes", name)
         if not name or not name.isprintable():
             self.fault(key, "an index needs a name that can be printed")
@@ -120,8 +123,9 @@ class _Reader(Entries):
             return Index(name, ())
         insecure = self.flag(f"{key}.insecure", table, default=False)
         urls = self._urls(f"{key}.url", table, name, insecure=insecure)
-        if "packages" not in table and "namespaces" not in table:
-            self.fault(key, "an index needs at least one entry in `packages` or `namespaces`: what it may serve")
+        if "packages" not in table and "namespaces" not in table and name not in merged:
+            expected = "an index needs at least one entry in `packages` or `namespaces`, or a [[merge]] that names it"
+            self.fault(key, f"{expected}: what it may serve")
         if "packages" in table:
             self.packages(f"{key}.packages", table["packages"], (name,))
         if "namespaces" in table:
@@ -203,3 +207,10 @@ class _Reader(Entries):
             except UnknownLocation as reason:
                 self.unexpected(key, text, f"{expected}: {reason}")
         return None
+
+
+def _find_merged(tree: Mapping[str, Any]) -> set[str]:
+    """Return the indexes that some ``[[merge]]`` names, whatever else is wrong with it."""
+    merges = tree.get("merge")
+    lists = [merge.get("indexes") for merge in merges if isinstance(merge, dict)] if isinstance(merges, list) else []
+    return {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}

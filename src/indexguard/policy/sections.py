@@ -43,6 +43,11 @@ def read_log(reader: TableReader, table: Mapping[str, Any]) -> LogSettings:
         if not is_meant:
             reader.fault("log.syslog", 'has no effect: log.sinks has no "syslog"')
         addresses = tuple(address for address in found if address is not None)
+    if "syslog-format" in table:
+        form = reader.choice("log.syslog-format", table, ("bsd", "rfc5424"))
+        if not is_meant:
+            reader.fault("log.syslog-format", 'has no effect: log.sinks has no "syslog"')
+        addresses = tuple(address._replace(form=form) for address in addresses)
     return LogSettings(
         sinks=sinks,
         syslog=addresses,

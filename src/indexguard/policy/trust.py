@@ -87,7 +87,8 @@ def _read_descriptor(descriptor: int, path: str, trust: Trust | None, kind: str)
     faults = _find_distrust(path, info, trust, kind)
     if faults:
         raise PolicyError(path, faults, POLICY_UNREADABLE)
-    with os.fdopen(descriptor, "rb", closefd=False) as file:
+    # Not os.fdopen: eventlet's closes the descriptor all the same.
+    with open(descriptor, "rb", closefd=False) as file:
         return _Content(file.read(MAX_BYTES + 1), (info.st_dev, info.st_ino))
 
 

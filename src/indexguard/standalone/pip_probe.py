@@ -3,7 +3,8 @@
 A child, because only a fresh interpreter shows whether its start-up puts the guard into pip. Nothing of ours is imported:
 whether ``indexguard`` is there, and which one, is for the start-up hook to say. Needs pip 20.3.4 or newer.
 
-Usage: ``python pip_probe.py [NUMBER ...]``; with numbers, what those configured indexes list is told too.
+Usage: ``python pip_probe.py [NUMBER ...] [NUMBER:NUMBER:NAME,NAME ...]``; with numbers, what those configured indexes list
+is told too; with two and names, which files of these names both have.
 """
 
 from __future__ import annotations
@@ -47,12 +48,15 @@ ARCHIVES = (
 CUT = ("..", "..>", "\N{HORIZONTAL ELLIPSIS}")
 """How the text of a link ends that a directory listing has cut."""
 
+HASHES = ("sha256", "sha384", "sha512")
+"""What tells that two files are one."""
+
 FILES, EMPTY, MISSPELT, STRAY, ABSENT = "files", "empty", "misspelt", "stray", "absent"
 ELSEWHERE = "it sends to another host"
 LATE = "no answer in time"
 
 
-def main(numbers: list[int]) -> dict[str, Any]:
+def main(arguments: list[str]) -> dict[str, Any]:
     """Return all that the command line asks about pip. What cannot be found out stands in ``problem``."""
     facts: dict[str, Any] = {"python": sys.version.split()[0], "executable": sys.executable, "problem": None}
     try:
@@ -88,7 +92,13 @@ def main(numbers: list[int]) -> dict[str, Any]:
     facts["trusted_hosts"] = [hide_credentials(host) for host in options.trusted_hosts]
     facts["pypi"] = PyPI.simple_url
     facts["guard"] = look_at_guard(command, options, session)
+    numbers = [int(text) for text in arguments if ":" not in text]
     facts["listings"] = list_all(command, options, [(number, urls[number]) for number in numbers])
+    pairs = {text: text.split(":") for text in arguments if ":" in text}
+    facts["comparisons"] = {
+        text.rpartition(":")[0]: compare(command, options, (urls[int(one)], urls[int(other)]), names.split(","))
+        for text, (one, other, names) in pairs.items()
+    }
     return facts
 
 
@@ -349,6 +359,62 @@ def judge_page(page: Page, name: str) -> str:
     return STRAY if entries else EMPTY
 
 
+def compare(command: Any, options: Any, urls: tuple[str, str], names: list[str]) -> list[dict[str, Any]]:
+    """Return for each name that two indexes have how many files both list, and whether those are the same.
+
+    The second index is asked only for what the first one has.
+    """
+    roots = [url.rstrip("/") + "/" for url in urls]
+
+    def look(name: str) -> dict[str, Any] | None:
+        session = open_session(command, options)
+        one, other = list_files(fetch(session, f"{roots[0]}{name}/"), name), {}
+        if one:
+            other = list_files(fetch(session, f"{roots[1]}{name}/"), name)
+        if not one or not other:
+            return None
+        told: dict[str, Any] = {
+            "name": name,
+            "same": 0,
+            "differ": [],
+            "unknown": 0,
+            "only": len(one.keys() - other.keys()),
+        }
+        for file in sorted(one.keys() & other.keys()):
+            shared = one[file].keys() & other[file].keys()
+            if not shared:
+                told["unknown"] += 1
+            elif all(one[file][key] == other[file][key] for key in shared):
+                told["same"] += 1
+            else:
+                told["differ"].append(file)
+        return told
+
+    found = in_parallel(look, names, ASKERS, LISTING_SECONDS)
+    return [found[name] for name in names if found.get(name) is not None]
+
+
+def list_files(page: Page | str, name: str) -> dict[str, dict[str, str]]:
+    """Return the files of a project on its page, each with the hashes that count."""
+    if isinstance(page, str) or not page.is_whole:
+        return {}
+    try:
+        if page.kind.endswith("json"):
+            told = [(file["filename"], file["hashes"]) for file in json.loads(page.body)["files"]]
+        else:
+            links = [urlsplit(urljoin(page.url, href.strip())) for href, _ in Anchors(page).found if href is not None]
+            told = [
+                (unquote(link.path.rpartition("/")[2]), dict([link.fragment.split("=", 1)]))
+                for link in links
+                if "=" in link.fragment
+            ]
+            told += [(unquote(link.path.rpartition("/")[2]), {}) for link in links if "=" not in link.fragment]
+        files = {str(file): {key: str(hashes[key]) for key in hashes if key in HASHES} for file, hashes in told}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {file: hashes for file, hashes in files.items() if is_archive(file) and normal(file).startswith(f"{name}-")}
+
+
 def sort_listing(listing: dict[str, Any], verdicts: dict[Project, str]) -> dict[str, list[Any]]:
     """Return the ``names`` of an index, and what else its root page lists.
 
@@ -461,4 +527,4 @@ def hide_credentials(url: str) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main([int(number) for number in sys.argv[1:]])))  # noqa: T201  # the answer
+    print(json.dumps(main(sys.argv[1:])))  # noqa: T201  # the answer

@@ -24,6 +24,7 @@ from ...survey.pip_facts import Listing, PipFacts, ask_pip
 from ..console import GREEN, YELLOW, Console, columns
 from ..files import write_file
 from ..parsing import BadInputError, Command
+from .beside import Beside, compare_indexes, read_arrangements
 from .claims import (
     Claims,
     Configured,
@@ -38,6 +39,14 @@ from .claims import (
 )
 from .policy_text import IndexTable, is_insecure, name_index, render
 
+_AUDIT = (
+    "Nothing is dropped, and every index is asked as without this file.",
+    "What would be refused is in the audit log, and in one line at the end of each run.",
+    "A machine's or an interpreter's policy in audit turns the rule that is built in to audit too (a name that several",
+    "indexes offer is refused), unless another layer enforces; a user's does not.",
+    "When the log shows nothing any more that you need, remove this line.",
+)
+
 
 def add_options(group: argparse._ArgumentGroup) -> None:
     """Add the options of this command."""
@@ -50,6 +59,17 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         help="NAME and NAME-* belong to the internal index; with a `*` at its end, that prefix does",
     )
     group.add_argument("--rest", metavar="INDEX", help="the index of all other names (default: the public one)")
+    group.add_argument(
+        "--same",
+        metavar="INDEX",
+        action="append",
+        default=[],
+        help="it has the same content as the index of all other names",
+    )
+    group.add_argument(
+        "--merge", metavar="INDEX", action="append", default=[], help="it has public names too: they come from both"
+    )
+    group.add_argument("--audit", action="store_true", help='write `mode = "audit"`: nothing is dropped, all is logged')
     group.add_argument("--output", metavar="PATH", help="where to write; - is standard output (default: see below)")
     group.add_argument("--force", action="store_true", help="overwrite a file that is there")
 
@@ -71,24 +91,47 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     rest = _choose_rest(indexes, arguments, console)
     internal = [index for index in indexes if index != rest]
     claims = read_claims(arguments.claim, internal)
+    arranged = read_arrangements(arguments.same, arguments.merge, internal, claims)
     # The public index lists every project that there is.
     listings = _list_names(indexes if internal and rest.place != PYPI else internal)
-    note_listings(internal, listings, console)
-    note_shared(internal, rest, listings, console)
+    own = [index for index in internal if index.name not in arranged]
+    note_listings(own, listings, console)
+    note_shared(own, rest, listings, console)
+    beside = compare_indexes(own, rest, claims, listings)
     if not arguments.yes:
-        _ask_claims(internal, claims, listings, console)
-    silent = claim_listed(internal, claims, listings)
+        arranged.update(_ask_arrangements(beside, console))
+        own = [index for index in internal if index.name not in arranged]
+        _ask_claims(own, claims, listings, console)
+    silent = claim_listed(own, claims, listings)
     if silent:
-        raise BadInputError(_explain_silence(silent, arguments, several=len(internal) > 1))
-    note_unclaimed(internal, claims, listings, console)
-    tables = [_table(index, claims[index.name]) for index in internal]
-    tables.append(_rest_table(rest))
+        raise BadInputError(_explain_silence(silent, beside, arguments, several=len(internal) > 1))
+    _note_beside(own, beside, console)
+    note_unclaimed(own, claims, listings, console)
+    _finish(_write(facts, internal, rest, claims, arranged, audit=arguments.audit), path, arguments, console)
+    return 0
+
+
+def _write(
+    facts: PipFacts,
+    internal: Sequence[Configured],
+    rest: Configured,
+    claims: Mapping[str, Claims],
+    arranged: Mapping[str, str],
+    *,
+    audit: bool,
+) -> str:
+    """Return the text of the policy."""
     header = [
         f"Written by `indexguard init` from the indexes that pip {facts.pip} is configured with.",
         "The most specific entry decides which index a name belongs to; no other index may serve it.",
     ]
-    _finish(render(header, tables), path, arguments, console)
-    return 0
+    mirrors = [index for index in internal if arranged.get(index.name) == "same"]
+    others = [index for index in internal if index not in mirrors]
+    merged = [index.name for index in others if index.name in arranged]
+    tables = [_table(index, claims.get(index.name, Claims())) for index in others]
+    tables.append(_rest_table(rest, mirrors, is_merged=bool(merged)))
+    mode = "audit" if audit else "enforce"
+    return render(header, tables, mode, mode_comment=_AUDIT, merged=[rest.name, *merged] if merged else [])
 
 
 # The indexes
@@ -171,6 +214,9 @@ def _command(arguments: argparse.Namespace, *more: str) -> str:
         command += [option, value] if value is not None and option not in more else []
     if "--claim" not in more:
         command += [text for claim in arguments.claim for text in ("--claim", claim)]
+    command += [text for name in arguments.same for text in ("--same", name)]
+    command += [text for name in arguments.merge for text in ("--merge", name)]
+    command += ["--audit"] if arguments.audit else []
     command += ["--force"] if arguments.force else []
     return " ".join(map(shlex.quote, [*command, *more]))
 
@@ -210,14 +256,40 @@ def _ask_claims(
                 claims[index.name] = wanted
 
 
-def _explain_silence(silent: Sequence[Silent], arguments: argparse.Namespace, *, several: bool) -> str:
+def _ask_arrangements(beside: Mapping[str, Beside], console: Console) -> dict[str, str]:
+    """Ask what the indexes are that have public names."""
+    arranged = {}
+    for name, found in beside.items():
+        console.note(found.describe())
+        for number, words in enumerate(("it has names of your own", "it is a mirror", "it is public too"), 1):
+            console.note(f"  {number}  {words}")
+        answer = ""
+        while answer not in ("1", "2", "3"):
+            answer = _ask(f"Which is {found.index.place}, beside {found.rest.place}? [1]", console) or "1"
+        if answer != "1":
+            arranged[name] = "same" if answer == "2" else "merge"
+    return arranged
+
+
+def _note_beside(own: Sequence[Configured], beside: Mapping[str, Beside], console: Console) -> None:
+    """Say what else would fit an index that has public names, where its list was believed."""
+    for index in own:
+        if index.name in beside:
+            console.note(f"{beside[index.name].describe()}; {beside[index.name].advise()}", YELLOW)
+
+
+def _explain_silence(
+    silent: Sequence[Silent], beside: Mapping[str, Beside], arguments: argparse.Namespace, *, several: bool
+) -> str:
     """Say why nothing is written, and the command that would write it: the same one with what is missing."""
     claims = [f"{one.index.name}=YOUR-PREFIX" if several else "YOUR-PREFIX" for one in silent]
     options = [text for claim in (*arguments.claim, *claims) for text in ("--claim", claim)]
+    found = [beside[one.index.name] for one in silent if one.index.name in beside]
     return "\n".join(
         [
             "which names are internal cannot be told from the indexes, and a policy that guesses would be wrong:",
             *(f"    {one.index.place}: {one.reason}" for one in silent),
+            *(f"    {line}" for one in found for line in (one.describe(), f"  {one.advise()}")),
             "    say it, once for each name or prefix (acme stands for acme and acme-*):",
             f"        {_command(arguments, *options)}",
         ]
@@ -237,7 +309,7 @@ def _table(index: Configured, claims: Claims) -> IndexTable:
             f"The names that this index listed on {today}. A name that is published there later is not claimed until it"
             " is added here: until then it is taken from the index with `*`. A common prefix under `namespaces` is safer."
         )
-    else:
+    elif claims.patterns:
         comments.append("Names of this index that are not claimed here are taken from the index with `*`.")
     return IndexTable(
         index.name,
@@ -249,9 +321,19 @@ def _table(index: Configured, claims: Claims) -> IndexTable:
     )
 
 
-def _rest_table(index: Configured) -> IndexTable:
-    comments = ("Every name that nothing above claims.", *_insecure_comment(index))
-    return IndexTable(index.name, str(index.place), (), ("*",), insecure=is_insecure(index.place), comments=comments)
+def _rest_table(index: Configured, mirrors: Sequence[Configured], *, is_merged: bool) -> IndexTable:
+    all_of_it = [index, *mirrors]
+    comments = [] if is_merged else ["Every name that nothing above claims."]
+    if mirrors:
+        comments.insert(0, "These serve the same content: a name may come from each of them.")
+    return IndexTable(
+        index.name,
+        str(index.place),
+        mirrors=tuple(str(mirror.place) for mirror in mirrors),
+        packages=() if is_merged else ("*",),
+        insecure=any(is_insecure(one.place) for one in all_of_it),
+        comments=(*comments, *dict.fromkeys(comment for one in all_of_it for comment in _insecure_comment(one))),
+    )
 
 
 def _insecure_comment(index: Configured) -> tuple[str, ...]:

@@ -56,7 +56,8 @@ def sift_ambiguous(run: Run, finder: Finder, search: Search, found: Sequence[Can
 def forget_metadata(search: Search, kept: Sequence[Candidate]) -> None:
     """Have pip read the metadata in a file, where several indexes offer the file and not one metadata file (PEP 658).
 
-    The hash of a file says nothing of the metadata that an index serves beside it, and that brings requirements.
+    The hash of a file says nothing of the metadata that an index serves beside it, and that brings requirements; nor of
+    the parts of it that pip fetches by themselves (``fast-deps``).
     """
     beside: dict[str, list[str]] = {}
     for page in search.pages:
@@ -64,7 +65,11 @@ def forget_metadata(search: Search, kept: Sequence[Candidate]) -> None:
             beside.setdefault(link.filename, []).append(_metadata_digest(link))
     for candidate in kept:
         digests = beside.get(candidate.link.filename, [])
-        if len(digests) > 1 and (len(set(digests)) > 1 or "sha256" not in digests[0]):
+        if len(digests) <= 1:
+            continue
+        search.whole.add(candidate.link.url)
+        own = _metadata_digest(candidate.link)
+        if {own} != set(digests) or "sha256" not in own:
             for attribute in ("metadata_file_data", "dist_info_metadata"):  # pip >= 23.2; 22.3 to 23.1
                 if getattr(candidate.link, attribute, None) is not None:
                     setattr(candidate.link, attribute, None)

@@ -179,7 +179,8 @@ class Destinations:
 
     def __init__(self, run: Run, options: Options | None, *, building: bool) -> None:
         self._run = run
-        self._target: str | None = getattr(options, "target_dir", None)
+        # Empty for build requirements in a process of their own.
+        self._target: str | None = getattr(options, "target_dir", None) or None
         self._upgrade = bool(getattr(options, "upgrade", False))
         # A build environment is a folder of its own, which nobody knows yet.
         prefix = os.path.join(os.path.dirname(_PACKAGE), "build", "new") if building else None

@@ -16,6 +16,7 @@ from ...decision.verdict import Finding
 from ...errors import clean, escape
 from ...patterns import Name, find_version
 from ...policy.identity import find_reference, redact
+from .. import seams
 from ..run import Run
 from ..search.searches import Searches
 from ..speech.events import as_offer, with_offers
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .destinations import Destinations
 
 _CODE_HAS_RUN = "its name was known only after it was fetched: code of its build has run"
+_SETUP_HAS_RUN = "its setup.py has run and installed files; the metadata of the other project was taken away again"
 _UNNAMED = Name("")
 """Stands for a name that is not yet known: no pattern but `*` matches it."""
 
@@ -68,6 +70,11 @@ class Gate:
             self._check_names(req.link, name, names_in(distribution))
             self._check_version(req.link, name, distribution)
         return distribution
+
+    def fetch_lazily(self, call: Call, preparer: object, link: Link) -> Distribution | None:
+        """Have pip fetch the whole of a file, and check its hash, where a part of it (``fast-deps``) proves nothing."""
+        del preparer
+        return None if self._searches.must_be_whole(link) else call()
 
     def get_cache_entry(self, call: Call, cache: object, link: Link) -> CacheEntry | None:
         """Note which link a cached wheel was built from: pip itself keeps that from 26.3 on only."""
@@ -114,6 +121,22 @@ class Gate:
                 self._check_names(requirement.link, name_of(requirement), names)
                 self._check_places(requirement.link, name_of(requirement), path, names, destinations)
         return ordered
+
+    def install(self, call: Call, requirement: Requirement, *given: object, **named: object) -> object:
+        """Check what a setup.py of pip <= 23.0 has installed."""
+        link, name = requirement.link, name_of(requirement)
+        if link is None or name is None or (requirement.local_file_path or "").endswith(".whl"):
+            return call()
+        from .setup_py import Installed  # few packages have no wheel, and cannot be built into one
+
+        installed = Installed(self._run.root, name, {**dict(zip(seams.INSTALL.parameters, given)), **named})
+        result = call()
+        foreign = installed.find_foreign()
+        if foreign and self._mismatch(name).enforced:
+            installed.remove(foreign)
+        if foreign:
+            self._check_names(link, name, set().union(*foreign.values()), _SETUP_HAS_RUN)
+        return result
 
     def is_approved(self, requirement: Requirement, link: Link) -> bool:
         """Tell whether the finder approved the link of a requirement, or the link that its cached wheel was built from."""
@@ -219,7 +242,7 @@ class Gate:
         note = _CODE_HAS_RUN if late else ""
         return self._refuse(finding, escape(fields.name or "") or shown, facts, fields, note)
 
-    def _check_names(self, link: Link, expected: Name | None, names: set[Name]) -> None:
+    def _check_names(self, link: Link, expected: Name | None, names: set[Name], note: str = "") -> None:
         """Check that the distribution's own metadata names the project that was authorised.
 
         :param expected: the name that was judged. With the legacy resolver pip gives a requirement the name in the
@@ -228,15 +251,18 @@ class Gate:
         others = sorted(names - {expected})
         if expected is None or not others:
             return
-        run = self._run
-        finding = find_mismatch(run.authority(expected), built_in=run.built_in, audited=run.audits_built_in)
+        finding = self._mismatch(expected)
         fields = EventFields(name=expected, index_asked=redact(link.url), files=1)
         if not finding.enforced:
             self._speaker.record_finding(finding, REFUSED, fields)
             return
         told = ", ".join(map(escape, others))
         facts = [("asked for", escape(expected)), ("metadata", told), ("file", redact(link.url))]
-        raise self._refuse(finding, escape(expected), facts, fields)
+        raise self._refuse(finding, escape(expected), facts, fields, note)
+
+    def _mismatch(self, name: Name) -> Finding:
+        run = self._run
+        return find_mismatch(run.authority(name), built_in=run.built_in, audited=run.audits_built_in)
 
     def _check_places(
         self, link: Link, name: Name | None, path: str, names: set[Name], destinations: Destinations

@@ -55,6 +55,11 @@ class Requests:
         return self._building[-1] if self._building else self._takes_requests
 
     @property
+    def innermost(self) -> Requirement | None:
+        """The requirement that is being prepared or built, if any."""
+        return self._preparing[-1] if self._preparing else None
+
+    @property
     def is_building(self) -> bool:
         """Whether build requirements are being installed in this process."""
         return bool(self._building)

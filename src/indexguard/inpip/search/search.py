@@ -28,6 +28,8 @@ class Search:
     drops: list[Drop] = field(default_factory=list)
     kept: list[Candidate] = field(default_factory=list)
     """pip's candidates that remain."""
+    whole: set[str] = field(default_factory=set)
+    """The URLs of files of which no part may be read before the hash of the whole is checked."""
     index_pages: dict[str, str] | None = None
     """The indexes by the page that pip asks each for; None before that is known."""
     several: bool = False

@@ -62,6 +62,10 @@ class Searches:
                     return candidate, search.page_of(candidate.link)
         return None
 
+    def must_be_whole(self, link: Link) -> bool:
+        """Tell whether no part of a file may be read before the hash of the whole is checked."""
+        return any(link.url in search.whole for search in self.all())
+
     @property
     def page(self) -> Page | None:
         """The page that this thread is fetching."""

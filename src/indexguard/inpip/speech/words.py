@@ -113,7 +113,8 @@ def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
         else:
             text = f"found no `{search.name}` where the policy lets pip look for it"
             facts = [("rule", rule_in_words(cause, search.name)), *_asked(search)]
-            found.append(GuardError(cause.code, text, facts, f"check the name; {words_of(cause.code).remedy}"))
+            hint = f"check the name; {words_of(cause.code).remedy}"
+            found.append(GuardError(cause.code, text, facts, hint, search.name))
     return found
 
 
@@ -200,7 +201,7 @@ def _hint(search: Search, cause: Finding) -> str | None:
         return None
     indexes = [cause.layer.policy.index(name) for name in cause.rule.indexes]
     if cause.code == INDEX_NOT_CONFIGURED:
-        return "; or ".join(_option(index) for index in indexes)
+        return find_hint(cause)
     if cause.code not in (SHADOWED_NAME, CLAIMED_ELSEWHERE, REDIRECTED):
         return None
     if cause.code == REDIRECTED and cause.rule.pattern.is_catch_all:
@@ -210,6 +211,13 @@ def _hint(search: Search, cause: Finding) -> str | None:
     if cause.code == SHADOWED_NAME:
         return f"{hint}; the public project of that name is not yours unless you registered it"
     return f"{hint}; {words_of(cause.code).remedy}" if cause.code == REDIRECTED else hint
+
+
+def find_hint(cause: Finding) -> str | None:
+    """Return what to do that the rule alone tells; None where that is the remedy of the code."""
+    if cause.code != INDEX_NOT_CONFIGURED or cause.layer is None or cause.rule is None:
+        return None
+    return "; or ".join(_option(cause.layer.policy.index(name)) for name in cause.rule.indexes)
 
 
 def _hint_forwarding(search: Search, indexes: Sequence[Index]) -> str:
