@@ -11,6 +11,10 @@ from .identity import PYPI, Location
 from .log import USUAL_LOG, LogSettings
 from .rules import Rules
 
+NEVER_ABSENT = (401, 407, 408, 429)
+"""Statuses that never mean "no such name here": a login is missing, or the server is busy."""
+MAY_MEAN_ABSENT = frozenset(range(400, 500)).difference(NEVER_ABSENT)
+"""What an index may answer for names that it does not have, if the policy says so."""
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
