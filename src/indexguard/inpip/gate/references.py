@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlparse, urlsplit
 
 from ...decision.authority import Authority
 from ...decision.outcome import judge_hop_of_file
@@ -54,15 +54,25 @@ def redirect_hook(check: Callable[[str, str], None]) -> Hook:
 
     def look(response: Response, *_args: object, **_kwargs: object) -> None:
         if response.is_redirect:
-            check(response.url, _target(response))
+            for url in _find_targets(response):
+                check(response.url, url)
 
     return look
 
 
-def _target(response: Response) -> str:
+def _find_targets(response: Response) -> list[str]:
+    """Return where a redirect leads, by each reading: a place that two readers see in two places is allowed by none alone.
+
+    ``////host/`` is a path to some versions of ``urllib.parse``; for requests it is a host, where the slashes get lost
+    (2.25 to 2.34, in older Pythons).
+    """
     # As requests reads it: bytes of UTF-8, which http.client took for Latin-1.
     location = response.headers["location"].encode("latin1", "replace").decode("utf-8", "replace")
     try:
-        return urljoin(response.url, location)
+        followed = f"{urlsplit(response.url).scheme}:{location}" if location.startswith("//") else location
+        followed = urlparse(followed).geturl()
+        if not urlparse(followed).netloc:
+            followed = urljoin(response.url, followed)
+        return list(dict.fromkeys((followed, urljoin(response.url, location))))
     except ValueError:  # no URL at all; requests will say so
-        return location
+        return [location]
