@@ -23,9 +23,10 @@ PATHS = ("", "/simple/x/", "\\simple/x", "/simple/../x/", "/%2e%2e/x", "/simple%
 @pytest.mark.parametrize("base", BASES)
 def test_a_redirect_leads_where_the_session_goes(base: str, pip_module: Callable[[str], Any]) -> None:
     requests = pip_module("_vendor.requests")
+    adapter_class: Any = requests.adapters.HTTPAdapter
     response_class = pip_module("_vendor.urllib3.response").HTTPResponse
 
-    class Adapter(requests.adapters.HTTPAdapter):  # type: ignore[misc]  # pip's own copy has no types
+    class Adapter(adapter_class):  # type: ignore[misc]  # pip's own copy has no types
         def __init__(self, location: str) -> None:
             super().__init__()
             self.location = location
@@ -47,8 +48,12 @@ def test_a_redirect_leads_where_the_session_goes(base: str, pip_module: Callable
         session.trust_env = False
         session.mount("http://", adapter)
         session.mount("https://", adapter)
+
+        def check(_came_from: str, url: str, told: list[str] = told) -> None:
+            told.append(url)
+
         try:
-            session.get(base, hooks={"response": redirect_hook(lambda _base, url, told=told: told.append(url))})
+            session.get(base, hooks={"response": redirect_hook(check)})
         except (requests.RequestException, ValueError):
             assert told, location
         for url in adapter.asked[1:]:
