@@ -21,6 +21,8 @@ class Finding(NamedTuple):
     """Whether the index is still to be asked, for squatters only."""
     key: str = ""
     """The key that decides, where it is not the rule's own."""
+    is_known: bool = False
+    """Whether the policy knows of the squatter (``shadow.known``): dropped as ever, and routine."""
 
     @property
     def enforced(self) -> bool:

@@ -94,7 +94,7 @@ class Guard(NamedTuple):
         pip 26.3 refuses every import from here on; and what is installed may be another release of the guard.
         """
         from . import builds, children, failing  # noqa: F401
-        from .filter import ambiguous  # noqa: F401
+        from .filter import ambiguous, same_files  # noqa: F401
         from .search import simple_page  # noqa: F401
         from .speech import words  # noqa: F401
 
@@ -162,7 +162,14 @@ def _explain_broken(error: Exception) -> str:
 
 _COLD = (
     *("../codes.json", "../codes.py", "builds.py", "children.py", "failing.py", "python_option.py", "reports.py"),
-    *("filter/ambiguous.py", "search/simple_page.py", "speech/pip_errors.py", "speech/refusal.py", "speech/words.py"),
+    *(
+        "filter/ambiguous.py",
+        "filter/same_files.py",
+        "search/simple_page.py",
+        "speech/pip_errors.py",
+        "speech/refusal.py",
+        "speech/words.py",
+    ),
 )
 """What is loaded only where it is needed: that it is there is seen at once."""
 _guards: dict[str, Guard] = {}

@@ -122,6 +122,7 @@ class Trust:
 _EVERYBODY = 2**32 - 1  # how many uids the namespace maps that every system begins with
 USUAL_OVERFLOW = 65534
 NO_UID = -1
+"""No user's uid."""
 
 
 def find_overflow() -> int:
@@ -152,6 +153,7 @@ def _find_distrust(path: str, info: os.stat_result, trust: Trust | None, kind: s
     places = (("file", real, info), ("folder", folder, os.stat(folder)))
     if all(it.st_uid in trust.owners and not it.st_mode & (stat.S_IWOTH | stat.S_IWGRP) for _, _, it in places):
         return []
-    from .distrust import find_writers  # noqa: PLC0415  # few lie where others may perhaps write
+    from .distrust import Reader, find_writers  # noqa: PLC0415  # few lie where others may perhaps write
 
-    return [fault for place in places for fault in find_writers(*place, trust, kind)]
+    reader = Reader(trust.euid, trust.owners, find_overflow(), kind)
+    return [fault for place in places for fault in find_writers(*place, reader)]

@@ -11,6 +11,8 @@ from ...decision.verdict import Finding
 from ...errors import DIRECT_URL, ENTRY_EXPIRED, LOCKED_LINK, NAME_MISMATCH, VERSION_NOT_ALLOWED, GuardError
 
 _BUILT_IN: dict[str, str] = {NAME_MISMATCH: "built in: a distribution must be the project that was asked for"}
+_VALUES: dict[str, str] = {"shadow.same-file": "drop"}
+"""What a key that decides is set to, where that is not ``block``."""
 _BUILT_IN_NAMES = "built in: without a policy file, no name may come from more than one index"
 
 
@@ -58,7 +60,7 @@ def rule_in_words(finding: Finding, subject: str) -> str:
         return _BUILT_IN.get(finding.code, _BUILT_IN_NAMES)
     rule, path = finding.rule, finding.layer.path
     if finding.key:
-        return f'{finding.key} = "block"\n{path}'
+        return f'{finding.key} = "{_VALUES.get(finding.key, "block")}"\n{path}'
     if rule is None:
         return f"none matches `{subject}`\n{path}"
     names = ", ".join(f"`{index}`" for index in rule.indexes)
