@@ -87,7 +87,8 @@ def _read_descriptor(descriptor: int, path: str, trust: Trust | None, kind: str)
     faults = _find_distrust(path, info, trust, kind)
     if faults:
         raise PolicyError(path, faults, POLICY_UNREADABLE)
-    with os.fdopen(descriptor, "rb", closefd=False) as file:
+    # Not os.fdopen: eventlet's closes the descriptor all the same.
+    with open(descriptor, "rb", closefd=False) as file:
         return _Content(file.read(MAX_BYTES + 1), (info.st_dev, info.st_ino))
 
 
@@ -102,6 +103,11 @@ class Trust:
 
     euid: int
     owners: frozenset[int]
+
+    @property
+    def overflow(self) -> int:
+        """As ``find_overflow`` returns it."""
+        return find_overflow()
 
     @classmethod
     def of(cls, euid: int | None, base_prefix: str) -> Trust | None:
@@ -122,7 +128,6 @@ class Trust:
 _EVERYBODY = 2**32 - 1  # how many uids the namespace maps that every system begins with
 USUAL_OVERFLOW = 65534
 NO_UID = -1
-"""No user's uid."""
 
 
 def find_overflow() -> int:
@@ -153,7 +158,6 @@ def _find_distrust(path: str, info: os.stat_result, trust: Trust | None, kind: s
     places = (("file", real, info), ("folder", folder, os.stat(folder)))
     if all(it.st_uid in trust.owners and not it.st_mode & (stat.S_IWOTH | stat.S_IWGRP) for _, _, it in places):
         return []
-    from .distrust import Reader, find_writers  # noqa: PLC0415  # few lie where others may perhaps write
+    from .distrust import find_writers  # noqa: PLC0415  # few lie where others may perhaps write
 
-    reader = Reader(trust.euid, trust.owners, find_overflow(), kind)
-    return [fault for place in places for fault in find_writers(*place, reader)]
+    return [fault for place in places for fault in find_writers(*place, trust, kind)]
