@@ -12,7 +12,7 @@ from typing import Callable, Optional
 
 from ..patterns import Name, is_in_range
 from ..policy.identity import Location
-from ..policy.model import FilesFrom, Layer, Policy
+from ..policy.model import FilesFrom, Known, Layer, Policy
 from ..policy.rules import Rule
 from .verdict import PASS, Finding, Verdict
 
@@ -178,6 +178,20 @@ class Authority:
         """May this version, as the distribution's own metadata tells it, be used?"""
         return self._collect(lambda layer, rule: None if rule is None else _check_version(layer, rule, version))
 
+    def find_known(self, layer: Layer) -> Known | None:
+        """Return what a layer knows of a public project of this name, if it does."""
+        return layer.policy.find_known(self.name, self._today)
+
+    def same_file(self) -> Verdict:
+        """May a file be used that the name's own index and a public one list with one sha256?"""
+
+        def check(layer: Layer, rule: Rule | None) -> Finding | None:
+            if not _claims(rule) or layer.policy.same_file != "drop":
+                return None
+            return Finding("shadowed-name", layer, rule, key="shadow.same-file")
+
+        return self._collect(check)
+
     def unclaimed(self, asked: Location) -> Verdict:
         """Is this perhaps a forgotten internal name: only ``*`` matches it, and an index that is not public offers it?"""
 
@@ -197,7 +211,8 @@ class Authority:
             return Finding("unmatched-name", layer)
         if index.name not in rule.indexes:
             probe = index.public and _claims(rule) and layer.policy.probe == "always"
-            return Finding("claimed-elsewhere", layer, rule, probe)
+            is_known = probe and self.find_known(layer) is not None
+            return Finding("claimed-elsewhere", layer, rule, probe, is_known=is_known)
         if rule.is_expired(self._today):
             return Finding("entry-expired", layer, rule)
         return None

@@ -323,5 +323,8 @@ class Gate:
             requested_by=parents_of(requirement),
             message=f"{escape(source.filename)}{digest}",
         )
-        left = next((search.left for search in self._searches.all(name) if search.kept), [])
+        searches = self._searches.all(name)
+        if any(source.filename in search.same_names for search in searches):
+            fields = fields._replace(same_file=[source.filename])
+        left = next((search.left for search in searches if search.kept), [])
         self._speaker.record(SELECTED, None, with_offers(fields, left))
