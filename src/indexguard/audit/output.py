@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 from ..errors import escape
 from ..policy.log import LogSettings
 from .line import encode, link
+from .worker import Worker
 from .writer import AuditLog, Limits
 
 if TYPE_CHECKING:
@@ -53,10 +52,10 @@ class Output:
             AuditLog(path, run, Limits(settings.max_size, settings.max_age)) if "file" in settings.sinks else None
         )
         # A thread of its own each: what hangs must not keep another one, of another layer maybe, from its events.
-        self._sinks = [(sink, _Worker(partial(_send, sink))) for sink in other_sinks(settings)]
+        self._sinks = [(sink, Worker(partial(_send, sink))) for sink in other_sinks(settings)]
         self._needs_no_thread = False
         self._problem: str | None = None
-        self._worker: _Worker | None = None
+        self._worker = None if self._log is None else Worker(partial(self._write_and_learn, self._log))
 
     @property
     def problem(self) -> str | None:
@@ -79,7 +78,7 @@ class Output:
         for sink, worker in begun:
             self._finish(sink, worker, deadline)
 
-    def _finish(self, sink: Sink, worker: _Worker, deadline: float) -> None:
+    def _finish(self, sink: Sink, worker: Worker, deadline: float) -> None:
         """Wait for one of the other places: whatever is wrong with it, the others take the event."""
         try:
             is_done, _ = worker.end(deadline)
@@ -91,14 +90,12 @@ class Output:
 
     def _write_file(self, event: Mapping[str, Any]) -> bytes | None:
         """Write the event to the file, and return its line; None where there is no file, or it does not take it."""
-        if self._log is None:
+        if self._log is None or self._worker is None:
             return None
         try:
             if self._needs_no_thread:
                 return self._log.write(event)
-            if self._worker is None:
-                self._worker = _Worker(partial(self._write_and_learn, self._log))
-            is_done, found = self._worker.run(event)
+            is_done, found = self._worker.run(event, PATIENCE)
         except Exception as error:  # noqa: BLE001  # the other places take the event
             self.fail(_explain(error))
             return None
@@ -128,48 +125,3 @@ def _is_where_pip_writes(path: Path) -> bool:
         return os.stat(path).st_dev in {os.stat(own).st_dev for own in (sys.prefix, tempfile.gettempdir())}
     except OSError:
         return False
-
-
-class _Worker:
-    """A thread that does one thing at a time for another one, which does not wait for ever."""
-
-    def __init__(self, work: Callable[[Any], Any]) -> None:
-        self._work = work
-        self._tasks: SimpleQueue[tuple[Any, SimpleQueue[tuple[Any, Exception | None]]]] = SimpleQueue()
-        self._answer: SimpleQueue[tuple[Any, Exception | None]] = SimpleQueue()
-        self._hangs = False
-        threading.Thread(target=self._serve, name="indexguard-log", daemon=True).start()
-
-    def run(self, task: Any) -> tuple[bool, Any]:
-        """Have a task done: see ``begin`` and ``end``."""
-        return self.end(monotonic() + PATIENCE) if self.begin(task) else (False, None)
-
-    def begin(self, task: Any) -> bool:
-        """Have a task done, to be followed by ``end``; False if an earlier one hangs: then nothing is begun."""
-        if not self._hangs:
-            self._answer = SimpleQueue()
-            self._tasks.put((task, self._answer))
-        return not self._hangs
-
-    def end(self, deadline: float) -> tuple[bool, Any]:
-        """Tell whether the task that was begun is done, and return its result; that it hangs if it is not done in time.
-
-        :param deadline: by ``time.monotonic``.
-        :raises Exception: what the work has raised.
-        """
-        try:
-            result, raised = self._answer.get(timeout=max(0.0, deadline - monotonic()))
-        except Empty:
-            self._hangs = True
-            return False, None
-        if raised is not None:
-            raise raised
-        return True, result
-
-    def _serve(self) -> None:
-        while True:
-            task, answer = self._tasks.get()
-            try:
-                answer.put((self._work(task), None))
-            except Exception as error:  # noqa: BLE001  # it is the other thread's
-                answer.put((None, error))

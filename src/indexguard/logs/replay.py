@@ -29,6 +29,7 @@ _OF_INDEXES = frozenset(
         errors.UNKNOWN_INDEX,
         errors.UNMATCHED_NAME,
         errors.CLAIMED_ELSEWHERE,
+        errors.PROBE_UNFINISHED,
         errors.ENTRY_EXPIRED,
         errors.SHADOWED_NAME,
         errors.REDIRECTED,
@@ -45,6 +46,7 @@ _NO_MATTER_OF_POLICY: dict[str, str] = {
     errors.INDEX_FAILED: "an index did not answer, which no policy changes",
     errors.UNVERIFIED_INDEX: "pip was told to trust a host without TLS, which no policy changes",
     errors.NAME_MISMATCH: "a distribution named another project, which no policy changes",
+    errors.GUARD_FILE: "a distribution would have written what the guard lives from, which no policy changes",
 }
 _CACHED = 10_000
 

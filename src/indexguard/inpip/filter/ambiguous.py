@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...decision import outcome
+from ...decision.verdict import Finding
 from ...policy.identity import Location
 from ..run import Run
 from ..search.page import Page
@@ -14,6 +15,16 @@ from .pages import configured_places, is_local_file
 
 if TYPE_CHECKING:
     from ..objects import Candidate, Finder, Link
+
+
+def sift(run: Run, finder: Finder, search: Search, found: Sequence[Candidate], *, hashed: bool) -> list[Candidate]:
+    """Return the files that may be used where several indexes are configured.
+
+    :param hashed: whether the requirement carries hashes: it is not ambiguous then, for pip installs nothing else.
+    """
+    if run.built_in:
+        forget_metadata(search, found)
+    return list(found) if hashed else sift_ambiguous(run, finder, search, found)
 
 
 def sift_ambiguous(run: Run, finder: Finder, search: Search, found: Sequence[Candidate]) -> list[Candidate]:
@@ -32,19 +43,21 @@ def sift_ambiguous(run: Run, finder: Finder, search: Search, found: Sequence[Can
         return list(found)
     digests = {name: digest for files in offers.values() for name, digest in files.items() if name in alike}
     kept = [it for it in found if is_local_file(search, it) or is_among(digests, it.link)]
-    if all(drop.finding is not outcome.AMBIGUOUS for drop in search.drops):
+    finding = outcome.find_ambiguous(audited=run.audits_built_in)
+    if all(drop.finding != finding for drop in search.drops):
         for page, files in offered:
             for version, link in files:
                 if link.filename not in alike:
-                    search.drop(outcome.AMBIGUOUS, page, [(version, link)])
-        _drop_pageless(search, [candidate for candidate in found if candidate not in kept])
-    return kept
+                    search.drop(finding, page, [(version, link)])
+        _drop_pageless(search, finding, [candidate for candidate in found if candidate not in kept])
+    return kept if finding.enforced else list(found)
 
 
 def forget_metadata(search: Search, kept: Sequence[Candidate]) -> None:
     """Have pip read the metadata in a file, where several indexes offer the file and not one metadata file (PEP 658).
 
-    The hash of a file says nothing of the metadata that an index serves beside it, and that brings requirements.
+    The hash of a file says nothing of the metadata that an index serves beside it, and that brings requirements; nor of
+    the parts of it that pip fetches by themselves (``fast-deps``).
     """
     beside: dict[str, list[str]] = {}
     for page in search.pages:
@@ -52,7 +65,11 @@ def forget_metadata(search: Search, kept: Sequence[Candidate]) -> None:
             beside.setdefault(link.filename, []).append(_metadata_digest(link))
     for candidate in kept:
         digests = beside.get(candidate.link.filename, [])
-        if len(digests) > 1 and (len(set(digests)) > 1 or "sha256" not in digests[0]):
+        if len(digests) <= 1:
+            continue
+        search.whole.add(candidate.link.url)
+        own = _metadata_digest(candidate.link)
+        if {own} != set(digests) or "sha256" not in own:
             for attribute in ("metadata_file_data", "dist_info_metadata"):  # pip >= 23.2; 22.3 to 23.1
                 if getattr(candidate.link, attribute, None) is not None:
                     setattr(candidate.link, attribute, None)
@@ -73,12 +90,12 @@ def is_among(digests: dict[str, str | None], link: Link) -> bool:
     return digest is not None and digests.get(link.filename) == digest
 
 
-def _drop_pageless(search: Search, candidates: Sequence[Candidate]) -> None:
+def _drop_pageless(search: Search, finding: Finding, candidates: Sequence[Candidate]) -> None:
     """Note the remote files that a --find-links option or a local page names: the name is refused, wherever it is."""
     for candidate in candidates:
         page = search.page_of(candidate.link)
         if page is None or page.is_local:
-            search.drop(outcome.AMBIGUOUS, page, [(str(candidate.version), candidate.link)])
+            search.drop(finding, page, [(str(candidate.version), candidate.link)])
 
 
 def find_identity(run: Run, finder: Finder, page: Page) -> Location:

@@ -44,7 +44,7 @@ class NameFilter:
             search.kept = kept
             told, search.told = search.told, len(search.drops)
         if told is None:
-            events.record_search(self._speaker, search, built_in=self._run.built_in)
+            events.record_search(self._speaker, self._run, search)
         elif told < len(search.drops):
             events.record_drops(self._speaker, search, search.drops[told:])
         if told != len(search.drops) and search.has_news:
@@ -101,13 +101,10 @@ class NameFilter:
                 continue  # no other remote source may stand in for an index that failed
             elif self._may_use_file(search, candidate, is_locked=locked is candidate.link):
                 kept.append(candidate)
-        if run.built_in and search.several and not failed:
+        if (run.built_in or run.audits_built_in) and search.several and not outcome.find_failed(search.pages):
             from . import ambiguous  # where a policy decides, this rule does not hold
 
-            ambiguous.forget_metadata(search, kept)
-            # A requirement with hashes is not ambiguous: pip installs nothing that does not match them.
-            if not self._searches.hashed:
-                return ambiguous.sift_ambiguous(run, finder, search, kept)
+            return ambiguous.sift(run, finder, search, kept, hashed=self._searches.hashed)
         return kept
 
     def _complete_pages(self, finder: Finder, search: Search) -> None:
@@ -124,7 +121,7 @@ class NameFilter:
             verdict = outcome.ask(search.authority, asked, unverified=unverified)
             page = Page(url, page_url, asked, is_index=True, verdict=verdict)
             if verdict.refusal is None:
-                page.failure = page.find_failure(search.name, alone=self._run.built_in)
+                page.failure = page.find_failure(search.name)
             search.pages.append(page)
 
     def _may_use_file(self, search: Search, candidate: Candidate, *, is_locked: bool) -> bool:

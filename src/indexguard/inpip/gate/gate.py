@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from ...audit.event import EventFields
 from ...audit.kinds import REFUSED, SELECTED
-from ...decision.outcome import find_mismatch
+from ...decision.outcome import find_guard_file, find_mismatch
 from ...decision.verdict import Finding
 from ...errors import clean, escape
 from ...patterns import Name, find_version
 from ...policy.identity import find_reference, redact
+from .. import seams
 from ..run import Run
 from ..search.searches import Searches
 from ..speech.events import as_offer, with_offers
@@ -25,9 +26,11 @@ from .references import Reference
 from .requests import Requests
 
 if TYPE_CHECKING:
-    from ..objects import CacheEntry, Call, Distribution, Link, Requirement, Resolved
+    from ..objects import CacheEntry, Call, Distribution, Link, Options, Requirement, Resolved
+    from .destinations import Destinations
 
 _CODE_HAS_RUN = "its name was known only after it was fetched: code of its build has run"
+_SETUP_HAS_RUN = "its setup.py has run and installed files; the metadata of the other project was taken away again"
 _UNNAMED = Name("")
 """Stands for a name that is not yet known: no pattern but `*` matches it."""
 
@@ -40,6 +43,7 @@ class Gate:
         self._searches = searches
         self._requests = requests
         self._speaker = speaker
+        self._options: Options | None = None
 
     def prepare(self, call: Call, preparer: object, req: Requirement) -> Distribution:
         """Judge a requirement before anything of it is fetched, and the name in its metadata afterwards.
@@ -67,6 +71,11 @@ class Gate:
             self._check_version(req.link, name, distribution)
         return distribution
 
+    def fetch_lazily(self, call: Call, preparer: object, link: Link) -> Distribution | None:
+        """Have pip fetch the whole of a file, and check its hash, where a part of it (``fast-deps``) proves nothing."""
+        del preparer
+        return None if self._searches.must_be_whole(link) else call()
+
     def get_cache_entry(self, call: Call, cache: object, link: Link) -> CacheEntry | None:
         """Note which link a cached wheel was built from: pip itself keeps that from 26.3 on only."""
         del cache
@@ -74,6 +83,12 @@ class Gate:
         if entry is not None:
             self._requests.note_built(entry.link, link)
         return entry
+
+    def get_requirements(self, call: Call, command: object, args: object, options: Options) -> object:
+        """Note what the command was told: where it installs."""
+        del command, args
+        self._options = options
+        return call()
 
     def resolve(self, call: Call, resolver: object, root_reqs: Iterable[Requirement]) -> Resolved:
         """Note what the user requested, have refusals end the run while pip resolves, and record what was selected."""
@@ -90,26 +105,51 @@ class Gate:
         return resolved
 
     def get_installation_order(self, call: Call, resolver: object, req_set: Resolved) -> list[Requirement]:
-        """Check the names in the wheels that are about to be installed, before the first one is.
+        """Check the wheels that are about to be installed, before the first one is: their names, and what they write.
 
         A wheel that was built here, or before, is a file of its own: its metadata need not be what its sdist said.
         """
         del resolver, req_set
         ordered: list[Requirement] = call()
+        from .destinations import Destinations  # pip 26.3 refuses imports from here on
+
+        destinations = Destinations(self._run, self._options, building=self._requests.is_building)
         for requirement in ordered:
             path: str | None = getattr(requirement, "local_file_path", None)
             if path is not None and path.endswith(".whl") and requirement.link is not None:
-                self._check_names(requirement.link, name_of(requirement), names_in_wheel(path))
+                names = names_in_wheel(path)
+                self._check_names(requirement.link, name_of(requirement), names)
+                self._check_places(requirement.link, name_of(requirement), path, names, destinations)
         return ordered
+
+    def install(self, call: Call, requirement: Requirement, *given: object, **named: object) -> object:
+        """Check what a setup.py of pip <= 23.0 has installed."""
+        link, name = requirement.link, name_of(requirement)
+        if link is None or name is None or (requirement.local_file_path or "").endswith(".whl"):
+            return call()
+        from .setup_py import Installed  # few packages have no wheel, and cannot be built into one
+
+        installed = Installed(self._run.root, name, {**dict(zip(seams.INSTALL.parameters, given)), **named})
+        result = call()
+        foreign = installed.find_foreign()
+        if foreign and self._mismatch(name).enforced:
+            installed.remove(foreign)
+        if foreign:
+            self._check_names(link, name, set().union(*foreign.values()), _SETUP_HAS_RUN)
+        return result
 
     def is_approved(self, requirement: Requirement, link: Link) -> bool:
         """Tell whether the finder approved the link of a requirement, or the link that its cached wheel was built from."""
         name = name_of(requirement)
         return name is not None and self._searches.find_approval(name, self._requests.source_of(link)) is not None
 
-    def check_redirect(self, reference: Reference, url: str) -> None:
-        """Judge a place that the download of a reference is led to, before it is asked."""
-        self._check_hop(reference, url, reference.name)
+    def check_redirect(self, reference: Reference, url: str, *, unverified: bool) -> None:
+        """Judge a place that a download is led to, before it is asked.
+
+        :param unverified: whether the redirect leaves https, or leads to a host that is trusted without TLS.
+        """
+        reference.hops.append((url, unverified))
+        self._check_hop(reference, url, reference.name, unverified=unverified)
 
     def _prepare_approved(self, requirement: Requirement, link: Link, call: Call) -> Distribution:
         name = name_of(requirement)
@@ -117,6 +157,8 @@ class Gate:
         if name is not None and approval is not None and (approval[1] is None or approval[1].is_local):
             # A file that a lock, a --find-links option or a local page names: a requested direct URL.
             self._requests.watch(requirement, link, name, requested=True)
+        elif name is not None and self._run.layers:
+            self._requests.watch_file(requirement, link, name)
         distribution: Distribution = call()
         link = requirement.link or link
         self._check_names(link, name, names_in(distribution))
@@ -134,20 +176,30 @@ class Gate:
             for found in sorted(names_in(distribution)):
                 self._check_reference(requirement, link, found, late=True)
                 if reference is not None:
-                    for url in reference.hops:
-                        self._check_hop(reference, url, found, late=True)
+                    for url, unverified in reference.hops:
+                        self._check_hop(reference, url, found, unverified=unverified, late=True)
         self._check_names(link, name or name_of(requirement), names_in(distribution))
         return distribution
 
-    def _check_hop(self, reference: Reference, url: str, name: Name, *, late: bool = False) -> None:
-        requirement = reference.requirement
-        shown = None if requirement.link is None else redact(requirement.link.url)
-        fields = EventFields(name=name or None, index_asked=shown, index_answered=redact(url))
-        verdict = reference.judge(self._run.authority(name), url)
+    def _check_hop(self, reference: Reference, url: str, name: Name, *, unverified: bool, late: bool = False) -> None:
+        requirement, led_to = reference.requirement, redact(url)
+        verdict = reference.judge(self._run.authority(name), url, self._run.locate_hop(url), unverified=unverified)
+        if not verdict.findings:
+            return
+        fields = EventFields(name=name or None, index_answered=led_to)
+        if requirement.link is not None:
+            link = self._requests.source_of(requirement.link)
+            candidate, page = self._searches.find_approval(name, link) or (None, None)
+            fields = fields._replace(index_asked=redact(link.url))
+            if candidate is not None and page is not None and not page.is_local:
+                version = str(candidate.version)
+                offered = [(version, candidate.link)]
+                fields = with_offers(fields._replace(versions=[version], index_asked=page.shown), offered)
         self._speaker.record_observed(verdict, fields)
         if verdict.refusal is not None:
-            facts = [("redirected", f"to {redact(url)}")]
-            raise self._refuse_reference(requirement, verdict.refusal, fields, facts, late=late)
+            raise self._refuse_reference(
+                requirement, verdict.refusal, fields, [("redirected", f"to {led_to}")], late=late
+            )
 
     def _check_reference(
         self, requirement: Requirement, link: Link, name: Name, *, late: bool = False
@@ -190,23 +242,43 @@ class Gate:
         note = _CODE_HAS_RUN if late else ""
         return self._refuse(finding, escape(fields.name or "") or shown, facts, fields, note)
 
-    def _check_names(self, link: Link, expected: Name | None, names: set[Name]) -> None:
+    def _check_names(self, link: Link, expected: Name | None, names: set[Name], note: str = "") -> None:
         """Check that the distribution's own metadata names the project that was authorised.
 
         :param expected: the name that was judged. With the legacy resolver pip gives a requirement the name in the
             metadata of what it prepared ("Fix your #egg= fragments"), so that afterwards the two are always alike.
         """
         others = sorted(names - {expected})
-        if expected is None or not others or not (self._run.layers or self._run.built_in):
+        if expected is None or not others:
             return
-        finding = find_mismatch(self._run.authority(expected))
+        finding = self._mismatch(expected)
         fields = EventFields(name=expected, index_asked=redact(link.url), files=1)
         if not finding.enforced:
             self._speaker.record_finding(finding, REFUSED, fields)
             return
         told = ", ".join(map(escape, others))
         facts = [("asked for", escape(expected)), ("metadata", told), ("file", redact(link.url))]
-        raise self._refuse(finding, escape(expected), facts, fields)
+        raise self._refuse(finding, escape(expected), facts, fields, note)
+
+    def _mismatch(self, name: Name) -> Finding:
+        run = self._run
+        return find_mismatch(run.authority(name), built_in=run.built_in, audited=run.audits_built_in)
+
+    def _check_places(
+        self, link: Link, name: Name | None, path: str, names: set[Name], destinations: Destinations
+    ) -> None:
+        """Check that a wheel writes nothing that the guard lives from."""
+        found = destinations.find_guarded(name or "", path, own=names == {name} == {"indexguard"})
+        finding = find_guard_file(found, audited=self._run.audits_built_in)
+        if finding is None:
+            return
+        fields = EventFields(name=name, index_asked=redact(link.url), files=1)
+        if not finding.enforced:
+            self._speaker.record_finding(finding, REFUSED, fields)
+            return
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        facts = [("writes", f"{clean(found[0])}{more}"), ("file", redact(link.url))]
+        raise self._refuse(finding, escape(name or ""), facts, fields)
 
     def _check_version(self, link: Link, name: Name | None, distribution: Distribution) -> None:
         """Check the version that the metadata tells: the legacy resolver does not compare it with the file's name.

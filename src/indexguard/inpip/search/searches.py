@@ -32,6 +32,8 @@ class Searches:
         """Whether all that was looked for has been found: pip installs."""
         self.resolving = 0
         """How many resolvers are at work; commands that only look have none."""
+        self.absences: dict[tuple[str, object], bool] = {}
+        """What has been found out of an index, by what and by its place (``absence``)."""
         self._run = run
         self._local = threading.local()
         self._by_name: dict[Name, list[Search]] = {}
@@ -59,6 +61,10 @@ class Searches:
                 if candidate.link is link or candidate.link.url == link.url:
                     return candidate, search.page_of(candidate.link)
         return None
+
+    def must_be_whole(self, link: Link) -> bool:
+        """Tell whether no part of a file may be read before the hash of the whole is checked."""
+        return any(link.url in search.whole for search in self.all())
 
     @property
     def page(self) -> Page | None:

@@ -20,7 +20,11 @@ _CUSTOM = 4000
 # The keys of the extension dictionary that are used, with the most characters that each may have. An escape counts as
 # one: what it stands for is what the limit is about.
 _LIMITS = {
-    "act": 63, "outcome": 63, "dvchost": 100, "externalId": 40, "fileHash": 255,
+    "act": 63,
+    "outcome": 63,
+    "dvchost": 100,
+    "externalId": 40,
+    "fileHash": 255,
     **dict.fromkeys(("cat", "fname", "msg", "reason", "request", "suser"), _LONG),
 }
 _BLOCKED = (REFUSED, SHADOWED, REDIRECTED, DROPPED)
