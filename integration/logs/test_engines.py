@@ -42,7 +42,16 @@ def _engine(project: str, version: str) -> Path:
     folder = cache_folder() / f"{project}-{version}-{sys.version_info.major}.{sys.version_info.minor}"
     with locked(folder.with_name(f"{folder.name}.lock")):
         if not (folder / "complete").exists():
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), f"{project}=={version}"]
+            command = [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--target",
+                str(folder),
+                f"{project}=={version}",
+            ]
             try:
                 run_child(command, check=True)
             except subprocess.CalledProcessError as error:
