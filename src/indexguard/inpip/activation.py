@@ -97,6 +97,7 @@ class Guard(NamedTuple):
         """
         from . import builds, children, failing  # noqa: F401
         from .filter import ambiguous  # noqa: F401
+        from .gate import setup_py  # noqa: F401
         from .search import simple_page  # noqa: F401
         from .speech import words  # noqa: F401
 
@@ -169,7 +170,15 @@ def _explain_broken(error: Exception) -> str:
 
 _COLD = (
     *("../codes.json", "../codes.py", "builds.py", "children.py", "failing.py", "python_option.py", "reports.py"),
-    *("filter/ambiguous.py", "search/simple_page.py", "speech/pip_errors.py", "speech/refusal.py", "speech/words.py"),
+    *(
+        "filter/ambiguous.py",
+        "gate/destinations.py",
+        "gate/setup_py.py",
+        "search/simple_page.py",
+        "speech/pip_errors.py",
+        "speech/refusal.py",
+        "speech/words.py",
+    ),
 )
 """What is loaded only where it is needed: that it is there is seen at once."""
 _guards: dict[str, Guard] = {}
