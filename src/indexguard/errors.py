@@ -22,6 +22,7 @@ CODES = (
     REDIRECTED := "redirected",
     INDEX_FAILED := "index-failed",
     UNVERIFIED_INDEX := "unverified-index",
+    PROBE_UNFINISHED := "probe-unfinished",
     VERSION_NOT_ALLOWED := "version-not-allowed",
     ENTRY_EXPIRED := "entry-expired",
     FILE_ELSEWHERE := "file-elsewhere",

@@ -17,15 +17,18 @@ from indexguard.audit.event import EventFields
 from indexguard.audit.place import rotated_files
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
-from indexguard.audit.sinks import format_syslog, shorten
+from indexguard.audit.shortening import shorten
+from indexguard.audit.sinks import format_syslog
 from indexguard.audit.writer import LONGEST_LINE, AuditLog
 from indexguard.logs import chain
 from indexguard.logs.chain import Verification, Verifier
+from indexguard.logs.copies import Copies
 from indexguard.logs.opening import LogError, list_logs
-from indexguard.policy.log import LogSettings
+from indexguard.policy.log import LogSettings, SyslogAddress
 from support.memory import SOURCE, measure
 
 Lines = list[bytes]
+ADDRESS = SyslogAddress("unix", "/dev/log")
 
 
 def write_runs(path: Path, *sizes: int, **settings: Any) -> None:
@@ -39,7 +42,10 @@ def write_runs(path: Path, *sizes: int, **settings: Any) -> None:
 
 
 def verify(*paths: Path, copies: Lines | None = None) -> Verification:
-    return Verifier(copies or ()).read(paths)
+    kept = Copies()
+    if copies is not None:
+        kept.add("copy", copies)
+    return Verifier(kept).read(paths)
 
 
 @pytest.fixture
@@ -119,12 +125,13 @@ def test_seal_that_counts_other_events_than_there_are(tmp_path: Path, seal: obje
 
 def test_shortened_event_of_a_copy_must_be_in_the_log(path: Path) -> None:
     lines = path.read_bytes().splitlines()
-    copies = [format_syslog(shorten(line, json.loads(line)), {}) for line in lines]
+    copies = [format_syslog(shorten(line, json.loads(line), 1000), {}, ADDRESS) for line in lines]
     assert verify(path, copies=copies).is_whole
     change(path, lambda found: found.pop())
     (missing,) = verify(path, copies=copies).missing
     assert missing.endswith("4  sealed")
-    assert verify(path, copies=[b'{"shortened":3,"sha256":7}', b'{"shortened":x', b'{"shortened":']).is_whole
+    found = verify(path, copies=[b'{"shortened":3,"sha256":7}', b'{"shortened":x', b'{"shortened":'])
+    assert (found.is_changed, found.empty) == (False, ["copy"])
 
 
 def test_end_that_is_missing_is_shown_by_the_seal_that_is_missing(path: Path) -> None:

@@ -37,6 +37,7 @@ _CODES_OF = {
     "shadowed": "shadowed-name",
     "redirected": "redirected",
     "not-asked": "claimed-elsewhere",
+    "probed": "claimed-elsewhere",
     "dropped": "version-not-allowed",
     "would-refuse": "unknown-index",
     "guard-failed": "policy-invalid",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ class Shell:
 
 
 class ListingIndex(LoopbackIndex):
-    """A package index on this machine that knows its root page only."""
+    """A package index on this machine that knows its root page only, and the pages that it is given."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -72,12 +73,16 @@ class ListingIndex(LoopbackIndex):
         self.status = 200
         self.as_json = False
         self.body: bytes | None = None
+        self.pages: dict[str, str] = {}
+        """By path: HTML, JSON, ``text: …``, or a status with the place that it sends to."""
 
     def reply(self, request: Handler) -> Reply:
         """Answer with the root page, to whoever may see it."""
         expected = None if self.password is None else base64.b64encode(self.password.encode()).decode()
         if expected is not None and request.headers.get("Authorization") != f"Basic {expected}":
             return 401, {"Content-Type": "text/plain", "WWW-Authenticate": 'Basic realm="test"'}, self.body or b""
+        if request.path in self.pages:
+            return self._page(self.pages[request.path])
         if request.path != "/simple/":
             return 404, {"Content-Type": "text/plain"}, self.body or b""
         if self.as_json:
@@ -87,3 +92,13 @@ class ListingIndex(LoopbackIndex):
             body = f"<!DOCTYPE html><html><body>{''.join(anchors)}</body></html>"
         kind = JSON_TYPE if self.as_json else "text/html"
         return self.status, {"Content-Type": kind}, body if self.body is None else self.body
+
+    def _page(self, text: str) -> Reply:
+        text = text.replace("{port}", str(self.port))
+        told = re.fullmatch(r"(\d{3}) ?(\S*)", text)
+        if told is not None:
+            return int(told[1]), {"Content-Type": "text/html", "Location": told[2]}, b""
+        if text.startswith("cut: "):
+            return 200, {"Content-Type": "text/html", "Content-Length": "9999"}, text
+        kind = JSON_TYPE if text.startswith("{") else "text/plain" if text.startswith("text: ") else "text/html"
+        return 200, {"Content-Type": kind}, text

@@ -22,6 +22,7 @@ from typing import Any
 from ..errors import escape
 from .line import digest, encode, link
 from .place import FILE_NAME, NO_HOME, rotated_files
+from .worker import pause
 
 if sys.platform != "win32":
     import fcntl
@@ -179,10 +180,10 @@ def _make_folders(folder: Path) -> None:
 
 def _lock(descriptor: int) -> bool:
     """Take the advisory lock of the file; False if others held it for ``LOCK_WAIT``, or where there are no locks."""
-    deadline, pause = time.monotonic() + LOCK_WAIT, 0.001
+    deadline, seconds = time.monotonic() + LOCK_WAIT, 0.001
     while (got := _try_lock(descriptor)) is None and time.monotonic() < deadline:
-        time.sleep(pause)
-        pause = min(2 * pause, 0.05)
+        pause(seconds)
+        seconds = min(2 * seconds, 0.05)
     return got is True
 
 

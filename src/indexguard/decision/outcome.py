@@ -69,6 +69,8 @@ class Met(NamedTuple):
     """What the guard kept from pip, and why."""
     not_configured: Verdict = PASS
     """What the layers say of the indexes that pip is configured with."""
+    unseen: Sequence[Finding] = ()
+    """Objections to redirects that were not followed: behind one there may be any version."""
 
 
 # Before a page is there
@@ -107,6 +109,63 @@ def counts_failures(authority: Authority, *, built_in: bool, several: bool) -> b
     return any(layer.enforces for layer, _ in authority.rules) or (built_in and several)
 
 
+# What no page says
+
+
+def says_not_here(authority: Authority, asked: Location | None, status: int) -> bool:
+    """Tell whether a status beside 404 and 410 means, to every layer that enforces, that an index lacks the name.
+
+    :param asked: the identity of the index; None where it is unknown.
+    """
+    indexes = [
+        None if asked is None else layer.policy.find_index(asked) for layer, _ in authority.rules if layer.enforces
+    ]
+    return bool(indexes) and all(index is not None and status in index.not_found for index in indexes)
+
+
+def is_shared(authority: Authority) -> bool:
+    """Tell whether several indexes may serve the name, to a layer that enforces.
+
+    Then such a status counts only from an index that has shown a file or a listing in this run.
+    """
+    return any(layer.enforces and rule is not None and len(rule.indexes) > 1 for layer, rule in authority.rules)
+
+
+# A redirect, before it is followed
+
+
+def judge_hop(authority: Authority, asked: Verdict, place: Location | None, *, unverified: bool) -> Verdict:
+    """May the request for a page be led to a place? Only to an index of the name's rule.
+
+    :param asked: what ``ask`` said of the index; a layer that objected there objects here no more.
+    :param place: None where it is unknown.
+    :param unverified: whether the redirect leaves https, or pip was told to trust the host without TLS.
+    """
+    return (_all_unverified(authority) if unverified else authority.page(place)).without(asked)
+
+
+def judge_hop_of_probe(
+    authority: Authority, asked: Location | None, place: Location | None, *, unverified: bool
+) -> Verdict:
+    """May a request for squatters be led to a place? Only within the index that was asked.
+
+    :param asked: the identity of that index.
+    """
+    return _all_unverified(authority) if unverified else authority.probed(asked, place)
+
+
+def judge_hop_of_file(authority: Authority, place: Location | None, *, unverified: bool) -> Verdict:
+    """May the download of a file of an index be led to a place? To none that belongs to an index that may not serve the name.
+
+    :param place: the public index's file host taken for the public index; None where it is unknown.
+    """
+    return _all_unverified(authority) if unverified else authority.file_at(place)
+
+
+def _all_unverified(authority: Authority) -> Verdict:
+    return Verdict(tuple(Finding("unverified-index", layer, rule) for layer, rule in authority.rules))
+
+
 # The page, and its files
 
 
@@ -126,6 +185,15 @@ def answer(authority: Authority, asked: Verdict, answered: Location | None, *, u
 def find_squatters(asked: Verdict) -> tuple[Finding, ...]:
     """Return the findings by which all files of the name are dropped that an index offers, asked for squatters only."""
     return tuple(_shadowed(finding) for finding in asked.findings if finding.probe)
+
+
+def find_probed(asked: Verdict, *, unfinished: bool) -> tuple[Finding, ...]:
+    """Return what is to be logged of an index that was asked for squatters only, and offers none.
+
+    :param unfinished: whether it did not answer in time.
+    """
+    probes = (finding for finding in asked.findings if finding.probe and finding.enforced)
+    return tuple(finding._replace(code="probe-unfinished") if unfinished else finding for finding in probes)
 
 
 def find_observed(asked: Verdict, *, offers: bool) -> tuple[Finding, ...]:
@@ -232,6 +300,7 @@ def find_cause(  # the one cause of a refusal
     refusals = [source.verdict.refusal for source in met.sources]
     causes = [it for it in refusals if it is not None and it.code in ("entry-expired", "unverified-index")]
     causes += [kept.finding for kept in enforced if any(satisfies(specifier, version) for version in kept.versions)]
+    causes += [finding for finding in met.unseen if finding.enforced]
     if hashed:
         causes = [cause for cause in causes if cause.code != "ambiguous-name"]
     if met.not_configured.refusal is not None:

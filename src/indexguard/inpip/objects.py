@@ -73,6 +73,9 @@ class Session(Protocol):
     pip_trusted_origins: Iterable[tuple[str, int | None]]
     auth: Any
 
+    def get(self, url: str, *, headers: Mapping[str, str]) -> Response:
+        """Send a GET request."""
+
     def get_adapter(self, url: str) -> Any:
         """Return what sends the requests for a URL."""
 

@@ -44,6 +44,13 @@ class Run(NamedTuple):
             return Location(PYPI.scheme, PYPI.host, PYPI.port, location.segments)
         return location
 
+    def locate_hop(self, url: str) -> Location | None:
+        """Return the identity of a URL that a download is led to: on the public index's hosts, the token's."""
+        location = self.locate_locked(url)
+        if location is not None and self.pypi is not None and location[:3] == self.pypi[:3]:
+            return Location(PYPI.scheme, PYPI.host, PYPI.port, location.segments)
+        return location
+
     def authority(self, name: Name) -> Authority:
         """Return what the layers say of a name."""
         return Authority(self.layers, name, self.today)

@@ -16,6 +16,9 @@ from ..errors import PIP_NOT_UNDERSTOOD, GuardError
 Filter = Callable[..., Any]
 """Stands for a method of pip: ``(call, instance, *arguments)``, the arguments being those that its seam names."""
 
+_BOUND = "_self_indexguard"
+"""The attribute of what stands for a method; wrapt keeps one of such a name for itself, on the wrapper."""
+
 
 def pip_module(root: str, name: str) -> Any:
     """Return a module of the running pip.
@@ -77,11 +80,27 @@ class Seam(NamedTuple):
 
         return wrapper
 
+    @property
+    def key(self) -> str:
+        """Class and method."""
+        return f"{self.class_name}.{self.method}"
+
+    def is_bound(self, root: str) -> bool:
+        """Tell whether a function of ours stands for the method, of the class that pip uses now.
+
+        Others may have wrapped it since; what pip has imported a second time nobody has wrapped.
+        """
+        found = vars(self.find_class(root))[self.method]
+        while found is not None and not hasattr(found, _BOUND):
+            found = getattr(found, "__wrapped__", None)
+        return found is not None
+
     def bind(self, root: str, function: Filter) -> None:
         """Have a function stand for the method."""
         owner = self.find_class(root)
         # A FunctionWrapper passes attributes on: pip-tools calls `finder.find_all_candidates.cache_clear()` (pip < 25.1).
         wrapped = FunctionWrapper(vars(owner)[self.method], self.wrapper(function))  # type: ignore[no-untyped-call]  # wrapt has no types
+        setattr(wrapped, _BOUND, True)
         setattr(owner, self.method, wrapped)
 
 
@@ -143,6 +162,23 @@ INSTALL = Seam(
     ("install_options", "global_options", "root", "home", "prefix", "warn_script_location", "use_user_site"),
 )
 BUILD_ONE = Seam("wheel_builder", "", "_build_one", ("req",))
+
+
+def seams_of(root: str) -> list[Seam]:
+    """Return all that this pip has.
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    """
+    virtual = VIRTUAL_BUILD if VIRTUAL_BUILD.find_class(root) is not None else PLAIN_BUILD
+    starts = [it._replace(method="__init__") for it in (virtual, VENV_BUILD) if it.find_class(root) is not None]
+    builds = [it for it in (*BUILD_SEAMS, SUBPROCESS, *SETUP_PY, BUILD_ONE) if it.is_in(root)]
+    return [*ALWAYS, *starts, *builds, *([INSTALL] if INSTALL_LEGACY.is_in(root) else [])]
+
+
+def finder_of(instance: Any) -> Any:
+    """Return the package finder that one of pip's objects works with, or is."""
+    factory = getattr(instance, "factory", None)  # of the new resolver
+    return getattr(factory, "_finder", None) or getattr(instance, "finder", instance)
 
 
 def check_pip(root: str, version: str) -> None:

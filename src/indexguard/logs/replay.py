@@ -29,6 +29,7 @@ _OF_INDEXES = frozenset(
         errors.UNKNOWN_INDEX,
         errors.UNMATCHED_NAME,
         errors.CLAIMED_ELSEWHERE,
+        errors.PROBE_UNFINISHED,
         errors.ENTRY_EXPIRED,
         errors.SHADOWED_NAME,
         errors.REDIRECTED,

@@ -15,7 +15,7 @@ from .._vendor import platformdirs
 from ..errors import POLICY_MISSING, Fault, PolicyError
 from .model import Layer
 from .reader import read_policy
-from .trust import VARIABLE, Trust, read_trusted
+from .trust import VARIABLE, NotSearchableError, Trust, read_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LAYER_KINDS = ("machine", "interpreter", "user", "environment")
 """The places, in the order in which they are looked at."""
 
+NOT_SEARCHABLE = "absent: this user may not search a folder above it"
+"""The state of a user's place where HOME is not this user's: nobody can tell what is there."""
 _OF_ALL_USERS = ("machine", "interpreter")
 """The layers in which audit mode touches the rule for "no policy at all"."""
 
@@ -39,8 +41,8 @@ class Place:
     path: str | None
     """None where the place cannot be told: an unset variable, a user without a home."""
     state: str
-    """``loaded``, ``absent``, ``unset``, ``no home``, the code of its fault, or ``same file as`` and the kind that it
-    was read for."""
+    """``loaded``, ``absent``, ``NOT_SEARCHABLE``, ``unset``, ``no home``, the code of its fault, or ``same file as`` and
+    the kind that it was read for."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ def survey_layers(
         ("environment", environ.get(VARIABLE) or None),
     ]
     places = []
-    layers = []
+    layers: list[Layer] = []
     faults = []
     seen: dict[tuple[int, int], str] = {}
     if environ.get("PYTHONHOME") and not sys.flags.ignore_environment:
@@ -193,21 +195,33 @@ def survey_layers(
                 paths.insert(2, ("interpreter", interpreter_policy_path(home)))
     for kind, path in paths:
         try:
-            found = None if path is None else read_trusted(path, trust, required=kind == "environment")
-            if path is None:
-                state = "unset" if kind == "environment" else "no home"
-            elif found is None:
-                state = "absent"
-            elif found.file in seen:
-                state = f"same file as {seen[found.file]}"
-            else:
-                state = "loaded"
-                seen[found.file] = kind
-                digest = hashlib.sha256(found.content).hexdigest()
-                layers.append(Layer(kind, path, digest, read_policy(found.content, path)))
+            state, layer = _look_at(kind, path, trust, seen)
+            layers += [] if layer is None else [layer]
         except PolicyError as error:
             state = error.code
             faults.append(error)
         places.append(Place(kind, path, state))
     read = LayersFound(tuple(places), tuple(layers), tuple(faults))
     return replace(read, faults=(*faults, *_find_missing(read, machine_path or machine_policy_path())))
+
+
+def _look_at(
+    kind: str, path: str | None, trust: Trust | None, seen: dict[tuple[int, int], str]
+) -> tuple[str, Layer | None]:
+    """Return the state of one place, and its layer where it has a file that no place before it led to.
+
+    :raises PolicyError: it cannot be used.
+    """
+    if path is None:
+        return ("unset" if kind == "environment" else "no home"), None
+    try:
+        found = read_trusted(path, trust, kind=kind)
+    except NotSearchableError:
+        return NOT_SEARCHABLE, None
+    if found is None:
+        return "absent", None
+    if found.file in seen:
+        return f"same file as {seen[found.file]}", None
+    seen[found.file] = kind
+    digest = hashlib.sha256(found.content).hexdigest()
+    return "loaded", Layer(kind, path, digest, read_policy(found.content, path))

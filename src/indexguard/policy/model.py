@@ -39,6 +39,8 @@ class Index:
     """Whether anyone can register a name there."""
     files_from: tuple[FilesFrom, ...] | None = None
     """Where its files may come from; None allows any place."""
+    not_found: frozenset[int] = frozenset()
+    """Statuses that mean "no such name here" beside 404 and 410."""
     says_public: bool = False
     """Whether the file says that it is public, or that it is not; otherwise ``public`` is the default."""
     has_credentials: bool = False
@@ -54,10 +56,16 @@ class DirectUrls(NamedTuple):
     """The same for those that a distribution brings."""
     allow: tuple[Location, ...] = ()
     """Prefixes, by segment: what lies at or under one of them passes for every name, whoever gave it."""
+    redirects: tuple[Location, ...] = ()
+    """Prefixes that the download of what ``allow`` covers may be led to; they cover nothing by themselves."""
 
     def covers(self, place: Location) -> bool:
         """Tell whether a reference to ``place`` passes by a prefix."""
         return any(place.is_at_or_under(prefix) for prefix in self.allow)
+
+    def may_lead(self, place: Location, target: Location) -> bool:
+        """Tell whether the download of a reference to ``place`` may be led to ``target`` by a prefix."""
+        return self.covers(place) and any(target.is_at_or_under(prefix) for prefix in self.redirects)
 
 
 _NOTHING_SAID = DirectUrls()
@@ -102,6 +110,21 @@ class Policy:
                 if len(url.segments) > depth and answered.is_at_or_under(url):
                     best, depth = index, len(url.segments)
         return best
+
+    def find_holders(self, place: Location) -> tuple[Index, ...]:
+        """Return the indexes that a file's place may belong to: the one whose URL it is under, else all on its host.
+
+        Those whose ``files-from`` covers it are among them. None: storage, which no index owns.
+        """
+        owner = self.find_owner(place)
+        if owner is not None:
+            return (owner,)
+        return tuple(
+            index
+            for index in self.indexes
+            if any((url.host, url.port) == (place.host, place.port) for url in index.urls)
+            or any(files.covers(place) for files in index.files_from or ())
+        )
 
     def index(self, name: str) -> Index:
         """Return the index of that name.

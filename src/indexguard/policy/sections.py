@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .entries import Entries
 
 _MERGE = Keys(("packages", "indexes"))
-_DIRECT_URLS = Keys(("requested", "transitive", "allow"))
+_DIRECT_URLS = Keys(("requested", "transitive", "allow", "redirects"))
 
 _SINKS = ("file", "stderr", "syslog", "journald")
 _DEV_LOG = SyslogAddress("unix", "/dev/log")
@@ -43,6 +43,11 @@ def read_log(reader: TableReader, table: Mapping[str, Any]) -> LogSettings:
         if not is_meant:
             reader.fault("log.syslog", 'has no effect: log.sinks has no "syslog"')
         addresses = tuple(address for address in found if address is not None)
+    if "syslog-format" in table:
+        form = reader.choice("log.syslog-format", table, ("bsd", "rfc5424"))
+        if not is_meant:
+            reader.fault("log.syslog-format", 'has no effect: log.sinks has no "syslog"')
+        addresses = tuple(address._replace(form=form) for address in addresses)
     return LogSettings(
         sinks=sinks,
         syslog=addresses,
@@ -108,15 +113,22 @@ def read_direct_urls(reader: TableReader, tree: Mapping[str, Any]) -> DirectUrls
     """Return what ``[direct-urls]`` says."""
     key = "direct-urls"
     table = reader.table(key, tree.get(key, {}), _DIRECT_URLS)
-    prefixes: list[Location | None] = []
-    if "allow" in table:
-        texts = reader.items(f"{key}.allow", table["allow"], "URL prefixes")
-        prefixes = [_prefix(reader, f"{key}.allow[{place}]", text) for place, text in enumerate(texts)]
+    allow = _prefixes(reader, f"{key}.allow", table)
     return DirectUrls(
         requested=reader.choice(f"{key}.requested", table, ("allow", "block")),
         transitive=reader.choice(f"{key}.transitive", table, ("block", "allow")),
-        allow=tuple(prefix for prefix in prefixes if prefix is not None),
+        allow=allow,
+        redirects=_prefixes(reader, f"{key}.redirects", table),
     )
+
+
+def _prefixes(reader: TableReader, key: str, table: Mapping[str, Any]) -> tuple[Location, ...]:
+    name = key.rpartition(".")[2]
+    if name not in table:
+        return ()
+    texts = reader.items(key, table[name], "URL prefixes")
+    found = [_prefix(reader, f"{key}[{place}]", text) for place, text in enumerate(texts)]
+    return tuple(prefix for prefix in found if prefix is not None)
 
 
 def _prefix(reader: TableReader, key: str, text: object) -> Location | None:

@@ -38,7 +38,7 @@ def test_single_index_is_nothing_to_decide(shell: Shell, options: tuple[str, ...
     answer = shell("init", "--yes", "--output", path, *options)
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.startswith("indexguard: pip is configured with one index, pypi, so there is nothing to ")
-    assert answer.err.endswith(f": indexguard init --yes --output {path} --rest pypi\n")
+    assert answer.err.endswith("run this again with `--rest INDEX`; INDEX is pypi\n")
     assert shell("init", "--yes").code == 2  # the place by default
     assert find_layers({}).layers == ()
     assert not Path(path).exists()
@@ -50,8 +50,10 @@ def test_single_index_for_everything_is_asked_for(shell: Shell) -> None:
     shell.configure("https://user:hunter2@mirror.example/simple")
     answer = shell("init", "--yes", "--output", "-")
     assert "hunter2" not in answer.err
-    command = answer.err.splitlines()[-1].partition(": ")[2].split()
-    assert _owners(_policy(shell(*command[1:])), "anything") == ["https://mirror.example/simple/"]
+    name = answer.err.split()[-1]  # no hint has it behind --rest
+    assert _owners(_policy(shell("init", "--yes", "--output", "-", "--rest", name)), "anything") == [
+        "https://mirror.example/simple/"
+    ]
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -88,7 +90,14 @@ def test_claims(shell: Shell, indexes: list[ListingIndex]) -> None:
         ({"names": []}, "it lists no names"),
         ({"status": 404}, "HTTP 404"),
         ({"status": 503}, "no answer (RetryError)"),
-        ({"body": b'<a href="https://login.example/acme/">acme</a><a href="/help/">help</a>'}, "it lists no names"),
+        (
+            {"body": b'<a href="https://login.example/acme/">acme</a><a href="/help/">help</a>'},
+            "it lists no names, only http://127.0.0.1:{port}/help/, https://login.example/acme/",
+        ),
+        (
+            {"body": b'<a href="acme-core/">x</a><a href="#" onclick="go()">acme-billing-serv..&gt;</a>'},
+            "it lists what cannot be read as a name: acme-billing-serv..>",
+        ),
         ({"names": [f"p{n}" for n in range(1001)]}, "it lists 1001 names, too many to be internal ones"),
         ({"body": b" " * 5_000_000}, "its list of names is too long to be one of internal names"),
         ({"body": b"{}", "as_json": True}, "its root page is not a list of names"),
@@ -106,7 +115,7 @@ def test_index_that_tells_nothing(
     output = str(shell.home / "p.toml")
     answer = shell("init", "--yes", "--output", output)
     assert (answer.code, answer.out) == (2, "")
-    assert f"{corp.url}: {reason}" in answer.err
+    assert f"{corp.url}: {reason.replace('{port}', str(corp.port))}" in answer.err
     assert answer.err.endswith(f"indexguard init --yes --output {output} --claim YOUR-PREFIX\n")
     assert not Path(output).exists()
 
@@ -139,7 +148,8 @@ def test_two_internal_indexes(shell: Shell, indexes: list[ListingIndex]) -> None
     shell.configure(PIP_EXTRA_INDEX_URL=f"{one.url} {two.url}")
     answer = shell("init", "--yes", "--output", "-")
     assert answer.code == 2
-    assert f"both 127-0-0-1-{one.port} and 127-0-0-1-{two.port} list both" in answer.err
+    assert f"    both: 127-0-0-1-{one.port}, 127-0-0-1-{two.port}\n" in answer.err
+    assert "--claim INDEX=NAME" in answer.err
     answer = shell("init", "--yes", "--output", "-", "--claim", "acme")
     assert answer.code == 2
     assert f"INDEX is one of 127-0-0-1-{one.port}, 127-0-0-1-{two.port}" in answer.err
@@ -155,7 +165,8 @@ def test_no_public_index(shell: Shell, indexes: list[ListingIndex]) -> None:
     shell.configure(one.url, two.url)
     answer = shell("init", "--yes", "--output", "-")
     assert answer.code == 2
-    assert "--rest" in answer.err
+    assert f"    127-0-0-1-{one.port}  {one.url}\n    127-0-0-1-{two.port}  {two.url}\n" in answer.err
+    assert answer.err.endswith("        indexguard init --yes --output - --rest INDEX\n")
     policy = _policy(shell("init", "--yes", "--output", "-", "--rest", f"127-0-0-1-{two.port}"))
     assert _owners(policy, "acme-core") == [one.url]
     assert _owners(policy, "requests") == [two.url]
@@ -313,3 +324,177 @@ def test_questions_on_a_terminal(shell: Shell, indexes: list[ListingIndex]) -> N
     policy = read_policy(path.read_bytes(), "written")
     assert _owners(policy, "acme-x") == _owners(policy, "billing-models") == [corp.url]
     assert _owners(policy, "requests") == [other.url]
+
+
+def test_name_that_the_public_index_lists_too_goes_to_the_internal_one(
+    shell: Shell, indexes: list[ListingIndex]
+) -> None:
+    one, two = indexes
+    one.names, two.names = ["Acme_Core", "acme-other"], ["acme-core", "requests"]
+    shell.configure(one.url, two.url)
+    answer = shell("init", "--yes", "--output", "-", "--rest", f"127-0-0-1-{two.port}")
+    assert f"{one.url} and {two.url} both list acme-core; what is claimed comes from the first alone\n" in answer.err
+    policy = _policy(answer)
+    assert _owners(policy, "acme-core") == _owners(policy, "acme-other") == [one.url]
+    assert _owners(policy, "requests") == [two.url]
+
+
+def test_what_a_listing_holds_beside_projects_is_said(shell: Shell, indexes: list[ListingIndex]) -> None:
+    corp, _ = indexes
+    links = ("acme-core", "acme-gone", "acme-late", "Acme_Old", "static", ".git")
+    corp.pages = {
+        "/simple/": "".join(f'<a href="{link}/">{link}</a>' for link in links) + '<a href="robots.txt">robots.txt</a>',
+        "/simple/acme-core/": '<a href="acme_core-1.0-py3-none-any.whl">x</a>',
+        "/simple/acme-gone/": '<a href="../">../</a>',
+        "/simple/acme-late/": "403",
+        "/simple/Acme_Old/": '<a href="Acme_Old-1.0.tar.gz">x</a>',
+        "/simple/static/": '<a href="style.css">style.css</a>',
+        "/simple/robots.txt": "text: User-agent: *",
+    }
+    shell.configure(PIP_EXTRA_INDEX_URL=corp.url)
+    answer = shell("init", "--yes", "--output", "-")
+    policy = _policy(answer)
+    for name in ("acme-core", "acme-gone", "acme-late", "acme-old"):
+        assert _owners(policy, name) == [corp.url]
+    for name in ("static", "git", "robots-txt"):
+        assert _owners(policy, name) == ["pypi"]
+    assert answer.err.splitlines() == [
+        f"{corp.url} lists what is no project there, and is left out: .git/, robots.txt, static/",
+        f"{corp.url} lists names without a file there: acme-gone",
+        f"{corp.url} has these names where pip does not ask for them (rename the folders to lower case and `-`): Acme_Old",
+        f"{corp.url} lists names whose page cannot be read: acme-late (HTTP 403)",
+    ]
+
+
+def test_claims_of_the_user_help_where_a_list_cannot_be_read(shell: Shell, indexes: list[ListingIndex]) -> None:
+    corp, _ = indexes
+    corp.pages = {"/simple/": '<a href="acme-core/">x</a><a href="#" onclick="go()">acme-billing-serv..&gt;</a>'}
+    shell.configure(PIP_EXTRA_INDEX_URL=corp.url)
+    answer = shell("init", "--yes", "--output", "-", "--claim", "acme")
+    assert _owners(_policy(answer), "acme-billing-service") == [corp.url]
+    assert "cannot be read as a name, and is left out: acme-billing-serv..>\n" in answer.err
+
+
+def _rest(index: ListingIndex) -> tuple[str, ...]:
+    return ("init", "--yes", "--output", "-", "--rest", f"127-0-0-1-{index.port}")
+
+
+def _project(*files: str) -> str:
+    return "".join(f'<a href="{file}">x</a>' for file in files)
+
+
+def test_mirror_that_lists_nothing_is_offered_as_the_same(shell: Shell, indexes: list[ListingIndex]) -> None:
+    mirror, public = indexes
+    files = ["numpy-1.0.tar.gz#sha256=11", "numpy-2.0.tar.gz#sha256=22"]
+    mirror.pages = {"/simple/numpy/": _project(*files[:1]), "/simple/": "403"}
+    public.pages = {"/simple/numpy/": _project(*files), "/simple/": _project("numpy/")}
+    shell.configure(public.url, mirror.url)
+    answer = shell(*_rest(public))
+    assert (answer.code, answer.out) == (2, "")
+    found = (
+        f"{mirror.url} and {public.url} both have numpy, and 1 file of the first, all that it has, are the same on the"
+    )
+    assert found in answer.err
+    assert f"if it has no names of your own, `--same INDEX` (INDEX is 127-0-0-1-{mirror.port}) makes" in answer.err
+    answer = shell(*_rest(public), "--same", f"127-0-0-1-{mirror.port}")
+    policy = _policy(answer)
+    assert _owners(policy, "numpy") == _owners(policy, "anything") == [public.url, mirror.url]
+    assert len(policy.indexes) == 1
+
+
+@pytest.mark.parametrize(
+    ("own", "found"),
+    [
+        ("numpy-2.0-cp39-cp39-linux_armv7l.whl#sha256=33", "of their files 1 are on the first alone"),
+        ("numpy-2.0.tar.gz#sha256=33", "of their files 1 of one name are not the same (numpy-2.0.tar.gz)"),
+        ("numpy-2.0.tar.gz#md5=22", "of their files of 1 the hashes do not tell"),
+        ("numpy-2.0.tar.gz", "of their files of 1 the hashes do not tell"),
+    ],
+)
+def test_second_public_index_is_offered_as_a_merge(
+    shell: Shell, indexes: list[ListingIndex], own: str, found: str
+) -> None:
+    wheels, public = indexes
+    wheels.names = [f"proj{number}" for number in range(1001)]
+    wheels.pages = {"/simple/numpy/": _project(own)}
+    public.pages = {"/simple/numpy/": _project("numpy-2.0.tar.gz#sha256=22")}
+    shell.configure(public.url, wheels.url)
+    answer = shell(*_rest(public))
+    assert (answer.code, answer.out) == (2, "")
+    assert found in answer.err
+    assert f"`--merge INDEX` (INDEX is 127-0-0-1-{wheels.port})" in answer.err
+    name = f"127-0-0-1-{wheels.port}"
+    policy = _policy(shell(*_rest(public), "--merge", name))
+    assert _owners(policy, "numpy") == _owners(policy, "anything") == [wheels.url, public.url]
+    policy = _policy(shell(*_rest(public), "--merge", name, "--claim", "acme"))
+    assert _owners(policy, "acme-core") == [wheels.url]
+    assert _owners(policy, "numpy") == [wheels.url, public.url]
+
+
+def test_internal_index_is_never_offered_as_public(shell: Shell, indexes: list[ListingIndex]) -> None:
+    """Not even where somebody has published all of its files in public, and more."""
+    corp, public = indexes
+    corp.names, public.names = ["acme-core"], ["acme-core", "numpy"]
+    corp.pages = {"/simple/acme-core/": _project("acme-core-1.0.tar.gz#sha256=11")}
+    public.pages = {"/simple/acme-core/": _project("acme-core-1.0.tar.gz#sha256=11", "acme-core-99.tar.gz#sha256=66")}
+    shell.configure(public.url, corp.url)
+    answer = shell(*_rest(public))
+    policy = _policy(answer)
+    assert _owners(policy, "acme-core") == [corp.url]
+    assert f"{corp.url} and {public.url} both list acme-core; what is claimed comes from the first alone" in answer.err
+    corp.status = 403  # its list cannot be seen
+    answer = shell(*_rest(public))
+    assert answer.code == 2
+    assert "--same" not in answer.err
+    assert "--merge" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--same", "{public}"), "there is no index '{public}'"),
+        (("--same", "{corp}", "--merge", "{corp}"), "{corp} is either --same or --merge"),
+        (("--same", "{corp}", "--claim", "acme"), "--merge fits"),
+    ],
+)
+def test_arrangements_that_make_no_sense(
+    shell: Shell, indexes: list[ListingIndex], options: tuple[str, ...], said: str
+) -> None:
+    corp, public = indexes
+    shell.configure(public.url, corp.url)
+    names = {"corp": f"127-0-0-1-{corp.port}", "public": f"127-0-0-1-{public.port}"}
+    answer = shell(*_rest(public), *(option.format(**names) for option in options))
+    assert (answer.code, answer.out) == (2, "")
+    assert said.format(**names) in answer.err
+
+
+def test_arrangement_on_a_terminal(shell: Shell, indexes: list[ListingIndex]) -> None:
+    mirror, public = indexes
+    for index in indexes:
+        index.pages = {"/simple/numpy/": _project("numpy-1.0.tar.gz#sha256=11"), "/simple/": "403"}
+    shell.configure(mirror.url, public.url)
+    path = shell.home / "policy.toml"
+    done = _ask_on_terminal(f"127-0-0-1-{public.port}\n7\n2\n\n", path)
+    assert done.returncode == 0, done.stderr
+    policy = read_policy(path.read_bytes(), "written")
+    assert _owners(policy, "acme") == [public.url, mirror.url]
+    path.unlink()
+    done = _ask_on_terminal(f"127-0-0-1-{public.port}\n\nacme\n\n", path)
+    assert done.returncode == 0, done.stderr
+    policy = read_policy(path.read_bytes(), "written")
+    assert _owners(policy, "acme") == [mirror.url]
+    assert _owners(policy, "numpy") == [public.url]
+
+
+def test_audit_is_written_with_what_it_means(shell: Shell, indexes: list[ListingIndex]) -> None:
+    corp, _ = indexes
+    corp.names = ["acme-core"]
+    shell.configure(PIP_EXTRA_INDEX_URL=corp.url)
+    answer = shell("init", "--yes", "--audit", "--output", "-")
+    policy = _policy(answer)
+    assert policy.mode == "audit"
+    assert _owners(policy, "acme-core") == [corp.url]
+    text = answer.out.replace("\n# ", " ")
+    assert "A machine's or an interpreter's policy in audit turns the rule that is built in" in text
+    assert "a user's does not." in text
+    assert shell("init", "--yes", "--output", "-").out.count("mode") == 0

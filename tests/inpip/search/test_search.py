@@ -138,40 +138,37 @@ def test_a_page_of_other_projects_files(response: Response) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "alone", "failure"),
+    ("status", "failure"),
     [
-        (404, False, None),
-        (410, False, None),
-        (401, False, "status 401"),
-        (403, False, "status 403"),
-        (401, True, None),
-        (403, True, None),
-        (404, True, None),
-        (429, True, "status 429"),
-        (500, True, "status 500"),
-        (503, False, "status 503"),
-        (200, False, "not a simple index page: content type text/html; charset=utf-8"),
-        (304, False, "not a simple index page: content type text/html; charset=utf-8"),
+        (404, None),
+        (410, None),
+        (401, "status 401: is its login missing, wrong or expired?"),
+        (403, "status 403: is its login missing, wrong or expired?"),
+        (429, "status 429"),
+        (500, "status 500"),
+        (503, "status 503"),
+        (200, "not a simple index page: content type text/html; charset=utf-8"),
+        (304, "not a simple index page: content type text/html; charset=utf-8"),
     ],
 )
-def test_an_answer_that_is_no_page(response: Response, status: int, failure: str | None, *, alone: bool) -> None:
+def test_an_answer_that_is_no_page(response: Response, status: int, failure: str | None) -> None:
     page = open_page()
     page.exchanges.append(response(status=status))
-    assert page.find_failure(NAME, alone=alone) == failure
+    assert page.find_failure(NAME) == failure
 
 
 def test_an_answer_without_content_type(response: Response) -> None:
     page = open_page()
     page.exchanges.append(response(content_type=None))
-    assert page.find_failure(NAME, alone=False) == "not a simple index page: content type missing"
+    assert page.find_failure(NAME) == "not a simple index page: content type missing"
 
 
 def test_no_answer_at_all() -> None:
     page = open_page()
-    assert page.find_failure(NAME, alone=False) == "pip did not ask it (not https, and not a trusted host?)"
-    assert open_page("file:///wheels/").find_failure(NAME, alone=False) is None
+    assert page.find_failure(NAME) == "pip did not ask it (not https, and not a trusted host?)"
+    assert open_page("file:///wheels/").find_failure(NAME) is None
     page.exchanges.append(ConnectionError("to https://user:secret@corp.example/\n\x1b[31mrefused"))
-    failure = page.find_failure(NAME, alone=True)
+    failure = page.find_failure(NAME)
     assert failure == r"ConnectionError: to https://corp.example/ \x1b[31mrefused"
 
 
@@ -193,7 +190,7 @@ def test_a_page_that_pip_could_read(
     page = open_page()
     page.exchanges.append(response(body))
     page.take_links([] if href is None else [link(href)])
-    failure = page.find_failure(NAME, alone=False)
+    failure = page.find_failure(NAME)
     assert failure == ("the answer is not a simple index page (a captive portal?)" if fails else None)
 
 
@@ -201,7 +198,7 @@ def test_a_local_page_never_fails(link: Link) -> None:
     page = open_page("file:///wheels/")
     page.take_links([link("https://portal.example/terms")])
     assert page.is_local
-    assert page.find_failure(NAME, alone=False) is None
+    assert page.find_failure(NAME) is None
 
 
 @pytest.mark.parametrize(

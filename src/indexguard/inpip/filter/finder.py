@@ -121,7 +121,7 @@ class NameFilter:
             verdict = outcome.ask(search.authority, asked, unverified=unverified)
             page = Page(url, page_url, asked, is_index=True, verdict=verdict)
             if verdict.refusal is None:
-                page.failure = page.find_failure(search.name, alone=self._run.built_in)
+                page.failure = page.find_failure(search.name)
             search.pages.append(page)
 
     def _may_use_file(self, search: Search, candidate: Candidate, *, is_locked: bool) -> bool:

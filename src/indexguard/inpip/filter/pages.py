@@ -10,13 +10,14 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...decision import outcome
 from ...errors import INDEX_FAILED, GuardError, clean
 from ...patterns import is_distribution, normalise_name
-from ...policy.identity import Location, find_location, find_reference, is_trusted
-from ..gate.references import Reference, response_hook
+from ...policy.identity import Location, find_location, find_reference, is_trusted, is_unverified_hop, redact
+from ..gate.references import redirect_hook
 from ..gate.requests import Requests
 from ..run import Run
 from ..seams import pip_module
@@ -28,21 +29,24 @@ if TYPE_CHECKING:
     from ..objects import Call, Candidate, Evaluator, Finder, Link, Scope, Session
 
 
+_FORBIDDEN = 403
+
+
 class PageFilter:
     """Stands for the methods of pip that ask for pages and read them.
 
-    :param check_redirect: is given each place that the download of a reference is led to, and raises where that is not
-        allowed.
+    :param check_redirect: is given each place that a watched download is led to, and raises where that is not allowed
+        (``Gate.check_redirect``).
     """
 
-    def __init__(
-        self, run: Run, searches: Searches, requests: Requests, check_redirect: Callable[[Reference, str], None]
-    ) -> None:
+    def __init__(self, run: Run, searches: Searches, requests: Requests, check_redirect: Callable[..., None]) -> None:
         self._run = run
         self._searches = searches
         self._requests = requests
         self._check_redirect = check_redirect
-        self._pip_error: type[Exception] = pip_module(run.root, "_internal.exceptions").PipError
+        exceptions = pip_module(run.root, "_internal.exceptions")
+        self._pip_error: type[Exception] = exceptions.PipError
+        self._no_page: type[Exception] = exceptions.NetworkConnectionError
 
     def request(self, call: Call, session: Session, method: str, url: str) -> object:
         """Note what became of each request for a page: pip tells 404, 503 and a broken connection alike: no page.
@@ -55,14 +59,20 @@ class PageFilter:
             reference = self._requests.watched(url)
             if reference is None:
                 return call()
-            return call(hooks={"response": response_hook(self._check_redirect, reference)})
+
+            def check(came_from: str, led_to: str) -> None:
+                unverified = is_unverified_hop(came_from, led_to, session.pip_trusted_origins)
+                self._check_redirect(reference, led_to, unverified=unverified)
+
+            return call(hooks={"response": redirect_hook(check)})
+        hooks = {} if page.check_hop is None else {"hooks": {"response": redirect_hook(page.check_hop)}}
         try:
             if page.probing:
                 # One probe at a time: pip <= 21.3 has a thread pool (`list --outdated`), and the adapter is shared.
                 with self._searches.probing, _once(session, url):
-                    response = call()
+                    response = call(**hooks)
             else:
-                response = call()
+                response = call(**hooks)
         except Exception as error:
             page.exchanges.append(error)
             raise
@@ -84,13 +94,8 @@ class PageFilter:
             return []  # pip >= 21.1 tries a file that --find-links names as a page, too
         with self._searches.lock:
             search.pages.append(page)
-        if not page.is_local:
-            unverified = is_trusted(page.url, trusted_hosts(finder))
-            page.verdict = outcome.ask(search.authority, page.asked, unverified=unverified)
-            if page.verdict.refusal is not None:
-                if not page.verdict.probes:
-                    return []
-                page.probing = True
+        if not page.is_local and not self._may_ask(finder, search, page):
+            return []
         try:
             with self._searches.fetching(page):
                 candidates: Sequence[Candidate] = call()
@@ -105,7 +110,9 @@ class PageFilter:
             page.exchanges.append(error)
             page.links = None
             candidates = []
-        page.failure = page.find_failure(search.name, alone=self._run.built_in)
+        page.failure = page.find_failure(search.name)
+        if page.failure is not None and self._is_not_here(finder, search, page):
+            page.is_not_here, page.failure = True, None
         return candidates
 
     def evaluate_links(
@@ -135,6 +142,58 @@ class PageFilter:
         search.use(page)
         candidates: Sequence[Candidate] = call(links=links)
         return candidates if page.is_local else _sift_files(search, page, candidates)
+
+    def _may_ask(self, finder: Finder, search: Search, page: Page) -> bool:
+        """Tell whether a remote index is asked, be it for squatters only."""
+        unverified = is_trusted(page.url, trusted_hosts(finder))
+        page.verdict = outcome.ask(search.authority, page.asked, unverified=unverified)
+        page.probing = page.verdict.refusal is not None and page.verdict.probes
+        if search.authority.rules:
+            page.check_hop = partial(self._check_hop, finder, search, page)
+        return page.verdict.refusal is None or page.probing
+
+    def _is_not_here(self, finder: Finder, search: Search, page: Page) -> bool:
+        """Tell whether the status of a failed index says that it does not have the name, beside 404 and 410."""
+        run, status = self._run, page.status
+        if status is None or page.links is not None or page.probing or not page.is_index:
+            return False
+        names = self._requests.names
+        is_alone = run.built_in and counts_failures(run, finder, search) and status == _FORBIDDEN
+        if not is_alone and not outcome.says_not_here(search.authority, page.asked, status):
+            return False
+        from ..search import absence  # few indexes say so
+
+        if is_alone:
+            return absence.forbids_unknown(run, finder, self._searches, page, names)
+        if not outcome.is_shared(search.authority):
+            return True
+        own = [name for name in names if run.authority(name).ask(page.asked).refusal is None]
+        return absence.shows_something(run, finder, self._searches, page, own)
+
+    def _check_hop(self, finder: Finder, search: Search, page: Page, came_from: str, led_to: str) -> None:
+        """Judge a redirect before it is followed: what the public index is not asked for, it does not learn.
+
+        :raises Exception: pip's own, for a page that it cannot have: it then goes on without.
+        """
+        place = self._run.locate(led_to)
+        unverified = is_unverified_hop(came_from, led_to, trusted_hosts(finder))
+        if page.probing:
+            verdict = outcome.judge_hop_of_probe(search.authority, page.asked, place, unverified=unverified)
+        else:
+            verdict = outcome.judge_hop(search.authority, page.verdict, place, unverified=unverified)
+        if verdict.refusal is None:
+            for finding in () if page.probing else verdict.findings:
+                search.drop(finding, page, ())
+            return
+        from ..search.simple_page import is_sign_in  # few indexes redirect
+
+        page.led_to, page.answered_url, page.answered = led_to, led_to, place
+        is_owned = place is not None and any(layer.policy.find_owner(place) for layer, _ in search.authority.rules)
+        page.signs_in = not is_owned and is_sign_in(led_to, search.name)
+        if not page.probing and not page.signs_in:
+            for finding in verdict.findings:
+                search.drop(finding, page, (), unseen=True)
+        raise self._no_page(f"led to {redact(led_to)}, which may not be asked")
 
     def _unreadable(self, search: Search, page: Page, error: Exception) -> Exception:
         """Return pip's error for a page that breaks pip, where no failure counts.

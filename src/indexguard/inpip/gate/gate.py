@@ -143,9 +143,13 @@ class Gate:
         name = name_of(requirement)
         return name is not None and self._searches.find_approval(name, self._requests.source_of(link)) is not None
 
-    def check_redirect(self, reference: Reference, url: str) -> None:
-        """Judge a place that the download of a reference is led to, before it is asked."""
-        self._check_hop(reference, url, reference.name)
+    def check_redirect(self, reference: Reference, url: str, *, unverified: bool) -> None:
+        """Judge a place that a download is led to, before it is asked.
+
+        :param unverified: whether the redirect leaves https, or leads to a host that is trusted without TLS.
+        """
+        reference.hops.append((url, unverified))
+        self._check_hop(reference, url, reference.name, unverified=unverified)
 
     def _prepare_approved(self, requirement: Requirement, link: Link, call: Call) -> Distribution:
         name = name_of(requirement)
@@ -153,6 +157,8 @@ class Gate:
         if name is not None and approval is not None and (approval[1] is None or approval[1].is_local):
             # A file that a lock, a --find-links option or a local page names: a requested direct URL.
             self._requests.watch(requirement, link, name, requested=True)
+        elif name is not None and self._run.layers:
+            self._requests.watch_file(requirement, link, name)
         distribution: Distribution = call()
         link = requirement.link or link
         self._check_names(link, name, names_in(distribution))
@@ -170,20 +176,30 @@ class Gate:
             for found in sorted(names_in(distribution)):
                 self._check_reference(requirement, link, found, late=True)
                 if reference is not None:
-                    for url in reference.hops:
-                        self._check_hop(reference, url, found, late=True)
+                    for url, unverified in reference.hops:
+                        self._check_hop(reference, url, found, unverified=unverified, late=True)
         self._check_names(link, name or name_of(requirement), names_in(distribution))
         return distribution
 
-    def _check_hop(self, reference: Reference, url: str, name: Name, *, late: bool = False) -> None:
-        requirement = reference.requirement
-        shown = None if requirement.link is None else redact(requirement.link.url)
-        fields = EventFields(name=name or None, index_asked=shown, index_answered=redact(url))
-        verdict = reference.judge(self._run.authority(name), url)
+    def _check_hop(self, reference: Reference, url: str, name: Name, *, unverified: bool, late: bool = False) -> None:
+        requirement, led_to = reference.requirement, redact(url)
+        verdict = reference.judge(self._run.authority(name), url, self._run.locate_hop(url), unverified=unverified)
+        if not verdict.findings:
+            return
+        fields = EventFields(name=name or None, index_answered=led_to)
+        if requirement.link is not None:
+            link = self._requests.source_of(requirement.link)
+            candidate, page = self._searches.find_approval(name, link) or (None, None)
+            fields = fields._replace(index_asked=redact(link.url))
+            if candidate is not None and page is not None and not page.is_local:
+                version = str(candidate.version)
+                offered = [(version, candidate.link)]
+                fields = with_offers(fields._replace(versions=[version], index_asked=page.shown), offered)
         self._speaker.record_observed(verdict, fields)
         if verdict.refusal is not None:
-            facts = [("redirected", f"to {redact(url)}")]
-            raise self._refuse_reference(requirement, verdict.refusal, fields, facts, late=late)
+            raise self._refuse_reference(
+                requirement, verdict.refusal, fields, [("redirected", f"to {led_to}")], late=late
+            )
 
     def _check_reference(
         self, requirement: Requirement, link: Link, name: Name, *, late: bool = False

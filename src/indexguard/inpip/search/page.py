@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...decision.verdict import PASS, Finding, Verdict
 from ...errors import clean
 from ...patterns import Name, find_version, is_distribution, newest_first, normalise_name
-from ...policy.identity import Location, redact
+from ...policy.identity import Location, find_location, redact
 
 if TYPE_CHECKING:
     from ..objects import Exchange, Link
 
 _FIRST_ERROR = 400
+_LATE = re.compile("timed? ?out", re.IGNORECASE)
+"""In each pip's own words; only the type of some says so, and the text of others."""
 _NOT_OFFERED = (404, 410)
-_NOT_OFFERED_TO_US = (*_NOT_OFFERED, 401, 403)
+_OF_THE_LOGIN = (401, 403)
 
 
 @dataclass(eq=False, repr=False)  # quicker to make
@@ -28,6 +32,8 @@ class Drop:
     versions: set[str] = field(default_factory=set)
     offered: list[tuple[str, Link]] = field(default_factory=list)
     """Version and link of each file."""
+    is_unseen: bool = False
+    """Whether nobody knows which files there are: they lie behind a redirect that was not followed."""
     _sorted: list[str] = field(default_factory=list)
 
     @property
@@ -66,6 +72,14 @@ class Page:
     answered: Location | None = None
     failure: str | None = None
     """Why the index is not to be relied on in this run."""
+    is_not_here: bool = False
+    """Whether its status means that it does not have the name, though it is neither 404 nor 410."""
+    check_hop: Callable[[str, str], None] | None = None
+    """Is given each redirect, from where and where to, before it is followed, and raises where it is not to be."""
+    led_to: str | None = None
+    """Where a redirect led that was not followed."""
+    signs_in: bool = False
+    """Whether that looks like a sign-in page."""
 
     @property
     def is_local(self) -> bool:
@@ -86,6 +100,22 @@ class Page:
     def shown_answer(self) -> str | None:
         """The final URL of the page, fit to be shown; None where there was no page."""
         return None if self.answered_url is None else redact(self.answered_url)
+
+    @property
+    def status(self) -> int | None:
+        """The status of the last answer; None where there was none."""
+        return getattr(self.exchanges[-1], "status_code", None) if self.exchanges else None
+
+    @property
+    def shown_forward(self) -> str | None:
+        """The place beside the index that the last request was led to, fit to be shown; None where there was none."""
+        url = getattr(self.exchanges[-1], "url", None) if self.exchanges else None
+        if not isinstance(url, str):
+            return None
+        place, asked = find_location(url), find_location(self.page_url)
+        if place is None or asked is None or place.is_at_or_under(asked.parent if self.is_index else asked):
+            return None
+        return redact(url)
 
     @property
     def was_asked(self) -> bool:
@@ -117,13 +147,17 @@ class Page:
         # The annotation in old pips says a page object; it has always been text.
         self.answered_url = url if isinstance(url, str) else getattr(url, "url", None)
 
-    def find_failure(self, name: Name, *, alone: bool) -> str | None:
+    def find_failure(self, name: Name) -> str | None:
         """Return why the index did not answer with a page; None for a page, and for "not here" (404, 410).
 
         :param name: the name that was asked for.
-        :param alone: whether no policy names the index: then 401 and 403 count as "not here" too.
         """
         last = self.exchanges[-1] if self.exchanges else None
+        if self.led_to is not None:
+            if self.probing:
+                return f"led to {redact(self.led_to)}, where a probe does not follow"
+            where = f"led to a sign-in page, {redact(self.led_to)}: is the index's login missing, wrong or expired?"
+            return where if self.signs_in else None
         if self.links is not None:
             if self.is_local or any(normalise_name(link.filename).startswith(f"{name}-") for link in self.links):
                 return None
@@ -136,20 +170,29 @@ class Page:
             return None if self.is_local else "pip did not ask it (not https, and not a trusted host?)"
         if isinstance(last, BaseException):
             return clean(f"{type(last).__name__}: {last}")
-        if last.status_code in (_NOT_OFFERED_TO_US if alone else _NOT_OFFERED):
+        if last.status_code in _NOT_OFFERED or self.is_not_here:
             return None
         if last.status_code < _FIRST_ERROR:
             return clean(f"not a simple index page: content type {last.headers.get('Content-Type', 'missing')}")
-        return f"status {last.status_code}"
+        login = ": is its login missing, wrong or expired?" if last.status_code in _OF_THE_LOGIN else ""
+        return f"status {last.status_code}{login}"
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the last request did not end in time."""
+        last = self.exchanges[-1] if self.exchanges else None
+        return isinstance(last, BaseException) and _LATE.search(f"{type(last).__name__} {last}") is not None
 
     @property
     def outcome(self) -> str:
         """What became of it, in words."""
         if self.failure:
             return f"failed: {self.failure}"
+        if self.led_to is not None:
+            return f"forwarded to {redact(self.led_to)}, which was not asked"
         if not self.was_asked:
             return "not asked"
         if self.links is None:
-            status = getattr(self.exchanges[-1], "status_code", None) if self.exchanges else None
-            return f"has no such name (status {status})" if status else "has no such name"
+            told = f"has no such name (status {self.status})" if self.status else "has no such name"
+            return f"forwarded to {self.shown_forward}, which {told}" if self.shown_forward else told
         return "answered"

@@ -45,10 +45,13 @@ class Search:
         if page.answered_url is not None:
             self.by_answer[page.answered_url] = page
 
-    def drop(self, finding: Finding, page: Page | None, offered: Sequence[tuple[str, Link]]) -> None:
+    def drop(
+        self, finding: Finding, page: Page | None, offered: Sequence[tuple[str, Link]], *, unseen: bool = False
+    ) -> None:
         """Note that files were kept from pip.
 
         :param offered: version and link of each.
+        :param unseen: whether there may be others, behind a redirect that is not followed.
         """
         for drop in self.drops:
             same_page = drop.page is page or (drop.page is not None and page is not None and drop.page.url == page.url)
@@ -57,13 +60,15 @@ class Search:
         else:
             drop = Drop(finding, page)
             self.drops.append(drop)
+        drop.is_unseen |= unseen
         drop.offered += offered
         drop.versions.update(version for version, _ in offered)
 
     @property
     def met(self) -> Met:
         """What the heart decides by."""
-        return Met(self.authority, self.pages, self.drops, self.not_configured)
+        unseen = [drop.finding for drop in self.drops if drop.is_unseen]
+        return Met(self.authority, self.pages, self.drops, self.not_configured, unseen)
 
     @property
     def left(self) -> list[tuple[str, Link]]:

@@ -32,6 +32,8 @@ class Searches:
         """Whether all that was looked for has been found: pip installs."""
         self.resolving = 0
         """How many resolvers are at work; commands that only look have none."""
+        self.absences: dict[tuple[str, object], bool] = {}
+        """What has been found out of an index, by what and by its place (``absence``)."""
         self._run = run
         self._local = threading.local()
         self._by_name: dict[Name, list[Search]] = {}

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...audit.event import MAX_VERSIONS, EventFields, Offer
-from ...audit.kinds import DROPPED, KIND_OF_CODE, REFUSED
-from ...decision.outcome import find_failures
+from ...audit.kinds import DROPPED, KIND_OF_CODE, PROBED, REFUSED, EventKind
+from ...decision.outcome import find_failures, find_probed
 from ...decision.verdict import Finding
 from ...errors import REDIRECTED, SHADOWED_NAME, UNKNOWN_INDEX
 from ...patterns import newest_first
@@ -26,22 +26,25 @@ def record_search(speaker: Speaker, run: Run, search: Search) -> None:
     built_in = search.several if run.audits_built_in else run.built_in and search.failures_count
     failures = find_failures(search.authority, built_in=built_in, audited=run.audits_built_in)
     for page in search.pages:
-        for finding in _objections(search, page):
+        for finding, kind in _objections(search, page):
             fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome)
-            speaker.record_finding(finding, KIND_OF_CODE.get(finding.code, REFUSED), fields)
+            speaker.record_finding(finding, kind, fields)
         for finding in failures if page.failure is not None and not page.probing else ():
             fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome, kept=kept_by(search))
             speaker.record_finding(finding, REFUSED, fields)
     record_drops(speaker, search, search.drops)
 
 
-def _objections(search: Search, page: Page) -> list[Finding]:
-    shadowed = any(drop.page is page and drop.finding.code == SHADOWED_NAME for drop in search.drops)
+def _objections(search: Search, page: Page) -> list[tuple[Finding, EventKind]]:
+    if page.probing and page.was_asked:
+        shadowed = any(drop.page is page and drop.finding.code == SHADOWED_NAME for drop in search.drops)
+        found = () if shadowed else find_probed(page.verdict, unfinished=page.is_unfinished)
+        return [(finding, PROBED) for finding in found]
     # A layer in audit mode has the index asked; unless the page offered files, there was nothing to refuse.
     return [
-        finding
+        (finding, KIND_OF_CODE.get(finding.code, REFUSED))
         for finding in page.verdict.findings
-        if not (shadowed and finding.probe) and (finding.enforced or finding.code == UNKNOWN_INDEX)
+        if finding.enforced or finding.code == UNKNOWN_INDEX
     ]
 
 
@@ -49,7 +52,7 @@ def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> Non
     """Write the events of what was kept from pip."""
     for drop in drops:
         page, code = drop.page, drop.finding.code
-        if (page is not None and code == UNKNOWN_INDEX) or not (drop.files or code == REDIRECTED):
+        if (page is not None and code == UNKNOWN_INDEX) or not (drop.files or code == REDIRECTED or drop.is_unseen):
             continue
         fields = EventFields(
             name=search.name,

@@ -85,7 +85,7 @@ def rule_in_words(finding: Finding, subject: str) -> str:
     if finding.code == VERSION_NOT_ALLOWED and rule.versions is not None:
         text += f"\nallows {rule.versions}"
     if finding.code in (DIRECT_URL, LOCKED_LINK):
-        text += "\nno prefix in direct-urls.allow covers the URL"
+        text += "\nno prefix in direct-urls.allow covers the URL, or in direct-urls.redirects a place that it leads to"
     if rule.reason:
         text += f"\nreason: {rule.reason}"
     return text

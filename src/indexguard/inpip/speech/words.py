@@ -19,6 +19,7 @@ from ...errors import (
     cut,
 )
 from ...patterns import newest_first
+from ...policy.identity import redact
 from ...policy.model import Index
 from ..search.page import Drop, Page
 from ..search.search import Search
@@ -55,6 +56,23 @@ def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> No
     speaker.warn(
         f"indexguard: {search.name}: dropped {'; '.join(parts)}; kept {_kept(search)}; {'; '.join(sorted(rules))}"
     )
+
+
+def warn_of_absence(speaker: Speaker, searches: Sequence[Search]) -> None:
+    """Print one warning line that says for which names another index's files were used after one had answered 403."""
+    names: dict[str, list[str]] = {}
+    for search in searches:
+        lacking = [page for page in search.pages if page.is_not_here]
+        used = {id(search.page_of(candidate.link)) for candidate in search.kept}
+        if not any(id(page) in used for page in search.pages if not page.is_local):
+            continue
+        for page in lacking:
+            names.setdefault(page.shown, []).append(search.name)
+    told = [f"{index} answers 403 for {', '.join(sorted(set(found)))}" for index, found in names.items()]
+    if told:
+        speaker.warn(
+            f"indexguard: {'; '.join(told)}, as for every name that it does not have: another index's files were used"
+        )
 
 
 def refusal_of(search: Search, cause: Finding) -> Refusal:
@@ -101,7 +119,7 @@ def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
 
 
 def _enforced(search: Search) -> list[Drop]:
-    return [drop for drop in search.drops if drop.finding.enforced and drop.files]
+    return [drop for drop in search.drops if drop.finding.enforced and (drop.files or drop.is_unseen)]
 
 
 def _asked(search: Search) -> list[tuple[str, str]]:
@@ -136,20 +154,26 @@ def _answer(page: Page) -> str:
     if refusal is not None and not page.probing:
         return f"not asked ({refusal.code})"
     asked_for = " (for squatters only)" if page.probing else ""
-    if page.answered is not None and page.asked is not None and not page.answered.is_at_or_under(page.asked):
+    if (
+        page.links is not None
+        and page.answered is not None
+        and page.asked is not None
+        and not page.answered.is_at_or_under(page.asked)
+    ):
         return f"answered from {page.shown_answer}{asked_for}"
     return f"{page.outcome}{asked_for}"
 
 
 def _dropped(drop: Drop) -> str:
-    return f"{_versions(drop.newest)} {_from(drop)} ({drop.finding.code})"
+    what = "whatever it has" if drop.is_unseen and not drop.newest else _versions(drop.newest)
+    return f"{what} {_from(drop)} ({drop.finding.code})"
 
 
 def _from(drop: Drop) -> str:
     if drop.page is None:
         return "of a file or link"
     answered = drop.page.shown_answer
-    if drop.finding.code == REDIRECTED and answered is not None:
+    if answered is not None and (drop.finding.code == REDIRECTED or drop.is_unseen):
         return f"from {answered} by way of {drop.page.shown}"
     return f"from {drop.page.shown}"
 
@@ -180,6 +204,8 @@ def _hint(search: Search, cause: Finding) -> str | None:
         return find_hint(cause)
     if cause.code not in (SHADOWED_NAME, CLAIMED_ELSEWHERE, REDIRECTED):
         return None
+    if cause.code == REDIRECTED and cause.rule.pattern.is_catch_all:
+        return _hint_forwarding(search, indexes)
     what = f"a file of `{search.name}` that fits" if _unfit(search) else f"`{search.name}`"
     hint = f"publish {what} on index {' or '.join(f'`{index.name}`' for index in indexes)}"
     if cause.code == SHADOWED_NAME:
@@ -194,8 +220,24 @@ def find_hint(cause: Finding) -> str | None:
     return "; or ".join(_option(cause.layer.policy.index(name)) for name in cause.rule.indexes)
 
 
+def _hint_forwarding(search: Search, indexes: Sequence[Index]) -> str:
+    """Say what to do where the one index that pip has forwards all names that it does not hold: a common set-up."""
+    names = " or ".join(f"`{index.name}`" for index in indexes)
+    places = [page.led_to for page in search.pages if page.led_to is not None]
+    # The page that it led to is that of the name: what stands before it is the index.
+    shown = ", ".join(f"{redact(url).rstrip('/').rpartition('/')[0]}/" for url in places) or "URL"
+    return (
+        f"add that other index to pip.conf (`extra-index-url = {shown}`) and to the policy, where {names} keeps its own "
+        f'names; give it `packages = ["*"]`; and have {names} answer 404 instead of forwarding (pypiserver: '
+        "`--disable-fallback`)"
+    )
+
+
 def _option(index: Index) -> str:
     url = index.urls[0]
     if url.scheme == "pypi":
-        return f"have pip ask index `{index.name}`, its default one (no --no-index, no other --index-url in its place)"
+        return (
+            f"have pip ask index `{index.name}`, its default one (no --no-index, no other --index-url in its place: "
+            "another index goes into --extra-index-url)"
+        )
     return f"have pip ask index `{index.name}`: --index-url {url}, or --extra-index-url {url}"

@@ -38,6 +38,7 @@ _CONTROL: dict[str, tuple[int, int, int]] = {
     kinds.SELECTED: (1, 1, 1),
     kinds.WOULD_REFUSE: (3, 17, 1),
     kinds.NOT_ASKED: (3, 16, 0),
+    kinds.PROBED: (3, 16, 0),
     kinds.GUARD_FAILED: (0, 27, 2),
     kinds.SEALED: (3, 17, 1),
 }
