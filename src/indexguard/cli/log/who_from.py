@@ -15,6 +15,11 @@ from ..console import GREEN, YELLOW, Console, count
 from ..parsing import BadInputError, Command
 from .source import add_file_option, add_times, read_events
 
+_ORIGINS = {
+    "own": "the name's own",
+    "other": "not the name's own",
+    "none": "no policy says that it is the name's own",
+}
 _SUBCOMMANDS = ("install", "download", "wheel", "lock")
 
 
@@ -146,6 +151,7 @@ def _file(event: dict[str, Any]) -> dict[str, Any]:
         "hash": text(chosen, "hash") or (f"{algorithm}:{value}" if value else None),
         "index": text(chosen, "index") or text(event, "index_asked") or None,
         "url": text(chosen, "url") or None,
+        "origin": text(chosen, "origin") or None,
     }
 
 
@@ -174,6 +180,7 @@ def _print(origin: Origin, event: dict[str, Any], console: Console) -> None:
         (origin.use, f"{event['time']} by run {text(event, 'run')}"),
         ("in", f"{origin.prefix} on {origin.host}".strip()),
         ("required by", " > ".join(texts(event, "requested_by"))),
+        ("index", _ORIGINS.get(chosen["origin"])),
         ("under", decided),
     ]
     console.line(
