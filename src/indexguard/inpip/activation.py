@@ -98,6 +98,7 @@ class Guard(NamedTuple):
             from . import builds, children, failing  # noqa: F401
             from .filter import ambiguous, redirects, same_files  # noqa: F401
             from .gate import redirects as _  # noqa: F401
+            from .gate import setup_py  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
             from .speech import words  # noqa: F401
 
@@ -228,6 +229,8 @@ _COLD = (
         "filter/redirects.py",
         "gate/redirects.py",
         "filter/same_files.py",
+        "gate/destinations.py",
+        "gate/setup_py.py",
         "search/absence.py",
         "search/simple_page.py",
         "speech/pip_errors.py",
