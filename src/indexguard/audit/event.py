@@ -66,6 +66,8 @@ class EventFields(NamedTuple):
     """The files that the event is about, those of the newest versions first."""
     more_offered: int = 0
     """How many there are beside them."""
+    same_file: Sequence[str] = ()
+    """Names of the files that the name's own index and a public one list with one sha256."""
     chosen: tuple[Offer, str | None] | None = None
     """The file that pip chose, and the index that lists it; None for the index of one that none lists."""
     origin: Origin = UNKNOWN
@@ -106,6 +108,7 @@ def build_event(
         "kept": None if fields.kept is None else [bounded(version, MAX_NAME) for version in fields.kept[:MAX_VERSIONS]],
         "offered": [_offer(offer) for offer in fields.offered[:MAX_VERSIONS]],
         "more_offered": fields.more_offered + max(0, len(fields.offered) - MAX_VERSIONS),
+        "same_file": [bounded(redact_text(name), MAX_NAME) for name in fields.same_file[:MAX_VERSIONS]],
         "chosen": _chosen(fields),
         "requested_by": [bounded(parent, MAX_NAME) for parent in fields.requested_by[:MAX_CHAIN]],
         "rule": _rule(fields.finding or fields.origin),
