@@ -249,9 +249,10 @@ class Judge:
         # The text: "a layer in `audit` only logs"; what only logs changes nothing of what is asked here.
         self.enforcing = [layer.policy for layer in world.layers if layer.enforces]
         self.opinions = [layer.policy for layer in world.layers if layer.enforces and layer.has_opinion]
-        # The text: "Where `INDEXGUARD_POLICY` is the only layer and it is in `audit`, the built-in rule below stays in force".
-        self.built_in = not any(
-            layer.has_opinion and (layer.enforces or layer.kind != "environment") for layer in world.layers
+        # The text: "enforced unless a layer with `[indexes]` enforces. A machine or interpreter layer in `audit` … turns it
+        # to audited, never off; no user or environment layer in `audit` touches it."
+        self.built_in = not self.opinions and not any(
+            layer.kind in ("machine", "interpreter") and not layer.enforces for layer in world.layers
         )
         self.sources = self._sources()
         self.several = len({source.asked for source in self.sources}) > 1

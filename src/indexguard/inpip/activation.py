@@ -315,7 +315,7 @@ def _prepare(root: str) -> Guard:
         pypi,
         getattr(public, "file_storage_domain", None),
         datetime.now(timezone.utc).date(),
-        tuple(place.path for place in found.places if place.path is not None),
+        found.vital_places,
         found.builtin_rule_audited,
     )
     context = RunContext.of_process(version, layers, argv=command_line(), parent_run=mark.parent_run())
