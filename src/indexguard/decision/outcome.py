@@ -148,7 +148,15 @@ def find_observed(asked: Verdict, *, offers: bool) -> tuple[Finding, ...]:
 
 
 def _shadowed(finding: Finding) -> Finding:
-    return Finding("shadowed-name", finding.layer, finding.rule)
+    return Finding("shadowed-name", finding.layer, finding.rule, is_known=finding.is_known)
+
+
+def find_same_files(own: Iterable[str], squatted: Collection[str]) -> list[str]:
+    """Return which files an index of the name and one that squats it list alike, each by its sha256.
+
+    Then the own index passes public files on, or somebody has published what is the house's own.
+    """
+    return [digest for digest in own if digest in squatted]
 
 
 def file_check(authority: Authority, asked: Verdict, answered: Location | None) -> FileCheck | None:
@@ -232,7 +240,9 @@ def find_cause(  # the one cause of a refusal
     :param hashed: whether the requirement carries hashes: then the name is not ambiguous.
     """
     enforced = [kept for kept in met.kept_away if kept.finding.enforced]
-    squatters = [kept.finding for kept in enforced if kept.finding.code == "shadowed-name"]
+    # What the name's own index lists says more than what a squatter does.
+    enforced.sort(key=lambda kept: not kept.finding.key)
+    squatters = [it.finding for it in enforced if it.finding.code == "shadowed-name" and not it.finding.is_known]
     if squatters and settings.abort_on_shadow:
         return squatters[0]
     if not nothing_left:

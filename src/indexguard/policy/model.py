@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Fault, PolicyError, escape
 from .identity import PYPI, Location
 from .log import USUAL_LOG, LogSettings
 from .rules import Rules
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from ..patterns import Name
 
 NEVER_ABSENT = (401, 407, 408, 429)
 """Statuses that never mean "no such name here": a login is missing, or the server is busy."""
@@ -51,6 +56,21 @@ class Index:
     """Whether one of its URLs was written with a user name or a password."""
 
 
+class Known(NamedTuple):
+    """One ``[[shadow.known]]``: public projects of claimed names that nobody need be told of."""
+
+    key: str
+    """Where it stands in the file: ``shadow.known[0]``."""
+    names: frozenset[Name]
+    reason: str | None = None
+    expires: date | None = None
+    """The last day on which it is valid, UTC."""
+
+    def covers(self, name: Name, today: date) -> bool:
+        """Tell whether a public project of this name is known of (``today``: UTC)."""
+        return name in self.names and not (self.expires is not None and today > self.expires)
+
+
 class DirectUrls(NamedTuple):
     """What ``[direct-urls]`` says of references that go round every index."""
 
@@ -83,6 +103,9 @@ class Policy:
     """``always`` or ``never``."""
     shadow_action: str = "drop"
     """``drop`` or ``abort``."""
+    same_file: str = "warn"
+    """``warn`` or ``drop``: a file of a claimed name that its own index and a public one list with one sha256."""
+    known: tuple[Known, ...] = ()
     local: str = "allow"
     """``allow`` or ``block``."""
     when_nothing_left: str = "refuse"
@@ -100,6 +123,10 @@ class Policy:
             if asked in index.urls:
                 return index
         return None
+
+    def find_known(self, name: Name, today: date) -> Known | None:
+        """Return what the file knows of a public project of a claimed name, if it does (``today``: UTC)."""
+        return next((known for known in self.known if known.covers(name, today)), None)
 
     def find_owner(self, answered: Location) -> Index | None:
         """Return the index with the longest URL that is a prefix of ``answered``, by segment."""

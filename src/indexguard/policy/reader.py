@@ -30,7 +30,7 @@ _FILE = Keys(
     ("deny", "advisories", "typosquat"),
 )
 _INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status"), LATER)
-_SHADOW = Keys(("probe", "action"))
+_SHADOW = Keys(("probe", "action", "same-file", "known"))
 _DEFAULTS = Keys(("files-from",), LATER)
 _LOG = Keys(("sinks", "on-failure", "syslog", "syslog-format", "max-size", "max-age"))
 
@@ -71,7 +71,13 @@ class _Reader(Entries):
         defaults = self.table("defaults", tree.get("defaults", {}), _DEFAULTS)
         default_files = self._files_from("defaults.files-from", defaults)
         indexes = self._indexes(tree, default_files)
-        has_sections = not tree.keys().isdisjoint(("direct-urls", "log", "merge"))
+        probe = self.choice("shadow.probe", shadow, ("always", "never"))
+        same_file = self.choice("shadow.same-file", shadow, ("warn", "drop"))
+        if same_file == "drop" and probe != "always":
+            self.fault(
+                "shadow.same-file", '"drop" needs `probe = "always"`: the public index has to be asked for its files'
+            )
+        has_sections = not tree.keys().isdisjoint(("direct-urls", "log", "merge")) or "known" in shadow
         if has_sections:
             from . import sections  # noqa: PLC0415  # few policies have one
 
@@ -80,8 +86,10 @@ class _Reader(Entries):
             mode=mode,
             indexes=indexes,
             rules=self.rules,
-            probe=self.choice("shadow.probe", shadow, ("always", "never")),
+            probe=probe,
             shadow_action=self.choice("shadow.action", shadow, ("drop", "abort")),
+            same_file=same_file,
+            known=sections.read_known(self, shadow) if "known" in shadow else (),
             local=local,
             when_nothing_left=when_nothing_left,
             direct_urls=sections.read_direct_urls(self, tree) if has_sections else DirectUrls(),
