@@ -258,6 +258,8 @@ class Judge:
         self.several = len({source.asked for source in self.sources}) > 1
         for source in self.sources:
             self._ask(source)
+        if not self.opinions:
+            self._ignore_idle()
         self.failed = any(source.failed for source in self.sources)
         self.files = [*self._page_files(), *self._other_files()]
         if self.failed:
@@ -343,6 +345,17 @@ class Judge:
             if answering is None or answering not in own:
                 codes.add("redirected")
         return codes
+
+    def _ignore_idle(self) -> None:
+        """The text: "A `--find-links` page that fails or lists nothing does not count"."""
+        idle = [
+            source
+            for source in self.sources
+            if not source.is_index and source.way and not (isinstance(source.answer, Page) and source.answer.files)
+        ]
+        self.several = len({source.asked for source in self.sources if source not in idle}) > 1
+        for source in self.sources:
+            source.failed &= self.several and source not in idle
 
     def _objection(self, policy: Mapping[str, Any], source: Source) -> str | None:
         """Say what one layer has against asking an index."""
