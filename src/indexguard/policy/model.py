@@ -12,6 +12,7 @@ from .log import USUAL_LOG, LogSettings
 from .rules import Rules
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from ..patterns import Name
@@ -48,8 +49,19 @@ class Index:
     """Statuses that mean "no such name here" beside 404 and 410."""
     says_public: bool = False
     """Whether the file says that it is public, or that it is not; otherwise ``public`` is the default."""
+    ca: str | None = None
+    """The PEM file of the certificates by which its connections are verified, as it is written; None: pip's own trust."""
     has_credentials: bool = False
     """Whether one of its URLs was written with a user name or a password."""
+
+    @property
+    def tls_places(self) -> tuple[tuple[str, int | None], ...]:
+        """Host and port of each place that its pages and files come from by TLS: an empty host for ``pypi``, None: any port."""
+        urls = [url for url in self.urls if url.scheme in ("https", "pypi")]
+        files = self.files_from or ()
+        urls += [it.prefix for it in files if it.prefix is not None and it.prefix.scheme == "https"]
+        hosts = [(it.host, None) for it in files if it.host is not None]
+        return tuple(dict.fromkeys([*((url.host, url.port) for url in urls), *hosts]))
 
 
 class Known(NamedTuple):
@@ -195,6 +207,8 @@ class Layer:
     sha256: str
     """Of the file's bytes, hexadecimal."""
     policy: Policy
+    certificates: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """By index, the PEM text of its ``ca``."""
 
     @property
     def enforces(self) -> bool:

@@ -32,7 +32,7 @@ _FILE = Keys(
     ("version", "mode", "indexes", "merge", "shadow", "direct-urls", "local", "when-nothing-left", "defaults", "log"),
     ("deny", "advisories", "typosquat"),
 )
-_INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status"), LATER)
+_INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status", "ca"), LATER)
 _SHADOW = Keys(("probe", "action", "same-file", "known"))
 _DEFAULTS = Keys(("files-from",), LATER)
 _LOG = Keys(("sinks", "on-failure", "syslog", "syslog-format", "max-size", "max-age"))
@@ -146,8 +146,18 @@ class _Reader(Entries):
             says_public="public" in table,
             files_from=default_files if files is None else files,
             not_found=self._statuses(f"{key}.not-found-status", table) if "not-found-status" in table else frozenset(),
+            ca=self._ca(f"{key}.ca", table, [location for location, _ in urls]),
             has_credentials=any(_HAS_CREDENTIALS.match(text) for _, text in urls),
         )
+
+    def _ca(self, key: str, table: Mapping[str, Any], urls: list[Location]) -> str | None:
+        value = table.get("ca")
+        if value is None or (isinstance(value, str) and value and "\0" not in value):
+            if value is not None and any(url.scheme not in ("https", "pypi") for url in urls):
+                self.fault(key, "needs https: there is nothing to verify in a URL of another kind")
+            return value
+        self.unexpected(key, value, "the path of a PEM file, absolute or relative to this file")
+        return None
 
     def _urls(self, key: str, table: Mapping[str, Any], name: str, *, insecure: bool) -> list[tuple[Location, str]]:
         value = table.get("url")

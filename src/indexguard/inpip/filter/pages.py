@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...decision import outcome
+from ...decision.verdict import Verdict
 from ...errors import INDEX_FAILED, GuardError, clean
 from ...patterns import is_distribution, normalise_name
 from ...policy.identity import Location, find_location, find_reference, is_trusted, is_unverified_hop, redact
@@ -26,6 +27,7 @@ from ..search.search import Search
 from ..search.searches import Searches
 
 if TYPE_CHECKING:
+    from ..certificates import Certificates
     from ..objects import Call, Candidate, Evaluator, Finder, Link, Scope, Session
 
 
@@ -35,15 +37,24 @@ _FORBIDDEN = 403
 class PageFilter:
     """Stands for the methods of pip that ask for pages and read them.
 
+    :param certificates: verifies the connections of the indexes that have some of their own.
     :param check_redirect: is given each place that a watched download is led to, and raises where that is not allowed
         (``Gate.check_redirect``).
     """
 
-    def __init__(self, run: Run, searches: Searches, requests: Requests, check_redirect: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        searches: Searches,
+        requests: Requests,
+        check_redirect: Callable[..., None],
+        certificates: Certificates | None = None,
+    ) -> None:
         self._run = run
         self._searches = searches
         self._requests = requests
         self._check_redirect = check_redirect
+        self._certificates = certificates
         exceptions = pip_module(run.root, "_internal.exceptions")
         self._pip_error: type[Exception] = exceptions.PipError
         self._no_page: type[Exception] = exceptions.NetworkConnectionError
@@ -55,16 +66,16 @@ class PageFilter:
         """
         del method
         page = self._searches.page
+        if self._certificates is not None:
+            self._certificates.secure(session)
         if page is None:
-            reference = self._requests.watched(url)
-            if reference is None:
-                return call()
-
-            def check(came_from: str, led_to: str) -> None:
-                unverified = is_unverified_hop(came_from, led_to, session.pip_trusted_origins)
-                self._check_redirect(reference, led_to, unverified=unverified)
-
-            return call(hooks={"response": redirect_hook(check)})
+            try:
+                return self._download(call, session, url)
+            except Exception as error:
+                refusal = None if self._certificates is None else self._certificates.refuse(error, url)
+                if refusal is None:
+                    raise
+                raise refusal from error
         hooks = {} if page.check_hop is None else {"hooks": {"response": redirect_hook(page.check_hop)}}
         try:
             if page.probing:
@@ -78,6 +89,17 @@ class PageFilter:
             raise
         page.exchanges.append(response)
         return response
+
+    def _download(self, call: Call, session: Session, url: str) -> object:
+        reference = self._requests.watched(url)
+        if reference is None:
+            return call()
+
+        def check(came_from: str, led_to: str) -> None:
+            unverified = is_unverified_hop(came_from, led_to, session.pip_trusted_origins)
+            self._check_redirect(reference, led_to, unverified=unverified)
+
+        return call(hooks={"response": redirect_hook(check)})
 
     def process_project_url(
         self, call: Call, finder: Finder, project_url: Link, link_evaluator: Evaluator
@@ -113,6 +135,9 @@ class PageFilter:
         page.failure = page.find_failure(search.name)
         if page.failure is not None and self._is_not_here(finder, search, page):
             page.is_not_here, page.failure = True, None
+        if self._certificates is not None and page.failure is not None and page.exchanges and not page.probing:
+            findings = self._certificates.find_findings(page.exchanges[-1], page.page_url)
+            page.verdict = Verdict((*findings, *page.verdict.findings))
         return candidates
 
     def evaluate_links(
