@@ -47,6 +47,7 @@ _PUBLIC = (
     Dist("acme-app", "99.0", "public"),
     Dist(_LONG, "99.0", "public"),
     Dist("pubdep", "2.0", "public"),
+    Dist("requests", "99.0", "public"),
 )
 _NAMES = ["acme-app", _LONG, "acme-core"]
 _STRAYS = ".git/, acme_core-1.0-py3-none-any.whl, robots.txt, static/"
@@ -370,3 +371,35 @@ def test_server_that_lists_nothing(trial: Trial, tmp_path: Path) -> None:  # noq
         got = 'exit = 0\ninstalled = { pubdep = "public 2.0" }'
         command_line = f"--index-url {url} --extra-index-url {{public}} pubdep"
         trial.run("init-public-name", _scenario(command_line, done.stdout, got, got, attack=False))
+
+
+@pytest.mark.parametrize(
+    ("option", "held", "got"),
+    [
+        ("--same", Dist("requests", "1.0", "first"), "first 2.0"),
+        ("--merge", Dist("requests", "2.1", "second"), "second 2.1"),
+    ],
+    ids=["a mirror that lags", "a second public index"],
+)
+def test_index_with_public_names(trial: Trial, option: str, held: Dist, got: str) -> None:  # noqa: F811
+    """Init says which of two options fits, and with it pip takes what either has, and nothing from a third index."""
+    if trial.guarded is None:
+        return
+    both = [Listed(Dist("requests", version, "first")) for version in ("1.0", "2.0")]
+    with ScriptedIndex("first", both, json_pages=True) as first, ScriptedIndex("second", [Listed(held)]) as second:
+        indexes = (first.url, second.url)
+        words = ["--yes", "--rest", _name(first.url), "--output", "-"]
+        done = _run_init(trial, *words, indexes=indexes)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"if it has no names of your own, `{option} INDEX` (INDEX is {_name(second.url)})" in done.stderr
+        done = _run_init(trial, *words, option, _name(second.url), indexes=indexes)
+        assert done.returncode == 0, done.stderr
+        trial.run(
+            f"init{option}",
+            _scenario(
+                f"--index-url {first.url} --extra-index-url {second.url} --extra-index-url {{public}} requests",
+                done.stdout,
+                'exit = 0\ninstalled = { requests = "public 99.0" }',
+                f'exit = 0\ninstalled = {{ requests = "{got}" }}',
+            ),
+        )

@@ -240,6 +240,7 @@ BLOCKS: dict[str, Block] = {
     "keys": Block(_POLICY),
     "event": Block(_AUDIT),
     "sql": Block("src/indexguard/logs/README.md"),
+    "clickhouse": Block("src/indexguard/logs/README.md"),
     "dockerfile: base": Block(_ACTIVATION),
     "reach": Block(_ACTIVATION),
     "lands": Block(_ACTIVATION),

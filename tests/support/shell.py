@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +17,15 @@ from integration.harness.children import write_policy
 from integration.harness.loopback import JSON_TYPE, Handler, LoopbackIndex
 from integration.harness.loopback import Answer as Reply
 
+import indexguard.cli
 from indexguard.cli import main
+from indexguard.patterns import normalise_name
+from indexguard.policy.reader import read_policy
 
 if TYPE_CHECKING:
     import pytest
+
+    from indexguard.policy.model import Policy
 
 
 @dataclass
@@ -102,3 +111,35 @@ class ListingIndex(LoopbackIndex):
             return 200, {"Content-Type": "text/html", "Content-Length": "9999"}, text
         kind = JSON_TYPE if text.startswith("{") else "text/plain" if text.startswith("text: ") else "text/html"
         return 200, {"Content-Type": kind}, text
+
+
+def policy_of(answer: Answer) -> Policy:
+    """Return the policy that `init --output -` printed."""
+    assert answer.code == 0, answer.err
+    return read_policy(answer.out.encode(), "output")
+
+
+def owners_of(policy: Policy, name: str) -> list[str]:
+    """Return the URLs of the indexes that a name belongs to."""
+    rule = policy.rules.find(normalise_name(name))
+    return [] if rule is None else [str(url) for index in rule.indexes for url in policy.index(index).urls]
+
+
+def init_on_terminal(typed: str, path: Path) -> subprocess.CompletedProcess[str]:
+    """Run `init` on a terminal on which somebody types."""
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, typed.encode())
+    source = str(Path(indexguard.cli.__file__).parents[2])
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "indexguard", "init", "--output", str(path)],
+            env={**os.environ, "PYTHONPATH": source},
+            stdin=terminal,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    finally:
+        os.close(keyboard)
+        os.close(terminal)

@@ -86,28 +86,6 @@ class Authority:
 
         return self._collect(check)
 
-    def probed(self, asked: Location | None, place: Location | None) -> Verdict:
-        """May an index that is asked for squatters only lead the question to a place? Only within itself.
-
-        :param asked: the identity of the configured index.
-        """
-
-        def check(layer: Layer, rule: Rule | None) -> Finding | None:
-            index = None if asked is None else layer.policy.find_index(asked)
-            owner = None if place is None else layer.policy.find_owner(place)
-            return Finding("redirected", layer, rule) if index is None or owner is not index else None
-
-        return self._collect(check)
-
-    def file_at(self, place: Location | None) -> Verdict:
-        """May the download of a file that an index of the name lists be led to a place?
-
-        Storage, whose host no index owns, is the listing index's own matter.
-
-        :param place: its identity, the public index's file host taken for the public index; None where it is unknown.
-        """
-        return self._collect(lambda layer, rule: _check_file_at(layer, rule, place))
-
     def looks_at_files(self, answered: Location) -> bool:
         """Tell whether a layer has a ``files-from`` for the files of a page: only then do their URLs matter."""
         owners = [layer.policy.find_owner(answered) for layer, rule in self._views if rule is not None]
@@ -155,13 +133,6 @@ class Authority:
         :param requested: whether the user gave it; otherwise a distribution brought it.
         """
         return self._collect_all(lambda layer, rule: _check_direct(layer, rule, place, requested=requested))
-
-    def led_to(self, place: Location | None, target: Location | None, *, requested: bool) -> Verdict:
-        """May the download of a reference that passed be led to a target?
-
-        :param place: what it is a reference to; one that ``direct-urls.allow`` covers may be led to ``redirects`` too.
-        """
-        return self._collect_all(lambda layer, rule: _check_led_to(layer, rule, place, target, requested=requested))
 
     def local_file(self) -> Verdict:
         """May a local file that pip's finder met (``--find-links``, a ``file:`` index) be used?"""
@@ -271,23 +242,6 @@ def _check_direct(layer: Layer, rule: Rule | None, place: Location | None, *, re
     if requested and policy.direct_urls.requested == "block":
         return Finding("direct-url", layer, rule, key="direct-urls.requested")
     return Finding("direct-url", layer, rule) if _claims(rule) else None
-
-
-def _check_led_to(
-    layer: Layer, rule: Rule | None, place: Location | None, target: Location | None, *, requested: bool
-) -> Finding | None:
-    finding = _check_direct(layer, rule, target, requested=requested)
-    if finding is None or finding.code == "local-path" or place is None or target is None:
-        return finding
-    return None if layer.policy.direct_urls.may_lead(place, target) else finding
-
-
-def _check_file_at(layer: Layer, rule: Rule | None, place: Location | None) -> Finding | None:
-    if rule is None:
-        return None
-    holders = () if place is None else layer.policy.find_holders(place)
-    is_storage = place is not None and place.scheme in ("https", "http") and not holders
-    return None if is_storage or any(it.name in rule.indexes for it in holders) else Finding("redirected", layer, rule)
 
 
 def _claims(rule: Rule | None) -> bool:

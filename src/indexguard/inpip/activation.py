@@ -101,7 +101,8 @@ class Guard(NamedTuple):
 
         def load_and_order(call: Call, resolver: object, req_set: Resolved) -> object:
             from . import builds, children, failing  # noqa: F401
-            from .filter import ambiguous, same_files  # noqa: F401
+            from .filter import ambiguous, redirects, same_files  # noqa: F401
+            from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
             from .speech import words  # noqa: F401
 
@@ -225,9 +226,13 @@ def _explain_broken(error: Exception) -> str:
 
 
 _COLD = (
-    *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py", "python_option.py", "reports.py"),
+    *("../decision/absence.py", "../decision/redirects.py"),
+    *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
+    *("python_option.py", "reports.py"),
     *(
         "filter/ambiguous.py",
+        "filter/redirects.py",
+        "gate/redirects.py",
         "filter/same_files.py",
         "search/absence.py",
         "search/simple_page.py",

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from ..patterns import Name
 
+NEVER_ABSENT = (401, 407, 408, 429)
+"""Statuses that never mean "no such name here": a login is missing, or the server is busy."""
+MAY_MEAN_ABSENT = frozenset(range(400, 500)).difference(NEVER_ABSENT)
+"""What an index may answer for names that it does not have, if the policy says so."""
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -95,10 +99,6 @@ class DirectUrls(NamedTuple):
         """Tell whether a reference to ``place`` passes by a prefix."""
         return any(place.is_at_or_under(prefix) for prefix in self.allow)
 
-    def may_lead(self, place: Location, target: Location) -> bool:
-        """Tell whether the download of a reference to ``place`` may be led to ``target`` by a prefix."""
-        return self.covers(place) and any(target.is_at_or_under(prefix) for prefix in self.redirects)
-
 
 _NOTHING_SAID = DirectUrls()
 
@@ -149,21 +149,6 @@ class Policy:
                 if len(url.segments) > depth and answered.is_at_or_under(url):
                     best, depth = index, len(url.segments)
         return best
-
-    def find_holders(self, place: Location) -> tuple[Index, ...]:
-        """Return the indexes that a file's place may belong to: the one whose URL it is under, else all on its host.
-
-        Those whose ``files-from`` covers it are among them. None: storage, which no index owns.
-        """
-        owner = self.find_owner(place)
-        if owner is not None:
-            return (owner,)
-        return tuple(
-            index
-            for index in self.indexes
-            if any((url.host, url.port) == (place.host, place.port) for url in index.urls)
-            or any(files.covers(place) for files in index.files_from or ())
-        )
 
     def index(self, name: str) -> Index:
         """Return the index of that name.

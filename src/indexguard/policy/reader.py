@@ -13,7 +13,7 @@ from ..errors import Fault, PolicyError
 from .entries import Entries
 from .identity import PYPI, Location, UnknownLocation, parse_location
 from .log import USUAL_LOG
-from .model import DirectUrls, FilesFrom, Index, Policy, join_key
+from .model import MAY_MEAN_ABSENT, NEVER_ABSENT, DirectUrls, FilesFrom, Index, Policy, join_key
 from .table import LATER, MAX_BYTES, Keys, SyntaxFaultError, parse
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["MAX_BYTES", "read_policy"]
 
 _HAS_CREDENTIALS = re.compile(r"[^/]*//[^/?#]*@")
-_CLIENT_ERRORS = range(400, 500)
-_NEVER_ABSENT = (401, 407, 408, 429)
-"""Statuses that never mean "no such name": a login is missing, or the server is busy."""
 _PLAIN_HOST = re.compile(r"[^/:@?#\\]+|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -195,10 +192,10 @@ class _Reader(Entries):
     def _statuses(self, key: str, table: Mapping[str, Any]) -> frozenset[int]:
         found = set()
         for place, status in enumerate(self.items(key, table["not-found-status"], "statuses, such as [403]")):
-            if type(status) is int and status in _CLIENT_ERRORS and status not in _NEVER_ABSENT:
+            if type(status) is int and status in MAY_MEAN_ABSENT:
                 found.add(status)
             else:
-                never = ", ".join(map(str, _NEVER_ABSENT))
+                never = ", ".join(map(str, NEVER_ABSENT))
                 self.unexpected(f"{key}[{place}]", status, f"a number from 400 to 499 that is none of {never}")
         return frozenset(found)
 

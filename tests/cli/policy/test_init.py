@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import re
 import socket
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import indexguard.cli
-from indexguard.patterns import normalise_name
 from indexguard.policy.layers import find_layers
-from indexguard.policy.model import Policy
 from indexguard.policy.reader import read_policy
-from support.shell import Answer, ListingIndex, Shell
-
-
-def _policy(answer: Answer) -> Policy:
-    assert answer.code == 0, answer.err
-    return read_policy(answer.out.encode(), "output")
-
-
-def _owners(policy: Policy, name: str) -> list[str]:
-    rule = policy.rules.find(normalise_name(name))
-    return [] if rule is None else [str(url) for index in rule.indexes for url in policy.index(index).urls]
+from support.shell import ListingIndex, Shell, init_on_terminal, owners_of, policy_of
 
 
 @pytest.mark.parametrize("options", [(), ("--claim", "acme")])
@@ -45,13 +30,13 @@ def test_single_index_is_nothing_to_decide(shell: Shell, options: tuple[str, ...
 
 
 def test_single_index_for_everything_is_asked_for(shell: Shell) -> None:
-    policy = _policy(shell("init", "--yes", "--output", "-", "--rest", "pypi"))
-    assert _owners(policy, "anything") == ["pypi"]
+    policy = policy_of(shell("init", "--yes", "--output", "-", "--rest", "pypi"))
+    assert owners_of(policy, "anything") == ["pypi"]
     shell.configure("https://user:hunter2@mirror.example/simple")
     answer = shell("init", "--yes", "--output", "-")
     assert "hunter2" not in answer.err
     name = answer.err.split()[-1]  # no hint has it behind --rest
-    assert _owners(_policy(shell("init", "--yes", "--output", "-", "--rest", name)), "anything") == [
+    assert owners_of(policy_of(shell("init", "--yes", "--output", "-", "--rest", name)), "anything") == [
         "https://mirror.example/simple/"
     ]
 
@@ -62,9 +47,9 @@ def test_listed_names_are_claimed(shell: Shell, indexes: list[ListingIndex], as_
     corp.names, corp.as_json, corp.password = ["Acme_Core", "billing-models"], as_json, "user:hunter2"
     shell.configure(PIP_EXTRA_INDEX_URL=corp.url.replace("127", "user:hunter2@127"))
     answer = shell("init", "--yes", "--output", "-")
-    policy = _policy(answer)
-    assert _owners(policy, "acme-core") == _owners(policy, "billing.models") == [corp.url]
-    assert _owners(policy, "acme-other") == ["pypi"]
+    policy = policy_of(answer)
+    assert owners_of(policy, "acme-core") == owners_of(policy, "billing.models") == [corp.url]
+    assert owners_of(policy, "acme-other") == ["pypi"]
     assert "A name that is published there later is not claimed until it is added here" in answer.out.replace(
         "\n# ", " "
     )
@@ -76,11 +61,11 @@ def test_claims(shell: Shell, indexes: list[ListingIndex]) -> None:
     corp.names = ["acme-core", "forgotten"]
     shell.configure(PIP_EXTRA_INDEX_URL=corp.url)
     answer = shell("init", "--yes", "--output", "-", "--claim", "Acme", "--claim", "billing-*", "--claim", "x*")
-    policy = _policy(answer)
+    policy = policy_of(answer)
     for name in ("acme", "acme-anything", "billing", "billing-x", "xyz"):
-        assert _owners(policy, name) == [corp.url]
+        assert owners_of(policy, name) == [corp.url]
     for name in ("acmecorp", "forgotten"):
-        assert _owners(policy, name) == ["pypi"]
+        assert owners_of(policy, name) == ["pypi"]
     assert answer.err == f"{corp.url} also lists names that you did not claim; it will not be asked for forgotten\n"
 
 
@@ -153,10 +138,10 @@ def test_two_internal_indexes(shell: Shell, indexes: list[ListingIndex]) -> None
     answer = shell("init", "--yes", "--output", "-", "--claim", "acme")
     assert answer.code == 2
     assert f"INDEX is one of 127-0-0-1-{one.port}, 127-0-0-1-{two.port}" in answer.err
-    policy = _policy(shell("init", "--yes", "--output", "-", "--claim", f"127-0-0-1-{one.port}=both"))
-    assert _owners(policy, "both") == [one.url]
-    assert _owners(policy, "two") == [two.url]
-    assert _owners(policy, "other") == ["pypi"]
+    policy = policy_of(shell("init", "--yes", "--output", "-", "--claim", f"127-0-0-1-{one.port}=both"))
+    assert owners_of(policy, "both") == [one.url]
+    assert owners_of(policy, "two") == [two.url]
+    assert owners_of(policy, "other") == ["pypi"]
 
 
 def test_no_public_index(shell: Shell, indexes: list[ListingIndex]) -> None:
@@ -167,34 +152,34 @@ def test_no_public_index(shell: Shell, indexes: list[ListingIndex]) -> None:
     assert answer.code == 2
     assert f"    127-0-0-1-{one.port}  {one.url}\n    127-0-0-1-{two.port}  {two.url}\n" in answer.err
     assert answer.err.endswith("        indexguard init --yes --output - --rest INDEX\n")
-    policy = _policy(shell("init", "--yes", "--output", "-", "--rest", f"127-0-0-1-{two.port}"))
-    assert _owners(policy, "acme-core") == [one.url]
-    assert _owners(policy, "requests") == [two.url]
+    policy = policy_of(shell("init", "--yes", "--output", "-", "--rest", f"127-0-0-1-{two.port}"))
+    assert owners_of(policy, "acme-core") == [one.url]
+    assert owners_of(policy, "requests") == [two.url]
     assert shell("init", "--yes", "--output", "-", "--rest", "nonsense").code == 2
 
 
 def test_same_index_twice_counts_once(shell: Shell) -> None:
     shell.configure("https://a.example/simple", "https://user:x@A.example:443/./simple/?y=1")
-    assert len(_policy(shell("init", "--yes", "--output", "-", "--rest", "a-example")).indexes) == 1
+    assert len(policy_of(shell("init", "--yes", "--output", "-", "--rest", "a-example")).indexes) == 1
 
 
 def test_two_indexes_of_one_host_get_two_names(shell: Shell) -> None:
     shell.configure(PIP_EXTRA_INDEX_URL="https://a.example/one/ https://a.example/two/ https://a.example/two-/")
     claims = ("--claim", "a-example=one", "--claim", "a-example-two=two", "--claim", "a-example-two-2=three")
-    assert len(_policy(shell("init", "--yes", "--output", "-", *claims)).indexes) == 4
+    assert len(policy_of(shell("init", "--yes", "--output", "-", *claims)).indexes) == 4
 
 
 def test_http_is_written_down_as_insecure(shell: Shell) -> None:
     shell.configure("http://corp.example/simple/")
     answer = shell("init", "--yes", "--output", "-", "--rest", "corp-example")
-    assert _owners(_policy(answer), "x") == ["http://corp.example/simple/"]
+    assert owners_of(policy_of(answer), "x") == ["http://corp.example/simple/"]
     assert "insecure = true" in answer.out
 
 
 def test_what_is_left_out_is_said(shell: Shell, tmp_path: Path) -> None:
     shell.configure(PIP_EXTRA_INDEX_URL=tmp_path.as_uri(), PIP_FIND_LINKS="https://wheels.example/torch.html")
     answer = shell("init", "--yes", "--output", "-", "--rest", "pypi")
-    assert len(_policy(answer).indexes) == 1
+    assert len(policy_of(answer).indexes) == 1
     assert f"local files need no entry: {tmp_path.as_uri()}" in answer.err
     assert "the --find-links page https://wheels.example/torch.html" in answer.err
 
@@ -208,7 +193,7 @@ def test_what_is_left_out_is_said(shell: Shell, tmp_path: Path) -> None:
         {"PIP_CONFIG_FILE": "/nowhere/pip.conf", "PIP_NO_INDEX": "maybe"},
     ],
 )
-def test_configuration_that_gives_no_policy(shell: Shell, settings: dict[str, str]) -> None:
+def test_configuration_that_gives_nopolicy_of(shell: Shell, settings: dict[str, str]) -> None:
     shell.configure(**settings)
     answer = shell("init", "--yes", "--output", "-")
     assert (answer.code, answer.out) == (2, "")
@@ -234,7 +219,7 @@ def test_file_is_trusted_whatever_the_umask(shell: Shell) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert [entry.name for entry in path.parent.iterdir()] == ["policy.toml"]
     (layer,) = find_layers({"INDEXGUARD_POLICY": str(path)}).layers
-    assert _owners(layer.policy, "anything") == ["pypi"]
+    assert owners_of(layer.policy, "anything") == ["pypi"]
     assert answer.err.startswith(f"  It counts where INDEXGUARD_POLICY={path} is set.\n")
 
 
@@ -287,43 +272,24 @@ def test_questions_need_a_terminal(shell: Shell, stdin: io.StringIO | None) -> N
     assert "--yes" in answer.err
 
 
-def _ask_on_terminal(typed: str, path: Path) -> subprocess.CompletedProcess[str]:
-    keyboard, terminal = pty.openpty()
-    os.write(keyboard, typed.encode())
-    source = str(Path(indexguard.cli.__file__).parents[2])
-    try:
-        return subprocess.run(
-            [sys.executable, "-m", "indexguard", "init", "--output", str(path)],
-            env={**os.environ, "PYTHONPATH": source},
-            stdin=terminal,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-    finally:
-        os.close(keyboard)
-        os.close(terminal)
-
-
 def test_questions_on_a_terminal(shell: Shell, indexes: list[ListingIndex]) -> None:
     corp, other = indexes
     corp.names = ["acme-core"]
     shell.configure(corp.url, other.url)
     path = shell.home / "policy.toml"
     typed = f"nonsense\n127-0-0-1-{other.port}\n!\nacme, billing-models\n"
-    done = _ask_on_terminal(typed + "n\n", path)
+    done = init_on_terminal(typed + "n\n", path)
     assert done.returncode == 2
     assert done.stderr.endswith("indexguard: nothing was written\n")
     assert not path.exists()
-    done = _ask_on_terminal(typed + "\n", path)
+    done = init_on_terminal(typed + "\n", path)
     assert done.returncode == 0, done.stderr
     assert "there is no index 'nonsense'" in done.stderr
     assert "empty: the 1 that it lists now" in done.stderr
     assert "Traceback" not in done.stderr
     policy = read_policy(path.read_bytes(), "written")
-    assert _owners(policy, "acme-x") == _owners(policy, "billing-models") == [corp.url]
-    assert _owners(policy, "requests") == [other.url]
+    assert owners_of(policy, "acme-x") == owners_of(policy, "billing-models") == [corp.url]
+    assert owners_of(policy, "requests") == [other.url]
 
 
 def test_name_that_the_public_index_lists_too_goes_to_the_internal_one(
@@ -334,9 +300,9 @@ def test_name_that_the_public_index_lists_too_goes_to_the_internal_one(
     shell.configure(one.url, two.url)
     answer = shell("init", "--yes", "--output", "-", "--rest", f"127-0-0-1-{two.port}")
     assert f"{one.url} and {two.url} both list acme-core; what is claimed comes from the first alone\n" in answer.err
-    policy = _policy(answer)
-    assert _owners(policy, "acme-core") == _owners(policy, "acme-other") == [one.url]
-    assert _owners(policy, "requests") == [two.url]
+    policy = policy_of(answer)
+    assert owners_of(policy, "acme-core") == owners_of(policy, "acme-other") == [one.url]
+    assert owners_of(policy, "requests") == [two.url]
 
 
 def test_what_a_listing_holds_beside_projects_is_said(shell: Shell, indexes: list[ListingIndex]) -> None:
@@ -353,11 +319,11 @@ def test_what_a_listing_holds_beside_projects_is_said(shell: Shell, indexes: lis
     }
     shell.configure(PIP_EXTRA_INDEX_URL=corp.url)
     answer = shell("init", "--yes", "--output", "-")
-    policy = _policy(answer)
+    policy = policy_of(answer)
     for name in ("acme-core", "acme-gone", "acme-late", "acme-old"):
-        assert _owners(policy, name) == [corp.url]
+        assert owners_of(policy, name) == [corp.url]
     for name in ("static", "git", "robots-txt"):
-        assert _owners(policy, name) == ["pypi"]
+        assert owners_of(policy, name) == ["pypi"]
     assert answer.err.splitlines() == [
         f"{corp.url} lists what is no project there, and is left out: .git/, robots.txt, static/",
         f"{corp.url} lists names without a file there: acme-gone",
@@ -371,119 +337,8 @@ def test_claims_of_the_user_help_where_a_list_cannot_be_read(shell: Shell, index
     corp.pages = {"/simple/": '<a href="acme-core/">x</a><a href="#" onclick="go()">acme-billing-serv..&gt;</a>'}
     shell.configure(PIP_EXTRA_INDEX_URL=corp.url)
     answer = shell("init", "--yes", "--output", "-", "--claim", "acme")
-    assert _owners(_policy(answer), "acme-billing-service") == [corp.url]
+    assert owners_of(policy_of(answer), "acme-billing-service") == [corp.url]
     assert "cannot be read as a name, and is left out: acme-billing-serv..>\n" in answer.err
-
-
-def _rest(index: ListingIndex) -> tuple[str, ...]:
-    return ("init", "--yes", "--output", "-", "--rest", f"127-0-0-1-{index.port}")
-
-
-def _project(*files: str) -> str:
-    return "".join(f'<a href="{file}">x</a>' for file in files)
-
-
-def test_mirror_that_lists_nothing_is_offered_as_the_same(shell: Shell, indexes: list[ListingIndex]) -> None:
-    mirror, public = indexes
-    files = ["numpy-1.0.tar.gz#sha256=11", "numpy-2.0.tar.gz#sha256=22"]
-    mirror.pages = {"/simple/numpy/": _project(*files[:1]), "/simple/": "403"}
-    public.pages = {"/simple/numpy/": _project(*files), "/simple/": _project("numpy/")}
-    shell.configure(public.url, mirror.url)
-    answer = shell(*_rest(public))
-    assert (answer.code, answer.out) == (2, "")
-    found = (
-        f"{mirror.url} and {public.url} both have numpy, and 1 file of the first, all that it has, are the same on the"
-    )
-    assert found in answer.err
-    assert f"if it has no names of your own, `--same INDEX` (INDEX is 127-0-0-1-{mirror.port}) makes" in answer.err
-    answer = shell(*_rest(public), "--same", f"127-0-0-1-{mirror.port}")
-    policy = _policy(answer)
-    assert _owners(policy, "numpy") == _owners(policy, "anything") == [public.url, mirror.url]
-    assert len(policy.indexes) == 1
-
-
-@pytest.mark.parametrize(
-    ("own", "found"),
-    [
-        ("numpy-2.0-cp39-cp39-linux_armv7l.whl#sha256=33", "of their files 1 are on the first alone"),
-        ("numpy-2.0.tar.gz#sha256=33", "of their files 1 of one name are not the same (numpy-2.0.tar.gz)"),
-        ("numpy-2.0.tar.gz#md5=22", "of their files of 1 the hashes do not tell"),
-        ("numpy-2.0.tar.gz", "of their files of 1 the hashes do not tell"),
-    ],
-)
-def test_second_public_index_is_offered_as_a_merge(
-    shell: Shell, indexes: list[ListingIndex], own: str, found: str
-) -> None:
-    wheels, public = indexes
-    wheels.names = [f"proj{number}" for number in range(1001)]
-    wheels.pages = {"/simple/numpy/": _project(own)}
-    public.pages = {"/simple/numpy/": _project("numpy-2.0.tar.gz#sha256=22")}
-    shell.configure(public.url, wheels.url)
-    answer = shell(*_rest(public))
-    assert (answer.code, answer.out) == (2, "")
-    assert found in answer.err
-    assert f"`--merge INDEX` (INDEX is 127-0-0-1-{wheels.port})" in answer.err
-    name = f"127-0-0-1-{wheels.port}"
-    policy = _policy(shell(*_rest(public), "--merge", name))
-    assert _owners(policy, "numpy") == _owners(policy, "anything") == [wheels.url, public.url]
-    policy = _policy(shell(*_rest(public), "--merge", name, "--claim", "acme"))
-    assert _owners(policy, "acme-core") == [wheels.url]
-    assert _owners(policy, "numpy") == [wheels.url, public.url]
-
-
-def test_internal_index_is_never_offered_as_public(shell: Shell, indexes: list[ListingIndex]) -> None:
-    """Not even where somebody has published all of its files in public, and more."""
-    corp, public = indexes
-    corp.names, public.names = ["acme-core"], ["acme-core", "numpy"]
-    corp.pages = {"/simple/acme-core/": _project("acme-core-1.0.tar.gz#sha256=11")}
-    public.pages = {"/simple/acme-core/": _project("acme-core-1.0.tar.gz#sha256=11", "acme-core-99.tar.gz#sha256=66")}
-    shell.configure(public.url, corp.url)
-    answer = shell(*_rest(public))
-    policy = _policy(answer)
-    assert _owners(policy, "acme-core") == [corp.url]
-    assert f"{corp.url} and {public.url} both list acme-core; what is claimed comes from the first alone" in answer.err
-    corp.status = 403  # its list cannot be seen
-    answer = shell(*_rest(public))
-    assert answer.code == 2
-    assert "--same" not in answer.err
-    assert "--merge" not in answer.err
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--same", "{public}"), "there is no index '{public}'"),
-        (("--same", "{corp}", "--merge", "{corp}"), "{corp} is either --same or --merge"),
-        (("--same", "{corp}", "--claim", "acme"), "--merge fits"),
-    ],
-)
-def test_arrangements_that_make_no_sense(
-    shell: Shell, indexes: list[ListingIndex], options: tuple[str, ...], said: str
-) -> None:
-    corp, public = indexes
-    shell.configure(public.url, corp.url)
-    names = {"corp": f"127-0-0-1-{corp.port}", "public": f"127-0-0-1-{public.port}"}
-    answer = shell(*_rest(public), *(option.format(**names) for option in options))
-    assert (answer.code, answer.out) == (2, "")
-    assert said.format(**names) in answer.err
-
-
-def test_arrangement_on_a_terminal(shell: Shell, indexes: list[ListingIndex]) -> None:
-    mirror, public = indexes
-    for index in indexes:
-        index.pages = {"/simple/numpy/": _project("numpy-1.0.tar.gz#sha256=11"), "/simple/": "403"}
-    shell.configure(mirror.url, public.url)
-    path = shell.home / "policy.toml"
-    done = _ask_on_terminal(f"127-0-0-1-{public.port}\n7\n2\n\n", path)
-    assert done.returncode == 0, done.stderr
-    policy = read_policy(path.read_bytes(), "written")
-    assert _owners(policy, "acme") == [public.url, mirror.url]
-    path.unlink()
-    done = _ask_on_terminal(f"127-0-0-1-{public.port}\n\nacme\n\n", path)
-    assert done.returncode == 0, done.stderr
-    policy = read_policy(path.read_bytes(), "written")
-    assert _owners(policy, "acme") == [mirror.url]
-    assert _owners(policy, "numpy") == [public.url]
 
 
 def test_audit_is_written_with_what_it_means(shell: Shell, indexes: list[ListingIndex]) -> None:
@@ -491,9 +346,9 @@ def test_audit_is_written_with_what_it_means(shell: Shell, indexes: list[Listing
     corp.names = ["acme-core"]
     shell.configure(PIP_EXTRA_INDEX_URL=corp.url)
     answer = shell("init", "--yes", "--audit", "--output", "-")
-    policy = _policy(answer)
+    policy = policy_of(answer)
     assert policy.mode == "audit"
-    assert _owners(policy, "acme-core") == [corp.url]
+    assert owners_of(policy, "acme-core") == [corp.url]
     text = answer.out.replace("\n# ", " ")
     assert "A machine's or an interpreter's policy in audit turns the rule that is built in" in text
     assert "a user's does not." in text

@@ -20,8 +20,6 @@ WELL_KNOWN = (
 )  # fmt: skip
 """Public names that an index which has public names at all is likely to have."""
 
-_MOST_COMPARED = 16
-
 
 @dataclass(frozen=True)
 class Beside:
@@ -80,15 +78,13 @@ def compare_indexes(
 ) -> dict[str, Beside]:
     """Compare what each index for which nothing is claimed has of public names; by its name in the policy.
 
-    The rest's index is asked for well-known names, and for such as its own list has, never for what may be internal.
+    Only well-known names tell: an internal one that the other index has as well may be an attacker's there. So nobody is
+    asked for what may be internal, either.
     """
-    others = {normalise_name(name) for name in listings[rest.number].names} if rest.number in listings else set()
     questions = {}
     for index in internal:
         own = {normalise_name(name) for name in listings[index.number].names}
-        known = [name for name in WELL_KNOWN if name in own or not is_usable(listings[index.number])]
-        shared = sorted(others & own - set(known))
-        names = [*known, *shared][:_MOST_COMPARED]
+        names = [name for name in WELL_KNOWN if name in own or not is_usable(listings[index.number])]
         if names and index.name not in claims:
             questions[index.number, rest.number] = names
     if not questions:

@@ -40,10 +40,14 @@ from .claims import (
 from .policy_text import IndexTable, is_insecure, name_index, render
 
 _AUDIT = (
-    "Nothing is dropped, and every index is asked as without this file.",
-    "What would be refused is in the audit log, and in one line at the end of each run.",
-    "A machine's or an interpreter's policy in audit turns the rule that is built in to audit too (a name that several",
-    "indexes offer is refused), unless another layer enforces; a user's does not.",
+    (
+        "Nothing is dropped, and every index is asked as without this file. What would be refused is in the audit log,"
+        " and in one line at the end of each run."
+    ),
+    (
+        "A machine's or an interpreter's policy in audit turns the rule that is built in (a name that several indexes"
+        " offer is refused) to audit too, unless another layer enforces; a user's does not."
+    ),
     "When the log shows nothing any more that you need, remove this line.",
 )
 

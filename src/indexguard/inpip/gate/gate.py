@@ -143,11 +143,16 @@ class Gate:
         name = name_of(requirement)
         return name is not None and self._searches.find_approval(name, self._requests.source_of(link)) is not None
 
-    def check_redirect(self, reference: Reference, url: str, *, unverified: bool) -> None:
+    def check_redirect(
+        self, reference: Reference, came_from: str, url: str, hosts: Iterable[tuple[str, int | None]]
+    ) -> None:
         """Judge a place that a download is led to, before it is asked.
 
-        :param unverified: whether the redirect leaves https, or leads to a host that is trusted without TLS.
+        :param hosts: those that pip was told to trust without TLS.
         """
+        from ...decision.redirects import is_unverified_hop  # few downloads are led elsewhere
+
+        unverified = is_unverified_hop(came_from, url, hosts)
         reference.hops.append((url, unverified))
         self._check_hop(reference, url, reference.name, unverified=unverified)
 
@@ -182,24 +187,18 @@ class Gate:
         return distribution
 
     def _check_hop(self, reference: Reference, url: str, name: Name, *, unverified: bool, late: bool = False) -> None:
-        requirement, led_to = reference.requirement, redact(url)
-        verdict = reference.judge(self._run.authority(name), url, self._run.locate_hop(url), unverified=unverified)
-        if not verdict.findings:
-            return
-        fields = EventFields(name=name or None, index_answered=led_to)
-        if requirement.link is not None:
-            link = self._requests.source_of(requirement.link)
-            candidate, page = self._searches.find_approval(name, link) or (None, None)
-            fields = fields._replace(index_asked=redact(link.url))
-            if candidate is not None and page is not None and not page.is_local:
-                version = str(candidate.version)
-                offered = [(version, candidate.link)]
-                fields = with_offers(fields._replace(versions=[version], index_asked=page.shown), offered)
+        from . import redirects  # as above
+
+        verdict, requirement = (
+            redirects.judge(self._run, reference, name, url, unverified=unverified),
+            reference.requirement,
+        )
+        link = None if requirement.link is None else self._requests.source_of(requirement.link)
+        fields = redirects.describe(self._searches, link, name, url)
         self._speaker.record_observed(verdict, fields)
         if verdict.refusal is not None:
-            raise self._refuse_reference(
-                requirement, verdict.refusal, fields, [("redirected", f"to {led_to}")], late=late
-            )
+            facts = [("redirected", f"to {redact(url)}")]
+            raise self._refuse_reference(requirement, verdict.refusal, fields, facts, late=late)
 
     def _check_reference(
         self, requirement: Requirement, link: Link, name: Name, *, late: bool = False

@@ -20,7 +20,7 @@ from ...errors import (
 )
 from ...patterns import newest_first
 from ...policy.identity import redact
-from ...policy.model import Index
+from ...policy.model import MAY_MEAN_ABSENT, Index, join_key
 from ..search.page import Drop, Page
 from ..search.search import Search
 from .events import kept_by, with_offers
@@ -174,7 +174,8 @@ def _answer(page: Page) -> str:
         and page.asked is not None
         and not page.answered.is_at_or_under(page.asked)
     ):
-        return f"answered from {page.shown_answer}{asked_for}"
+        why = f"{page.outcome}; it came" if page.failure else "answered"
+        return f"{why} from {page.shown_answer}{asked_for}"
     return f"{page.outcome}{asked_for}"
 
 
@@ -214,6 +215,8 @@ def _hint(search: Search, cause: Finding) -> str | None:
     if cause.layer is None or cause.rule is None:
         return None
     indexes = [cause.layer.policy.index(name) for name in cause.rule.indexes]
+    if cause.code == INDEX_FAILED:
+        return _hint_status(search, indexes)
     if cause.code == INDEX_NOT_CONFIGURED:
         return find_hint(cause)
     if cause.code not in (SHADOWED_NAME, CLAIMED_ELSEWHERE, REDIRECTED):
@@ -240,6 +243,20 @@ def find_hint(cause: Finding) -> str | None:
     if cause.code != INDEX_NOT_CONFIGURED or cause.layer is None or cause.rule is None:
         return None
     return "; or ".join(_option(cause.layer.policy.index(name)) for name in cause.rule.indexes)
+
+
+def _hint_status(search: Search, indexes: Sequence[Index]) -> str | None:
+    """Say what to do where an index may answer so for whatever it does not have, as object storage does."""
+    failed = [page for page in search.failed if page.status in MAY_MEAN_ABSENT]
+    names = [index.name for index in indexes if any(page.asked in index.urls for page in failed)]
+    if not names:
+        return None
+    status = failed[0].status
+    return (
+        f"see whether pip's login for {failed[0].shown} is still valid; if that index answers {status} for whatever it "
+        f"does not have, as object storage does, say so in the policy: `not-found-status = [{status}]` at "
+        f"{join_key('indexes', names[0])}"
+    )
 
 
 def _hint_forwarding(search: Search, indexes: Sequence[Index]) -> str:
