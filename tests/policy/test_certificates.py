@@ -13,6 +13,7 @@ from indexguard.errors import PolicyError
 from indexguard.policy.layers import LayersFound, survey_layers
 from indexguard.policy.model import Index
 from indexguard.policy.reader import read_policy
+from indexguard.policy.sections import find_tls_places
 
 POLICY = """
 version = 1
@@ -167,7 +168,7 @@ def test_two_indexes_of_a_file_may_not_either(tmp_path: Path, pem: str, other_pe
 )  # fmt: skip
 def test_whose_connections_it_is_about(url: str, files: str, places: set[tuple[str, int | None]]) -> None:
     index: Index = read_policy(policy_of(url=url, files=files).encode(), "policy.toml").indexes[0]
-    assert set(index.tls_places) == places
+    assert set(find_tls_places(index)) == places
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -176,3 +177,31 @@ def test_certificates_of_a_stranger_are_refused(tmp_path: Path, pem: str) -> Non
     os.chown(path, 12345, -1)
     (fault,) = faults_of(survey(tmp_path, user=policy_of()))
     assert fault.startswith(f"indexes.corp.ca: file {path} (owner uid 12345")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("files.corp.example:8443", "https://files.corp.example:8443/"),
+        ("localhost:8080", "http://localhost:8080/"),
+        ("files.corp.example/wheels", "https://files.corp.example/wheels/"),
+        ("[::1]:8443", "http://[::1]:8443/"),
+    ],
+)
+def test_a_host_with_a_port_says_what_to_write(text: str, meant: str) -> None:
+    policy = policy_of(files=f'["{text}"]').replace('ca = "ca.pem"\n', "")
+    with pytest.raises(PolicyError) as caught:
+        read_policy(policy.encode(), "policy.toml")
+    (fault,) = caught.value.faults
+    assert "a host stands for all its ports and paths" in fault.message
+    assert fault.suggestion == meant
+    # What is meant works.
+    assert read_policy(policy.replace(text, meant).encode(), "policy.toml").indexes[0].files_from
+
+
+@pytest.mark.parametrize("text", ["a b", "user@files.corp.example", "*.corp.example", "files.corp.example:port"])
+def test_what_is_no_host_at_all(text: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        read_policy(policy_of(files=f'["{text}"]').replace('ca = "ca.pem"\n', "").encode(), "policy.toml")
+    (fault,) = caught.value.faults
+    assert fault.key == "indexes.corp.files-from[0]"

@@ -16,6 +16,7 @@ from ..audit.event import EventFields
 from ..decision import outcome
 from ..errors import clean
 from ..policy.identity import locate, redact
+from ..policy.sections import find_tls_places
 from .run import Run
 from .seams import pip_module
 from .speech.speaker import Speaker
@@ -99,7 +100,7 @@ class Certificates:
         return next((claim for claim in self._claims if place is not None and self._covers(claim.of, place)), None)
 
     def _covers(self, index: Index, place: Any) -> bool:
-        for host, port in index.tls_places:
+        for host, port in find_tls_places(index):
             if host == "":  # the token `pypi`
                 pypi = self._run.pypi
                 if place.host == self._run.pypi_files or (

@@ -58,14 +58,6 @@ class Index:
     has_credentials: bool = False
     """Whether one of its URLs was written with a user name or a password."""
 
-    @property
-    def tls_places(self) -> tuple[tuple[str, int | None], ...]:
-        """Host and port of each place that its pages and files come from by TLS: an empty host for ``pypi``, None: any port."""
-        urls = [url for url in self.urls if url.scheme in ("https", "pypi")]
-        files = self.files_from or ()
-        urls += [it.prefix for it in files if it.prefix is not None and it.prefix.scheme == "https"]
-        hosts = [(it.host, None) for it in files if it.host is not None]
-        return tuple(dict.fromkeys([*((url.host, url.port) for url in urls), *hosts]))
 
 
 class Known(NamedTuple):

@@ -143,18 +143,14 @@ class _Reader(Entries):
             says_public="public" in table,
             files_from=default_files if files is None else files,
             not_found=self._statuses(f"{key}.not-found-status", table) if "not-found-status" in table else frozenset(),
-            ca=self._ca(f"{key}.ca", table, [location for location, _ in urls]),
+            ca=None if "ca" not in table else self._ca(f"{key}.ca", table["ca"], urls),
             has_credentials=any(_HAS_CREDENTIALS.match(text) for _, text in urls),
         )
 
-    def _ca(self, key: str, table: Mapping[str, Any], urls: list[Location]) -> str | None:
-        value = table.get("ca")
-        if value is None or (isinstance(value, str) and value and "\0" not in value):
-            if value is not None and any(url.scheme not in ("https", "pypi") for url in urls):
-                self.fault(key, "needs https: there is nothing to verify in a URL of another kind")
-            return value
-        self.unexpected(key, value, "the path of a PEM file, absolute or relative to this file")
-        return None
+    def _ca(self, key: str, value: object, urls: list[tuple[Location, str]]) -> str | None:
+        from .sections import read_ca  # noqa: PLC0415  # few policies have one
+
+        return read_ca(self, key, value, [location for location, _ in urls])
 
     def _urls(self, key: str, table: Mapping[str, Any], name: str, *, insecure: bool) -> list[tuple[Location, str]]:
         value = table.get("url")
@@ -213,7 +209,11 @@ class _Reader(Entries):
         elif text == "pypi":
             self.unexpected(key, text, f"{expected}: `pypi` stands for an index, not for the host of its files")
         elif "://" not in text and not _PLAIN_HOST.fullmatch(text):
-            self.unexpected(key, text, expected)
+            from .hints import find_place  # noqa: PLC0415  # only where a policy has faults
+
+            close = find_place(text)
+            about = ": a host stands for all its ports and paths; one of them is a URL" if close else ""
+            self.unexpected(key, text, expected + about, close)
         else:
             try:
                 if "://" in text:

@@ -241,6 +241,31 @@ def _merge_indexes(reader: TableReader, key: str, value: object, indexes: Collec
     return tuple(name for name in indexes if name in known)
 
 
+def read_ca(reader: TableReader, key: str, value: object, urls: Sequence[Location]) -> str | None:
+    """Return the path of an index's own certificates.
+
+    :param urls: of the index.
+    """
+    if not isinstance(value, str) or not value or "\0" in value:
+        reader.unexpected(key, value, "the path of a PEM file, absolute or relative to this file")
+        return None
+    if any(url.scheme not in ("https", "pypi") for url in urls):
+        reader.fault(key, "needs https: there is nothing to verify in a URL of another kind")
+    return value
+
+
+def find_tls_places(index: Index) -> tuple[tuple[str, int | None], ...]:
+    """Return host and port of each place that an index's pages and files come from by TLS.
+
+    An empty host stands for that of ``pypi``; None for any port.
+    """
+    urls = [url for url in index.urls if url.scheme in ("https", "pypi")]
+    files = index.files_from or ()
+    urls += [it.prefix for it in files if it.prefix is not None and it.prefix.scheme == "https"]
+    hosts = [(it.host, None) for it in files if it.host is not None]
+    return tuple(dict.fromkeys([*((url.host, url.port) for url in urls), *hosts]))
+
+
 def read_certificates(policy: Policy, kind: str, trust: Trust | None) -> dict[str, str]:
     """Return the PEM text of each index's ``ca``, by the index's name.
 
@@ -304,8 +329,8 @@ def _conflicts(claims: Sequence[tuple[Policy, Index, str]]) -> list[tuple[str, F
     for (first, one, pem), (second, other, other_pem) in combinations(claims, 2):
         shared = [
             host
-            for host, port in one.tls_places
-            for place, at in other.tls_places
+            for host, port in find_tls_places(one)
+            for place, at in find_tls_places(other)
             if host == place and (port == at or None in (port, at))
         ]
         if pem != other_pem and shared:
