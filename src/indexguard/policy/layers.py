@@ -208,6 +208,10 @@ def survey_layers(
             state = error.code
             faults.append(error)
         places.append(Place(kind, path, state))
+    if any(layer.certificates for layer in layers):
+        from .sections import find_conflicts  # noqa: PLC0415  # few policies have certificates
+
+        faults += find_conflicts(layers)
     read = LayersFound(tuple(places), tuple(layers), tuple(faults))
     return replace(read, faults=(*faults, *_find_missing(read, machine_path or machine_policy_path())))
 
@@ -231,4 +235,9 @@ def _look_at(
         return f"same file as {seen[found.file]}", None
     seen[found.file] = kind
     digest = hashlib.sha256(found.content).hexdigest()
-    return "loaded", Layer(kind, path, digest, read_policy(found.content, path))
+    policy = read_policy(found.content, path)
+    if all(index.ca is None for index in policy.indexes):
+        return "loaded", Layer(kind, path, digest, policy)
+    from .sections import read_certificates  # noqa: PLC0415  # few policies have certificates
+
+    return "loaded", Layer(kind, path, digest, policy, read_certificates(policy, kind, trust))
