@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from integration.harness.children import run_child
 
@@ -242,6 +242,7 @@ def test_event_that_a_small_datagram_does_not_hold_is_shortened_once_more(
     assert len(sent) == 2
 
 
+@settings(max_examples=25, deadline=None)
 @given(
     st.dictionaries(st.text(max_size=20), st.recursive(
         st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10)),
