@@ -371,3 +371,50 @@ def test_events_of_a_run_that_went_on_in_a_file_of_its_own(tmp_path: Path) -> No
     assert verify(tmp_path).is_whole
     (tmp_path / "audit.jsonl").write_bytes(b"")
     assert "event 2 of run ab follows event 0" in str(verify(tmp_path).breaks[0])
+
+
+FULL = """
+import resource, signal, sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from indexguard.audit.event import EventFields
+from indexguard.audit.recorder import Recorder, RunContext
+path, rooms = Path(sys.argv[2]), [int(room) for room in sys.argv[3:]]
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+recorder = Recorder(RunContext.of_process("26.3", argv=[]), path)
+for room in rooms:
+    size = path.stat().st_size + room if room >= 0 else resource.RLIM_INFINITY
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    recorder.record("selected", None, EventFields(name="acme"))
+recorder.seal(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit to the size of a file on Windows")
+@pytest.mark.parametrize(
+    ("rooms", "lost", "torn"),
+    [([-1, 0, 0, -1], 2, 0), ([0, 0], 3, 0), ([-1, 100, -1], 1, 1), ([-1, -1], 0, 0), ([0, -1], 1, 0)],
+    ids=["in the middle", "to the end", "half a line", "there was room", "at the beginning"],
+)
+def test_run_that_a_full_disk_cost_events_says_how_many(path: Path, rooms: list[int], lost: int, torn: int) -> None:
+    run_child([sys.executable, "-c", FULL, str(SOURCE), str(path), *map(str, rooms)]).check_returncode()
+    assert [mark.stat().st_size for mark in path.parent.glob("audit.*.lost")] == ([lost] if lost else [])
+    for paths in ([path.parent], [path]):
+        found = verify(*paths)
+        assert (found.is_whole, sum(found.lost.values()), found.torn) == (True, lost, torn), found
+
+
+def test_mark_of_loss_excuses_no_removed_line_and_no_further_gap(path: Path) -> None:
+    run = json.loads(path.read_bytes().splitlines()[0])["run"]
+    mark = path.with_name(f"audit.{run}.lost")
+    mark.write_bytes(b"1")
+    change(path, lambda lines: lines.pop(1))
+    found = verify(path)
+    assert "it does not go on from line 1" in str(found.breaks[0])
+    other = path.with_name("other.jsonl")
+    write_lines(other, *({"run": run, "seq": number, "event": "selected"} for number in (1, 4)))
+    assert not verify(other).is_whole
+    mark.write_bytes(b"12")
+    assert verify(other).is_whole
+    write_lines(other, *({"run": run, "seq": number, "event": "selected"} for number in (1, 1)))
+    assert not verify(other).is_whole

@@ -105,6 +105,7 @@ def events(draw: DrawFn) -> dict[str, Any]:
             message=draw(TEXTS),
             offered=draw(st.lists(_OFFERS, max_size=3) | st.just([Offer("1", "a", None, "")] * 60)),
             more_offered=draw(_COUNTS),
+            same_file=draw(st.lists(TEXTS, max_size=3) | st.just(["a"] * 60)),
             chosen=draw(st.none() | st.tuples(_OFFERS, _MAYBE)),
             requested_by=draw(st.lists(TEXTS, max_size=3) | st.just(["a"] * 60)),
             seal=draw(st.none() | _SEALS),

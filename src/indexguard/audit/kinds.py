@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 EventKind = Literal[
-    "refused", "shadowed", "redirected", "selected", "not-asked", "probed", "dropped", "would-refuse",
+    "refused", "shadowed", "known-shadow", "redirected", "selected", "not-asked", "probed", "dropped", "would-refuse",
     "guard-failed", "sealed",
 ]  # fmt: skip
 """What happened:
 
 * ``refused``: an index, a reference or the whole run was refused.
 * ``shadowed``: a public index offers a name that belongs to another one; its files were dropped.
+* ``known-shadow``: the same of a project that the policy knows of (``shadow.known``); its files were dropped (routine).
 * ``redirected``: a page came from an index that may not serve the name, or was to come from one.
 * ``selected``: pip chose this file.
 * ``not-asked``: an index was not consulted, because the name belongs to another one (routine).
@@ -24,6 +25,7 @@ EventKind = Literal[
 
 REFUSED: EventKind = "refused"
 SHADOWED: EventKind = "shadowed"
+KNOWN: EventKind = "known-shadow"
 REDIRECTED: EventKind = "redirected"
 SELECTED: EventKind = "selected"
 NOT_ASKED: EventKind = "not-asked"
@@ -35,7 +37,7 @@ SEALED: EventKind = "sealed"
 
 SEVERITIES: dict[str, int] = {
     SHADOWED: 8, GUARD_FAILED: 8, REFUSED: 7, REDIRECTED: 6, WOULD_REFUSE: 5,
-    DROPPED: 3, NOT_ASKED: 1, PROBED: 1, SELECTED: 0, SEALED: 0,
+    DROPPED: 3, NOT_ASKED: 1, PROBED: 1, KNOWN: 1, SELECTED: 0, SEALED: 0,
 }  # fmt: skip
 """How much an event deserves attention, by its kind: 0 (routine) to 10, the scale of CEF."""
 UNKNOWN_SEVERITY = 5

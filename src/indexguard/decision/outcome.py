@@ -109,63 +109,6 @@ def counts_failures(authority: Authority, *, built_in: bool, several: bool) -> b
     return any(layer.enforces for layer, _ in authority.rules) or (built_in and several)
 
 
-# What no page says
-
-
-def says_not_here(authority: Authority, asked: Location | None, status: int) -> bool:
-    """Tell whether a status beside 404 and 410 means, to every layer that enforces, that an index lacks the name.
-
-    :param asked: the identity of the index; None where it is unknown.
-    """
-    indexes = [
-        None if asked is None else layer.policy.find_index(asked) for layer, _ in authority.rules if layer.enforces
-    ]
-    return bool(indexes) and all(index is not None and status in index.not_found for index in indexes)
-
-
-def is_shared(authority: Authority) -> bool:
-    """Tell whether several indexes may serve the name, to a layer that enforces.
-
-    Then such a status counts only from an index that has shown a file or a listing in this run.
-    """
-    return any(layer.enforces and rule is not None and len(rule.indexes) > 1 for layer, rule in authority.rules)
-
-
-# A redirect, before it is followed
-
-
-def judge_hop(authority: Authority, asked: Verdict, place: Location | None, *, unverified: bool) -> Verdict:
-    """May the request for a page be led to a place? Only to an index of the name's rule.
-
-    :param asked: what ``ask`` said of the index; a layer that objected there objects here no more.
-    :param place: None where it is unknown.
-    :param unverified: whether the redirect leaves https, or pip was told to trust the host without TLS.
-    """
-    return (_all_unverified(authority) if unverified else authority.page(place)).without(asked)
-
-
-def judge_hop_of_probe(
-    authority: Authority, asked: Location | None, place: Location | None, *, unverified: bool
-) -> Verdict:
-    """May a request for squatters be led to a place? Only within the index that was asked.
-
-    :param asked: the identity of that index.
-    """
-    return _all_unverified(authority) if unverified else authority.probed(asked, place)
-
-
-def judge_hop_of_file(authority: Authority, place: Location | None, *, unverified: bool) -> Verdict:
-    """May the download of a file of an index be led to a place? To none that belongs to an index that may not serve the name.
-
-    :param place: the public index's file host taken for the public index; None where it is unknown.
-    """
-    return _all_unverified(authority) if unverified else authority.file_at(place)
-
-
-def _all_unverified(authority: Authority) -> Verdict:
-    return Verdict(tuple(Finding("unverified-index", layer, rule) for layer, rule in authority.rules))
-
-
 # The page, and its files
 
 
@@ -205,7 +148,15 @@ def find_observed(asked: Verdict, *, offers: bool) -> tuple[Finding, ...]:
 
 
 def _shadowed(finding: Finding) -> Finding:
-    return Finding("shadowed-name", finding.layer, finding.rule)
+    return Finding("shadowed-name", finding.layer, finding.rule, is_known=finding.is_known)
+
+
+def find_same_files(own: Iterable[str], squatted: Collection[str]) -> list[str]:
+    """Return which files an index of the name and one that squats it list alike, each by its sha256.
+
+    Then the own index passes public files on, or somebody has published what is the house's own.
+    """
+    return [digest for digest in own if digest in squatted]
 
 
 def file_check(authority: Authority, asked: Verdict, answered: Location | None) -> FileCheck | None:
@@ -289,7 +240,9 @@ def find_cause(  # the one cause of a refusal
     :param hashed: whether the requirement carries hashes: then the name is not ambiguous.
     """
     enforced = [kept for kept in met.kept_away if kept.finding.enforced]
-    squatters = [kept.finding for kept in enforced if kept.finding.code == "shadowed-name"]
+    # What the name's own index lists says more than what a squatter does.
+    enforced.sort(key=lambda kept: not kept.finding.key)
+    squatters = [it.finding for it in enforced if it.finding.code == "shadowed-name" and not it.finding.is_known]
     if squatters and settings.abort_on_shadow:
         return squatters[0]
     if not nothing_left:

@@ -21,6 +21,8 @@ class Finding(NamedTuple):
     """Whether the index is still to be asked, for squatters only."""
     key: str = ""
     """The key that decides, where it is not the rule's own."""
+    is_known: bool = False
+    """Whether the policy knows of the squatter (``shadow.known``): dropped as ever, and routine."""
     audited: bool = False
     """Whether it is the built-in rule's where a layer in audit mode has that only logged."""
 

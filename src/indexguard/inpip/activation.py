@@ -96,7 +96,9 @@ class Guard(NamedTuple):
 
         def load_and_order(call: Call, resolver: object, req_set: Resolved) -> object:
             from . import builds, children, failing  # noqa: F401
-            from .filter import ambiguous  # noqa: F401
+            from .filter import ambiguous, redirects, same_files  # noqa: F401
+            from .gate import hops, setup_py  # noqa: F401
+            from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
             from .speech import words  # noqa: F401
 
@@ -220,9 +222,16 @@ def _explain_broken(error: Exception) -> str:
 
 
 _COLD = (
+    *("../decision/absence.py", "../decision/redirects.py"),
     *("../codes.json", "../codes.py", "builds.py", "children.py", "failing.py", "python_option.py", "reports.py"),
     *(
         "filter/ambiguous.py",
+        "filter/redirects.py",
+        "gate/hops.py",
+        "gate/redirects.py",
+        "filter/same_files.py",
+        "gate/destinations.py",
+        "gate/setup_py.py",
         "search/absence.py",
         "search/simple_page.py",
         "speech/pip_errors.py",

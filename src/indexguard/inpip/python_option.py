@@ -36,7 +36,9 @@ def prepare_interpreter(root: str, interpreter: str) -> None:
         )
         raise _installation_error(root, text)
     inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([BOOTSTRAP, inherited] if inherited else [BOOTSTRAP])
+    # A process may do this for days.
+    others = [entry for entry in inherited.split(os.pathsep) if entry != BOOTSTRAP] if inherited else []
+    path = os.pathsep.join([BOOTSTRAP, *others])
     if not _starts_guarded(interpreter, path):
         text = f"{interpreter} does not start the guard: it does not read PYTHONPATH (python -I, -E or -S?)"
         raise _installation_error(root, text)

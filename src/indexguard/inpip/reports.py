@@ -23,6 +23,10 @@ _READ = 65_536
 """How many bytes of reports are read."""
 
 
+_marks: list[str | None] = []
+"""While something is built: what the mark was before, and those of all builds that go on, the latest last."""
+
+
 class Report(NamedTuple):
     """What stopped a child."""
 
@@ -47,15 +51,22 @@ class Reports:
     def __enter__(self) -> Reports:  # noqa: PYI034  # typing.Self needs Python 3.11
         descriptor, self._path = tempfile.mkstemp(prefix="indexguard-")
         os.close(descriptor)
-        self._before = os.environ.get(MARK)
-        os.environ[MARK] = f"{self._run}:{self._kind}:{self._path}"
+        if not _marks:
+            _marks.append(os.environ.get(MARK))  # of this pip's own parent
+        self._mark = os.environ[MARK] = f"{self._run}:{self._kind}:{self._path}"
+        _marks.append(self._mark)
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        if self._before is None:
-            del os.environ[MARK]
+        # Another thread's build may have begun before this one and have ended already: no mark may outlive its run.
+        _marks.remove(self._mark)
+        before = _marks[-1]
+        if len(_marks) == 1:
+            _marks.clear()
+        if before is None:
+            os.environ.pop(MARK, None)
         else:
-            os.environ[MARK] = self._before
+            os.environ[MARK] = before
         if self._path is not None:
             with contextlib.suppress(FileNotFoundError):  # a build backend of the run may have removed it
                 os.unlink(self._path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ _AFTER_COMPRESSED = (
     "it goes on from no line: the file before it was compressed before this one was begun; whether lines between"
     " the two are missing cannot be told"
 )
+_OF_LOSS = re.compile(r"audit\..+\.lost", re.DOTALL)
 _OF_ONE_RUN = re.compile(r"audit\..+\.jsonl(?:\.gz)?", re.DOTALL)
 
 
@@ -60,6 +62,8 @@ class Verification:
     """The places where the log is not as it was written."""
     unproven: list[Remark] = field(default_factory=list)
     """Those where nothing tells whether lines are missing."""
+    lost: dict[str, int] = field(default_factory=dict)
+    """How many events the log has not taken, a full disk being the cause, by the run that says so."""
     missing: list[str] = field(default_factory=list)
     """Events that a copy of the log has and the log has not, as text."""
     compared: int = 0
@@ -86,6 +90,9 @@ class Verification:
 class _Run:
     last: int
     is_sealed: bool = False
+    gaps: list[Remark] = field(default_factory=list)
+    absent: int = 0
+    """How many events are missing in its gaps."""
 
 
 class Verifier:
@@ -109,6 +116,8 @@ class Verifier:
         with ExitStack() as stack:
             for chain in _chains(paths, stack):
                 self._read_chain(chain)
+        for folder in dict.fromkeys(path if path.is_dir() else path.parent for path in paths):
+            self._excuse(find_losses(folder))
         self.found.runs = len(self._runs)
         self.found.unsealed = [run for run, state in self._runs.items() if not state.is_sealed]
         self.found.missing = self._copies.missing
@@ -118,6 +127,14 @@ class Verifier:
         self.found.empty = [str(path) for path in paths if path not in with_events]
         self.found.empty += [name for name, copy in self._copies.of.items() if not copy.events]
         return self.found
+
+    def _excuse(self, losses: dict[str, int]) -> None:
+        """Note which events a run says that the log has not taken: it counts them, and the chain goes on without them."""
+        self.found.lost.update(losses)
+        for run, count in losses.items():
+            state = self._runs.get(run)
+            if state is not None and state.absent <= count:
+                self.found.breaks = [it for it in self.found.breaks if it not in state.gaps]
 
     def _read_chain(self, files: Sequence[_File]) -> None:
         head: str | None = None
@@ -157,8 +174,10 @@ class Verifier:
             return
         state = self._runs.setdefault(run, _Run(0))
         if seq != state.last + 1:
-            text = f"event {seq} of run {escape(run)} follows event {state.last} of it"
-            self.found.breaks.append(place.remark(text))
+            gap = place.remark(f"event {seq} of run {escape(run)} follows event {state.last} of it")
+            self.found.breaks.append(gap)
+            state.gaps.append(gap)
+            state.absent += seq - state.last - 1 if seq > state.last else sys.maxsize
         state.last = seq
         state.is_sealed = event["event"] == SEALED
         told = table(event, "seal").get("events")
@@ -201,6 +220,15 @@ class _Place:
         if prev is None:
             return f"it goes on from no line: it was put behind {whose}, or its writer could not read that"
         return f"it does not go on from {whose}"
+
+
+def find_losses(folder: Path) -> dict[str, int]:
+    """Return how many events are lost, by the run that has left a mark; none where the folder cannot be read."""
+    try:
+        marks = [path for path in sorted(folder.iterdir()) if _OF_LOSS.fullmatch(path.name)]
+        return {mark.name[len("audit.") : -len(".lost")]: max(1, mark.lstat().st_size) for mark in marks}
+    except OSError:
+        return {}
 
 
 def _read(line: bytes) -> dict[str, Any] | None:

@@ -204,16 +204,6 @@ def is_trusted(url: str, hosts: Iterable[tuple[str, int | None]]) -> bool:
     )
 
 
-def is_unverified_hop(came_from: str, url: str, hosts: Iterable[tuple[str, int | None]]) -> bool:
-    """Tell whether a redirect leaves https, or leads to a host that pip was told to trust without TLS.
-
-    :param came_from: the URL that answered with the redirect.
-    :param hosts: as ``is_trusted`` takes them.
-    """
-    schemes = [each.partition(":")[0].lower() for each in (came_from, url)]
-    return is_trusted(url, hosts) if schemes[1] == "https" else schemes[0] == "https"
-
-
 def redact(url: str) -> str:
     """Return ``url`` fit to be shown: without credentials, query and fragment, its control characters escaped.
 

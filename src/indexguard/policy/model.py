@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Fault, PolicyError, escape
 from .identity import PYPI, Location
 from .log import USUAL_LOG, LogSettings
 from .rules import Rules
 
+if TYPE_CHECKING:
+    from datetime import date
+
+    from ..patterns import Name
+
+NEVER_ABSENT = (401, 407, 408, 429)
+"""Statuses that never mean "no such name here": a login is missing, or the server is busy."""
+MAY_MEAN_ABSENT = frozenset(range(400, 500)).difference(NEVER_ABSENT)
+"""What an index may answer for names that it does not have, if the policy says so."""
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -47,6 +56,21 @@ class Index:
     """Whether one of its URLs was written with a user name or a password."""
 
 
+class Known(NamedTuple):
+    """One ``[[shadow.known]]``: public projects of claimed names that nobody need be told of."""
+
+    key: str
+    """Where it stands in the file: ``shadow.known[0]``."""
+    names: frozenset[Name]
+    reason: str | None = None
+    expires: date | None = None
+    """The last day on which it is valid, UTC."""
+
+    def covers(self, name: Name, today: date) -> bool:
+        """Tell whether a public project of this name is known of (``today``: UTC)."""
+        return name in self.names and not (self.expires is not None and today > self.expires)
+
+
 class DirectUrls(NamedTuple):
     """What ``[direct-urls]`` says of references that go round every index."""
 
@@ -62,10 +86,6 @@ class DirectUrls(NamedTuple):
     def covers(self, place: Location) -> bool:
         """Tell whether a reference to ``place`` passes by a prefix."""
         return any(place.is_at_or_under(prefix) for prefix in self.allow)
-
-    def may_lead(self, place: Location, target: Location) -> bool:
-        """Tell whether the download of a reference to ``place`` may be led to ``target`` by a prefix."""
-        return self.covers(place) and any(target.is_at_or_under(prefix) for prefix in self.redirects)
 
 
 _NOTHING_SAID = DirectUrls()
@@ -83,6 +103,9 @@ class Policy:
     """``always`` or ``never``."""
     shadow_action: str = "drop"
     """``drop`` or ``abort``."""
+    same_file: str = "warn"
+    """``warn`` or ``drop``: a file of a claimed name that its own index and a public one list with one sha256."""
+    known: tuple[Known, ...] = ()
     local: str = "allow"
     """``allow`` or ``block``."""
     when_nothing_left: str = "refuse"
@@ -101,6 +124,10 @@ class Policy:
                 return index
         return None
 
+    def find_known(self, name: Name, today: date) -> Known | None:
+        """Return what the file knows of a public project of a claimed name, if it does (``today``: UTC)."""
+        return next((known for known in self.known if known.covers(name, today)), None)
+
     def find_owner(self, answered: Location) -> Index | None:
         """Return the index with the longest URL that is a prefix of ``answered``, by segment."""
         best: Index | None = None
@@ -110,21 +137,6 @@ class Policy:
                 if len(url.segments) > depth and answered.is_at_or_under(url):
                     best, depth = index, len(url.segments)
         return best
-
-    def find_holders(self, place: Location) -> tuple[Index, ...]:
-        """Return the indexes that a file's place may belong to: the one whose URL it is under, else all on its host.
-
-        Those whose ``files-from`` covers it are among them. None: storage, which no index owns.
-        """
-        owner = self.find_owner(place)
-        if owner is not None:
-            return (owner,)
-        return tuple(
-            index
-            for index in self.indexes
-            if any((url.host, url.port) == (place.host, place.port) for url in index.urls)
-            or any(files.covers(place) for files in index.files_from or ())
-        )
 
     def index(self, name: str) -> Index:
         """Return the index of that name.

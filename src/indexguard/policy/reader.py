@@ -13,7 +13,7 @@ from ..errors import Fault, PolicyError
 from .entries import Entries
 from .identity import PYPI, Location, UnknownLocation, parse_location
 from .log import USUAL_LOG
-from .model import DirectUrls, FilesFrom, Index, Policy, join_key
+from .model import MAY_MEAN_ABSENT, NEVER_ABSENT, DirectUrls, FilesFrom, Index, Policy, join_key
 from .table import LATER, MAX_BYTES, Keys, SyntaxFaultError, parse
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["MAX_BYTES", "read_policy"]
 
 _HAS_CREDENTIALS = re.compile(r"[^/]*//[^/?#]*@")
-_CLIENT_ERRORS = range(400, 500)
-_NEVER_ABSENT = (401, 407, 408, 429)
-"""Statuses that never mean "no such name": a login is missing, or the server is busy."""
 _PLAIN_HOST = re.compile(r"[^/:@?#\\]+|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -33,7 +30,7 @@ _FILE = Keys(
     ("deny", "advisories", "typosquat"),
 )
 _INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status"), LATER)
-_SHADOW = Keys(("probe", "action"))
+_SHADOW = Keys(("probe", "action", "same-file", "known"))
 _DEFAULTS = Keys(("files-from",), LATER)
 _LOG = Keys(("sinks", "on-failure", "syslog", "syslog-format", "max-size", "max-age"))
 
@@ -74,7 +71,13 @@ class _Reader(Entries):
         defaults = self.table("defaults", tree.get("defaults", {}), _DEFAULTS)
         default_files = self._files_from("defaults.files-from", defaults)
         indexes = self._indexes(tree, default_files)
-        has_sections = not tree.keys().isdisjoint(("direct-urls", "log", "merge"))
+        probe = self.choice("shadow.probe", shadow, ("always", "never"))
+        same_file = self.choice("shadow.same-file", shadow, ("warn", "drop"))
+        if same_file == "drop" and probe != "always":
+            self.fault(
+                "shadow.same-file", '"drop" needs `probe = "always"`: the public index has to be asked for its files'
+            )
+        has_sections = not tree.keys().isdisjoint(("direct-urls", "log", "merge")) or "known" in shadow
         if has_sections:
             from . import sections  # noqa: PLC0415  # few policies have one
 
@@ -83,8 +86,10 @@ class _Reader(Entries):
             mode=mode,
             indexes=indexes,
             rules=self.rules,
-            probe=self.choice("shadow.probe", shadow, ("always", "never")),
+            probe=probe,
             shadow_action=self.choice("shadow.action", shadow, ("drop", "abort")),
+            same_file=same_file,
+            known=sections.read_known(self, shadow) if "known" in shadow else (),
             local=local,
             when_nothing_left=when_nothing_left,
             direct_urls=sections.read_direct_urls(self, tree) if has_sections else DirectUrls(),
@@ -177,10 +182,10 @@ class _Reader(Entries):
     def _statuses(self, key: str, table: Mapping[str, Any]) -> frozenset[int]:
         found = set()
         for place, status in enumerate(self.items(key, table["not-found-status"], "statuses, such as [403]")):
-            if type(status) is int and status in _CLIENT_ERRORS and status not in _NEVER_ABSENT:
+            if type(status) is int and status in MAY_MEAN_ABSENT:
                 found.add(status)
             else:
-                never = ", ".join(map(str, _NEVER_ABSENT))
+                never = ", ".join(map(str, NEVER_ABSENT))
                 self.unexpected(f"{key}[{place}]", status, f"a number from 400 to 499 that is none of {never}")
         return frozenset(found)
 

@@ -1,4 +1,4 @@
-"""The tables that few policies have, read where a file has them: ``[log]``, ``[direct-urls]`` and ``[[merge]]``."""
+"""The tables that few policies have, read where a file has them: ``[log]``, ``[direct-urls]``, ``[[merge]]`` and ``[[shadow.known]]``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ..patterns import Name, normalise_name, parse_pattern
 from .hints import find_url
 from .identity import Location, UnknownLocation, parse_reference
 from .log import LogSettings, SyslogAddress
-from .model import DirectUrls
+from .model import DirectUrls, Known
+from .narrow import read_date, read_reason
 from .table import Keys, TableReader
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from .entries import Entries
 
+_KNOWN = Keys(("packages", "reason", "expires"))
 _MERGE = Keys(("packages", "indexes"))
 _DIRECT_URLS = Keys(("requested", "transitive", "allow", "redirects"))
 
@@ -107,6 +110,43 @@ def _number(
         reader.unexpected(key, value, expected)
         return None
     return int(found[1]), found[2]
+
+
+def read_known(reader: TableReader, shadow: Mapping[str, Any]) -> tuple[Known, ...]:
+    """Return every ``[[shadow.known]]``."""
+    tables = shadow["known"]
+    if not isinstance(tables, list) or not tables:
+        reader.unexpected("shadow.known", tables, "tables of the form [[shadow.known]]")
+        return ()
+    places: dict[Name, str] = {}
+    return tuple(_known(reader, f"shadow.known[{place}]", table, places) for place, table in enumerate(tables))
+
+
+def _known(reader: TableReader, key: str, value: object, places: dict[Name, str]) -> Known:
+    table = reader.table(key, value, _KNOWN)
+    names = []
+    if "packages" in table:
+        for place, text in enumerate(reader.items(f"{key}.packages", table["packages"], "project names")):
+            name = _exact_name(reader, f"{key}.packages[{place}]", text, places)
+            names += [] if name is None else [name]
+    elif isinstance(value, dict):
+        reader.fault(f"{key}.packages", "missing; expected the names of public projects that you know of")
+    return Known(key, frozenset(names), read_reason(reader, key, table), read_date(reader, f"{key}.expires", table))
+
+
+def _exact_name(reader: TableReader, key: str, text: object, places: dict[Name, str]) -> Name | None:
+    try:
+        is_exact = isinstance(text, str) and parse_pattern(text).exact
+    except ValueError:
+        is_exact = False
+    if not is_exact:
+        reader.unexpected(key, text, "the name of one project: no pattern and no version")
+        return None
+    name = normalise_name(str(text))
+    first = places.setdefault(name, key)
+    if first != key:
+        reader.found(key, text, f", but `{name}` stands in {first} already")
+    return name
 
 
 def read_direct_urls(reader: TableReader, tree: Mapping[str, Any]) -> DirectUrls:

@@ -12,7 +12,7 @@ from indexguard.decision.verdict import Finding
 from indexguard.errors import clean
 from indexguard.inpip.search.page import Page
 from indexguard.inpip.search.search import Search
-from indexguard.inpip.search.simple_page import find_foreign
+from indexguard.inpip.search.simple_page import find_foreign, is_sign_in
 from indexguard.patterns import Name, is_distribution
 from indexguard.policy.identity import parse_location
 
@@ -272,6 +272,44 @@ def test_failures_count_only_where_something_enforces() -> None:
     assert search.failed == []
     search.failures_count = True
     assert search.failed == [failing]
+
+
+@pytest.mark.parametrize(
+    ("url", "is_one"),
+    [
+        ("https://login.corp.example/", True),
+        ("https://corp.example/_signin?reply_to=/simple/acme-core/", True),
+        ("https://corp.example/users/sign_in", True),
+        ("https://corp.example/Account/LogOn.aspx", True),
+        ("https://sso.corp.example/saml2/start", True),
+        ("https://corp.example/simple/acme-core/", False),
+        ("https://public.example/simple/oauthlib/", False),
+        ("https://login-service.example/", False),
+        ("https://[x/login", False),
+    ],
+)
+def test_a_sign_in_page_by_its_url(url: str, *, is_one: bool) -> None:
+    assert is_sign_in(url, "acme-core") is is_one
+
+
+def test_a_project_whose_name_is_that_of_a_sign_in_page() -> None:
+    assert not is_sign_in("https://public.example/simple/Log_In/", "log-in")
+    assert is_sign_in("https://public.example/login/log-in/", "log-in")
+
+
+def test_a_404_from_elsewhere_is_told_as_such(response: Response) -> None:
+    page = open_page()
+    page.exchanges.append(response(status=404))
+    page.exchanges[0].url = f"{URL}Acme_Core/"  # type: ignore[union-attr]  # a response
+    assert page.outcome == "has no such name (status 404)"
+    page.exchanges[0].url = "https://u:p@public.example/simple/acme-core/?x=1"  # type: ignore[union-attr]  # as above
+    told = "forwarded to https://public.example/simple/acme-core/, which has no such name (status 404)"
+    assert page.outcome == told
+    page.led_to = "https://u:p@public.example/simple/acme-core/?x=1"
+    assert page.find_failure(NAME) is None
+    assert page.outcome == "forwarded to https://public.example/simple/acme-core/, which was not asked"
+    page.probing = True
+    assert "where a probe does not follow" in str(page.find_failure(NAME))
 
 
 def test_the_page_of_a_link(link: Link) -> None:

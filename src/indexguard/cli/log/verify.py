@@ -77,14 +77,21 @@ def _print(found: Verification, copies: Copies, console: Console) -> None:
     _print_copies(found, copies, console)
     for text in _first(found.unproven):
         console.note(text, YELLOW)
-    if found.torn:
-        console.note(
-            f"{count(found.torn, 'line')} of no whole event: cut off by a crash or a full disk, or not ours", YELLOW
-        )
+    _print_losses(found, console)
     if found.unsealed:
         runs = ", ".join(_first(found.unsealed))
         text = "no seal: it goes on, was killed, or the end of the log is missing"
         console.note(f"{count(len(found.unsealed), 'run')} with {text}: {runs}", YELLOW)
+
+
+def _print_losses(found: Verification, console: Console) -> None:
+    if found.torn:
+        console.note(
+            f"{count(found.torn, 'line')} of no whole event: cut off by a crash or a full disk, or not ours", YELLOW
+        )
+    if found.lost:
+        events, runs = count(sum(found.lost.values()), "event"), count(len(found.lost), "run")
+        console.note(f"{events} of {runs} lost: there was no room to write them (a full disk)", YELLOW)
 
 
 def _copies(copies: Copies) -> str:

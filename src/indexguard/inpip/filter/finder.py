@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...decision import outcome
 from ...decision.verdict import PASS
+from ...errors import SHADOWED_NAME
 from ...patterns import normalise_name
 from ...policy.identity import find_reference, is_trusted
 from ..run import Run
@@ -40,6 +41,10 @@ class NameFilter:
         found: Sequence[Candidate] = call()
         search = self._searches.of(finder, normalise_name(project_name))
         kept = self._sift(finder, search, found)
+        if any(drop.finding.code == SHADOWED_NAME for drop in search.drops):
+            from .same_files import sift_same_files  # few names are squatted
+
+            kept = sift_same_files(search, kept)
         with self._searches.lock:
             search.kept = kept
             told, search.told = search.told, len(search.drops)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ...decision import outcome
 from ...errors import INDEX_FAILED, GuardError, clean
 from ...patterns import is_distribution, normalise_name
-from ...policy.identity import Location, find_location, find_reference, is_trusted, is_unverified_hop, redact
+from ...policy.identity import Location, find_location, find_reference, is_trusted
 from ..gate.references import redirect_hook
 from ..gate.requests import Requests
 from ..run import Run
@@ -27,9 +27,6 @@ from ..search.searches import Searches
 
 if TYPE_CHECKING:
     from ..objects import Call, Candidate, Evaluator, Finder, Link, Scope, Session
-
-
-_FORBIDDEN = 403
 
 
 class PageFilter:
@@ -44,9 +41,7 @@ class PageFilter:
         self._searches = searches
         self._requests = requests
         self._check_redirect = check_redirect
-        exceptions = pip_module(run.root, "_internal.exceptions")
-        self._pip_error: type[Exception] = exceptions.PipError
-        self._no_page: type[Exception] = exceptions.NetworkConnectionError
+        self._pip_error: type[Exception] = pip_module(run.root, "_internal.exceptions").PipError
 
     def request(self, call: Call, session: Session, method: str, url: str) -> object:
         """Note what became of each request for a page: pip tells 404, 503 and a broken connection alike: no page.
@@ -61,8 +56,7 @@ class PageFilter:
                 return call()
 
             def check(came_from: str, led_to: str) -> None:
-                unverified = is_unverified_hop(came_from, led_to, session.pip_trusted_origins)
-                self._check_redirect(reference, led_to, unverified=unverified)
+                self._check_redirect(reference, came_from, led_to, session.pip_trusted_origins)
 
             return call(hooks={"response": redirect_hook(check)})
         hooks = {} if page.check_hop is None else {"hooks": {"response": redirect_hook(page.check_hop)}}
@@ -111,8 +105,8 @@ class PageFilter:
             page.links = None
             candidates = []
         page.failure = page.find_failure(search.name)
-        if page.failure is not None and self._is_not_here(finder, search, page):
-            page.is_not_here, page.failure = True, None
+        if page.failure is not None and page.status is not None and page.links is None:
+            self._look_at_status(finder, search, page)
         return candidates
 
     def evaluate_links(
@@ -152,48 +146,19 @@ class PageFilter:
             page.check_hop = partial(self._check_hop, finder, search, page)
         return page.verdict.refusal is None or page.probing
 
-    def _is_not_here(self, finder: Finder, search: Search, page: Page) -> bool:
-        """Tell whether the status of a failed index says that it does not have the name, beside 404 and 410."""
-        run, status = self._run, page.status
-        if status is None or page.links is not None or page.probing or not page.is_index:
-            return False
-        names = self._requests.names
-        is_alone = run.built_in and counts_failures(run, finder, search) and status == _FORBIDDEN
-        if not is_alone and not outcome.says_not_here(search.authority, page.asked, status):
-            return False
-        from ..search import absence  # few indexes say so
+    def _look_at_status(self, finder: Finder, search: Search, page: Page) -> None:
+        """Find out whether the status of a failed index says that it does not have the name, beside 404 and 410."""
+        from ..search.absence import is_not_here  # few answer so
 
-        if is_alone:
-            return absence.forbids_unknown(run, finder, self._searches, page, names)
-        if not outcome.is_shared(search.authority):
-            return True
-        own = [name for name in names if run.authority(name).ask(page.asked).refusal is None]
-        return absence.shows_something(run, finder, self._searches, page, own)
+        alone = self._run.built_in and counts_failures(self._run, finder, search)
+        names = self._requests.names
+        if is_not_here(self._run, finder, self._searches, page, search.authority, names=names, alone=alone):
+            page.is_not_here, page.failure = True, None
 
     def _check_hop(self, finder: Finder, search: Search, page: Page, came_from: str, led_to: str) -> None:
-        """Judge a redirect before it is followed: what the public index is not asked for, it does not learn.
+        from .redirects import check_page  # few indexes redirect
 
-        :raises Exception: pip's own, for a page that it cannot have: it then goes on without.
-        """
-        place = self._run.locate(led_to)
-        unverified = is_unverified_hop(came_from, led_to, trusted_hosts(finder))
-        if page.probing:
-            verdict = outcome.judge_hop_of_probe(search.authority, page.asked, place, unverified=unverified)
-        else:
-            verdict = outcome.judge_hop(search.authority, page.verdict, place, unverified=unverified)
-        if verdict.refusal is None:
-            for finding in () if page.probing else verdict.findings:
-                search.drop(finding, page, ())
-            return
-        from ..search.simple_page import is_sign_in  # few indexes redirect
-
-        page.led_to, page.answered_url, page.answered = led_to, led_to, place
-        is_owned = place is not None and any(layer.policy.find_owner(place) for layer, _ in search.authority.rules)
-        page.signs_in = not is_owned and is_sign_in(led_to, search.name)
-        if not page.probing and not page.signs_in:
-            for finding in verdict.findings:
-                search.drop(finding, page, (), unseen=True)
-        raise self._no_page(f"led to {redact(led_to)}, which may not be asked")
+        check_page(self._run, search, page, (came_from, led_to), trusted_hosts(finder))
 
     def _unreadable(self, search: Search, page: Page, error: Exception) -> Exception:
         """Return pip's error for a page that breaks pip, where no failure counts.

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
+from ...decision.absence import is_shared, says_not_here
+from ...decision.authority import Authority
 from ...patterns import Name, is_distribution
 from ...policy.identity import find_location
 from ..run import Run
@@ -25,6 +27,33 @@ _FORBIDDEN, _OK = 403, 200
 _MOST = 100
 """How many pages are asked for at most, to see one that lists a file."""
 _HEADERS = {"Accept": "application/vnd.pypi.simple.v1+json, text/html; q=0.1", "Cache-Control": "max-age=0"}
+
+
+def is_not_here(
+    run: Run,
+    finder: Finder,
+    searches: Searches,
+    page: Page,
+    authority: Authority,
+    *,
+    names: Iterable[Name],
+    alone: bool,
+) -> bool:
+    """Tell whether the status of a failed index says that it does not have the name, beside 404 and 410.
+
+    :param authority: what the layers say of the name.
+    :param names: what the user requested, all at once.
+    :param alone: whether the rule that holds without a policy counts the failure.
+    """
+    status = page.status
+    if status is None or page.probing or not page.is_index:
+        return False
+    if alone and status == _FORBIDDEN:
+        return forbids_unknown(run, finder, searches, page, names)
+    if not says_not_here(authority, page.asked, status):
+        return False
+    own = [name for name in names if run.authority(name).ask(page.asked).refusal is None]
+    return not is_shared(authority) or shows_something(run, finder, searches, page, own)
 
 
 def forbids_unknown(run: Run, finder: Finder, searches: Searches, page: Page, names: Iterable[Name]) -> bool:

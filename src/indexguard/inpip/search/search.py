@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...decision.authority import Authority
 from ...decision.outcome import NOT_TO_BE_ASKED, Met, find_failed
@@ -13,7 +13,19 @@ from ...patterns import Name
 from .page import Drop, Page
 
 if TYPE_CHECKING:
+    from ...policy.model import Layer
     from ..objects import Candidate, Link
+
+
+class SameFile(NamedTuple):
+    """A file that an index of the name lists with the sha256 that one lists it with, too, which only squats the name."""
+
+    version: str
+    link: Link
+    own: Page
+    theirs: Link
+    squatter: Page
+    layer: Layer
 
 
 @dataclass(eq=False, repr=False)  # quicker to make
@@ -37,6 +49,8 @@ class Search:
     not_configured: Verdict = PASS
     failures_count: bool = False
     """Whether an index that failed refuses the name."""
+    same_files: Sequence[SameFile] | None = None
+    """None before there is a squatter to compare with."""
     told: int | None = None
     """How many drops have been told, in events and warnings; None before the first time: pip asks the finder often."""
 
@@ -76,6 +90,11 @@ class Search:
         return [(str(candidate.version), candidate.link) for candidate in self.kept]
 
     @property
+    def same_names(self) -> set[str]:
+        """The names of the files that the name's own index lists, and a squatter too."""
+        return {link.filename for same in self.same_files or () for link in (same.link, same.theirs)}
+
+    @property
     def failed(self) -> list[Page]:
         """The pages that failed, where failures count."""
         return find_failed(self.pages) if self.failures_count else []
@@ -84,7 +103,8 @@ class Search:
     def has_news(self) -> bool:
         """Whether the user is to hear something: files were dropped, an index failed, or is one that nobody may ask."""
         refusals = (page.verdict.refusal for page in self.pages)
-        return bool(self.drops or self.failed) or any(it is not None and it.code in NOT_TO_BE_ASKED for it in refusals)
+        is_news = self.same_files or self.failed or any(not drop.finding.is_known for drop in self.drops)
+        return bool(is_news) or any(it is not None and it.code in NOT_TO_BE_ASKED for it in refusals)
 
     def page_of(self, link: Link) -> Page | None:
         """Return the page that lists a link; None for a link that no page lists."""

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...audit.event import MAX_VERSIONS, EventFields, Offer
-from ...audit.kinds import DROPPED, KIND_OF_CODE, PROBED, REFUSED, EventKind
+from ...audit.kinds import DROPPED, KIND_OF_CODE, KNOWN, PROBED, REFUSED, EventKind
 from ...decision.outcome import find_failures, find_probed
 from ...decision.verdict import Finding
 from ...errors import REDIRECTED, SHADOWED_NAME, UNKNOWN_INDEX
@@ -54,15 +54,28 @@ def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> Non
         page, code = drop.page, drop.finding.code
         if (page is not None and code == UNKNOWN_INDEX) or not (drop.files or code == REDIRECTED or drop.is_unseen):
             continue
+        same = search.same_names
         fields = EventFields(
             name=search.name,
+            same_file=[link.filename for _, link in drop.offered if link.filename in same],
             versions=drop.newest,
             files=drop.files,
             index_asked=page.shown if page else None,
             index_answered=page.shown_answer if page else None,
             kept=kept_by(search),
         )
-        speaker.record_finding(drop.finding, KIND_OF_CODE.get(code, DROPPED), with_offers(fields, drop.offered))
+        fields = with_offers(fields, drop.offered)
+        if drop.finding.is_known:
+            # Routine, in whatever mode its layer is.
+            message = _explain_known(search, drop.finding)
+            speaker.record(KNOWN, code, fields._replace(finding=drop.finding, message=message))
+        else:
+            speaker.record_finding(drop.finding, KIND_OF_CODE.get(code, DROPPED), fields)
+
+
+def _explain_known(search: Search, finding: Finding) -> str:
+    known = None if finding.layer is None else search.authority.find_known(finding.layer)
+    return "" if known is None else f"{known.key}: {known.reason}" if known.reason else known.key
 
 
 def with_offers(fields: EventFields, files: Sequence[tuple[str, Link]]) -> EventFields:

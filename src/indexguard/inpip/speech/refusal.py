@@ -20,6 +20,8 @@ from ...errors import (
     GuardError,
 )
 
+_VALUES: dict[str, str] = {"shadow.same-file": "drop"}
+"""What a key that decides is set to, where that is not ``block``."""
 _OF_NAMES = "built in: without a policy file, no name may come from more than one index"
 _BUILT_IN: dict[str, str] = {
     AMBIGUOUS_NAME: _OF_NAMES,
@@ -75,7 +77,7 @@ def rule_in_words(finding: Finding, subject: str) -> str:
         return _BUILT_IN.get(finding.code, "")
     rule, path = finding.rule, finding.layer.path
     if finding.key:
-        return f'{finding.key} = "block"\n{path}'
+        return f'{finding.key} = "{_VALUES.get(finding.key, "block")}"\n{path}'
     if rule is None:
         return f"none matches `{subject}`\n{path}"
     names = ", ".join(f"`{index}`" for index in rule.indexes)

@@ -20,7 +20,7 @@ from ...errors import (
 )
 from ...patterns import newest_first
 from ...policy.identity import redact
-from ...policy.model import Index
+from ...policy.model import MAY_MEAN_ABSENT, Index, join_key
 from ..search.page import Drop, Page
 from ..search.search import Search
 from .events import kept_by, with_offers
@@ -44,18 +44,18 @@ def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> No
         if refusal is not None and refusal.code in NOT_TO_BE_ASKED:
             layer = "" if refusal.layer is None else f", by {refusal.layer.path}"
             speaker.warn(f"indexguard: index {page.shown} is not asked ({refusal.code}{layer})")
-    parts = [_dropped(drop) for drop in _enforced(search)]
+    parts = [_dropped(drop) for drop in _enforced(search) if not drop.finding.is_known]
     parts += [
         f"every other remote source, because {page.shown} {page.outcome} ({INDEX_FAILED})" for page in search.failed
     ]
-    if not parts or (refused_next and not search.kept):
+    same = _same_files(search)
+    if not (parts or same) or (refused_next and not search.kept):
         return
     rules = {place_of_rule(drop.finding) for drop in search.drops if drop.finding.enforced} or {
         _rule_of_failure(search)
     }
-    speaker.warn(
-        f"indexguard: {search.name}: dropped {'; '.join(parts)}; kept {_kept(search)}; {'; '.join(sorted(rules))}"
-    )
+    dropped = [f"dropped {'; '.join(parts)}"] if parts else []
+    speaker.warn(f"indexguard: {search.name}: {'; '.join([*dropped, f'kept {_kept(search)}', *same, *sorted(rules)])}")
 
 
 def warn_of_absence(speaker: Speaker, searches: Sequence[Search]) -> None:
@@ -96,6 +96,7 @@ def refusal_of(search: Search, cause: Finding) -> Refusal:
         *_unfit(search),
         *(("refused", _dropped(drop)) for drop in _enforced(search)),
         ("kept", _kept(search)),
+        *(("same file", text) for text in _same_files(search)),
     ]
     offered = [file for drop in drops for file in drop.offered]
     return Refusal(cause, search.name, facts, with_offers(fields, offered), _hint(search, cause))
@@ -120,6 +121,19 @@ def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
 
 def _enforced(search: Search) -> list[Drop]:
     return [drop for drop in search.drops if drop.finding.enforced and (drop.files or drop.is_unseen)]
+
+
+def _same_files(search: Search) -> list[str]:
+    """Say which files the name's own index and a squatter list alike: then one passes on, or has taken, the other's."""
+    versions: dict[tuple[str, str], set[str]] = {}
+    for same in search.same_files or ():
+        if same.layer.enforces:
+            versions.setdefault((same.own.shown, same.squatter.shown), set()).add(same.version)
+    return [
+        f"{_versions(newest_first(found))} from {own} is the very file that {public} lists (same sha256): {own} passes"
+        " public files on, or somebody published yours"
+        for (own, public), found in versions.items()
+    ]
 
 
 def _asked(search: Search) -> list[tuple[str, str]]:
@@ -160,7 +174,8 @@ def _answer(page: Page) -> str:
         and page.asked is not None
         and not page.answered.is_at_or_under(page.asked)
     ):
-        return f"answered from {page.shown_answer}{asked_for}"
+        why = f"{page.outcome}; it came" if page.failure else "answered"
+        return f"{why} from {page.shown_answer}{asked_for}"
     return f"{page.outcome}{asked_for}"
 
 
@@ -200,6 +215,8 @@ def _hint(search: Search, cause: Finding) -> str | None:
     if cause.layer is None or cause.rule is None:
         return None
     indexes = [cause.layer.policy.index(name) for name in cause.rule.indexes]
+    if cause.code == INDEX_FAILED:
+        return _hint_status(search, indexes)
     if cause.code == INDEX_NOT_CONFIGURED:
         return find_hint(cause)
     if cause.code not in (SHADOWED_NAME, CLAIMED_ELSEWHERE, REDIRECTED):
@@ -207,10 +224,18 @@ def _hint(search: Search, cause: Finding) -> str | None:
     if cause.code == REDIRECTED and cause.rule.pattern.is_catch_all:
         return _hint_forwarding(search, indexes)
     what = f"a file of `{search.name}` that fits" if _unfit(search) else f"`{search.name}`"
-    hint = f"publish {what} on index {' or '.join(f'`{index.name}`' for index in indexes)}"
+    hint = f"publish {what} on index {_names(indexes)}"
+    if cause.key:  # its own files are public ones
+        return (
+            f"have index {_names(indexes)} list no public files (no mirror, no pull-through), or {hint} that nobody has"
+        )
     if cause.code == SHADOWED_NAME:
         return f"{hint}; the public project of that name is not yours unless you registered it"
     return f"{hint}; {words_of(cause.code).remedy}" if cause.code == REDIRECTED else hint
+
+
+def _names(indexes: Sequence[Index]) -> str:
+    return " or ".join(f"`{index.name}`" for index in indexes)
 
 
 def find_hint(cause: Finding) -> str | None:
@@ -218,6 +243,20 @@ def find_hint(cause: Finding) -> str | None:
     if cause.code != INDEX_NOT_CONFIGURED or cause.layer is None or cause.rule is None:
         return None
     return "; or ".join(_option(cause.layer.policy.index(name)) for name in cause.rule.indexes)
+
+
+def _hint_status(search: Search, indexes: Sequence[Index]) -> str | None:
+    """Say what to do where an index may answer so for whatever it does not have, as object storage does."""
+    failed = [page for page in search.failed if page.status in MAY_MEAN_ABSENT]
+    names = [index.name for index in indexes if any(page.asked in index.urls for page in failed)]
+    if not names:
+        return None
+    status = failed[0].status
+    return (
+        f"see whether pip's login for {failed[0].shown} is still valid; if that index answers {status} for whatever it "
+        f"does not have, as object storage does, say so in the policy: `not-found-status = [{status}]` at "
+        f"{join_key('indexes', names[0])}"
+    )
 
 
 def _hint_forwarding(search: Search, indexes: Sequence[Index]) -> str:

@@ -10,7 +10,7 @@ import re
 import shlex
 
 from ... import __version__
-from ...audit.kinds import DROPPED, REDIRECTED, REFUSED, SELECTED, SHADOWED
+from ...audit.kinds import DROPPED, KNOWN, REDIRECTED, REFUSED, SELECTED, SHADOWED
 from ...errors import cut, escape
 from ..record import table
 from .fields import Event, identity, meaning, milliseconds, number, severity, summary, text, texts, version
@@ -27,7 +27,7 @@ _LIMITS = {
     "fileHash": 255,
     **dict.fromkeys(("cat", "fname", "msg", "reason", "request", "suser"), _LONG),
 }
-_BLOCKED = (REFUSED, SHADOWED, REDIRECTED, DROPPED)
+_BLOCKED = (REFUSED, SHADOWED, KNOWN, REDIRECTED, DROPPED)
 
 
 def line(event: Event) -> str:
