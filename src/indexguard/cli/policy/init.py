@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     claims = read_claims(arguments.claim, internal)
     arranged = read_arrangements(arguments.same, arguments.merge, internal, claims)
     # The public index lists every project that there is.
-    listings = _list_names(indexes if internal and rest.place != PYPI else internal)
+    listings = _list_names(internal, None if rest.place == PYPI else rest)
     own = [index for index in internal if index.name not in arranged]
     note_listings(own, rest, listings, console)
     beside = compare_indexes(own, rest, claims, listings)
@@ -226,13 +226,15 @@ def _command(arguments: argparse.Namespace, *more: str) -> str:
 # What they list
 
 
-def _list_names(indexes: Sequence[Configured]) -> Mapping[int, Listing]:
+def _list_names(internal: Sequence[Configured], rest: Configured | None) -> Mapping[int, Listing]:
     """Read what indexes list, in a second child: the first told which there are."""
-    if not indexes:
+    if not internal:
         return {}
-    facts = ask_pip([index.number for index in indexes])
+    believed = [] if rest is None else [rest.number]
+    numbers = [index.number for index in internal]
+    facts = ask_pip(numbers, believed=believed)
     nothing = Listing(problem=facts.problem or "it was not asked")
-    return {index.number: facts.listings.get(index.number, nothing) for index in indexes}
+    return {number: facts.listings.get(number, nothing) for number in (*numbers, *believed)}
 
 
 def _ask_claims(
