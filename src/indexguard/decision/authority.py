@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import Callable, Optional
+from typing import Callable, NamedTuple, Optional
 
 from ..patterns import Name, is_in_range
 from ..policy.identity import Location
@@ -23,6 +23,21 @@ LayerCheck = Callable[[Layer, Optional[Rule]], Optional[Finding]]
 """What one layer, whose rule for the name is given, objects to."""
 FileCheck = Callable[[str, Optional[Location]], Verdict]
 """Judges one file of a page by its version and the identity of its URL (None where that is unknown)."""
+
+
+class Origin(NamedTuple):
+    """Whether a file comes from the name's own index, and by which rule that is judged."""
+
+    word: str
+    """``own``: from an index that the rule names. ``other``: from another one. ``none``: no index lists the file, or no
+    rule says whose the name is."""
+    layer: Layer | None = None
+    rule: Rule | None = None
+    """None where no layer has a rule for the name."""
+
+
+UNKNOWN = Origin("none")
+"""No policy says whose the name is."""
 
 
 class Authority:
@@ -173,6 +188,28 @@ class Authority:
             return None if refusal is None else refusal._replace(code="locked-link")
 
         return self._collect_all(check)
+
+    def origin(self, page: Location | None, link: Location | None = None, place: Location | None = None) -> Origin:
+        """Say whether a file that pip chose comes from the name's own index: to all layers that enforce, if any do.
+
+        The rule that is told is that of the first layer to which it does not; else that of the first.
+
+        :param page: the identity of the page that lists it; None where no index does.
+        :param link: of a file that a lock names, as for ``locked``.
+        :param place: as for ``locked``.
+        """
+        views = [(layer, rule) for layer, rule in self._views if layer.enforces] or self._views
+
+        def say(layer: Layer, rule: Rule | None) -> Origin:
+            if rule is None:
+                return Origin("none", layer)
+            owner = None if page is None else layer.policy.find_owner(page)
+            if page is not None:
+                return Origin("own" if owner is not None and owner.name in rule.indexes else "other", layer, rule)
+            is_held = link is not None and place is not None and _may_hold(layer.policy, rule, link, place)
+            return Origin("own" if is_held else "none", layer, rule)
+
+        return min((say(*view) for view in views), key=lambda origin: origin.word == "own", default=UNKNOWN)
 
     def version(self, version: str) -> Verdict:
         """May this version, as the distribution's own metadata tells it, be used?"""

@@ -102,6 +102,7 @@ class Guard(NamedTuple):
         def load_and_order(call: Call, resolver: object, req_set: Resolved) -> object:
             from . import builds, children, failing  # noqa: F401
             from .filter import ambiguous, mirrors, redirects, same_files  # noqa: F401
+            from .gate import hops, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
             from .speech import words  # noqa: F401
@@ -232,9 +233,12 @@ _COLD = (
     *(
         "filter/ambiguous.py",
         "filter/redirects.py",
+        "gate/hops.py",
         "gate/redirects.py",
         "filter/mirrors.py",
         "filter/same_files.py",
+        "gate/destinations.py",
+        "gate/setup_py.py",
         "search/absence.py",
         "search/simple_page.py",
         "speech/pip_errors.py",
@@ -318,7 +322,7 @@ def _prepare(root: str) -> Guard:
         pypi,
         getattr(public, "file_storage_domain", None),
         datetime.now(timezone.utc).date(),
-        tuple(place.path for place in found.places if place.path is not None),
+        found.vital_places,
         found.builtin_rule_audited,
     )
     context = RunContext.of_process(version, layers, argv=command_line(), parent_run=mark.parent_run())

@@ -36,7 +36,7 @@ class CopyCount:
     events: int = 0
     """Each counts as often as it is there."""
     unread: int = 0
-    """Lines of ours in which no event can be read: it is left out, or cut off before its number."""
+    """Lines of ours in which no event can be read (it is left out, or cut off before its number), or that are too long."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Copies:
         for line in lines:
             counted.lines += 1
             found = [] if line is None else list(_events_in(line))
-            counted.unread += line is not None and not found and _is_ours(line)
+            counted.unread += line is None or (not found and _is_ours(line))
             counted.events += len(found)
             for event in found:
                 self._left[event.key] = event

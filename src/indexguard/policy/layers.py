@@ -71,6 +71,13 @@ class LayersFound:
         return not self._is_decided and self._is_audited
 
     @property
+    def vital_places(self) -> tuple[str, ...]:
+        """The folders and files that policies are read from, or would be, and what may stand beside them."""
+        folders = [os.path.dirname(it.path) for it in self.places if it.path is not None and it.kind != "environment"]
+        named = [it.path for it in self.places if it.path is not None and it.kind == "environment"]
+        return (*folders, *named, *(os.path.join(os.path.dirname(path), "policy.d") for path in named))
+
+    @property
     def _is_decided(self) -> bool:
         return any(layer.policy.indexes and layer.enforces for layer in self.layers)
 

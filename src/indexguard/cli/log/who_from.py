@@ -38,6 +38,11 @@ _WITH_VALUE = frozenset({
     "--use-deprecated", "--resume-retries", "-m",
 })  # fmt: skip
 """Options before pip's command whose value is a word of its own; and Python's."""
+_ORIGINS = {
+    "own": "the name's own",
+    "other": "not the name's own",
+    "none": "no policy says that it is the name's own",
+}
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -195,6 +200,7 @@ def _file(event: dict[str, Any]) -> dict[str, Any]:
         "hash": text(chosen, "hash") or (f"{algorithm}:{value}" if value else None),
         "index": text(chosen, "index") or text(event, "index_asked") or None,
         "url": text(chosen, "url") or None,
+        "origin": text(chosen, "origin") or None,
     }
 
 
@@ -223,6 +229,7 @@ def _print(origin: Origin, event: dict[str, Any], console: Console) -> None:
         (origin.use, f"{event['time']} by run {text(event, 'run')}"),
         ("in", f"{origin.prefix} on {origin.host}".strip()),
         ("required by", " > ".join(texts(event, "requested_by"))),
+        ("index", _ORIGINS.get(chosen["origin"])),
         ("under", decided),
     ]
     console.line(

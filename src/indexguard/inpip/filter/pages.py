@@ -129,6 +129,8 @@ class PageFilter:
         page.failure = page.find_failure(search.name)
         if page.failure is not None and page.status is not None and page.links is None:
             self._look_at_status(finder, search, page)
+        if not page.is_index and not page.is_local and (self._run.built_in or self._run.audits_built_in):
+            page.ignore_if_idle()
         if self._certificates is not None and page.failure is not None and page.exchanges and not page.probing:
             findings = self._certificates.find_findings(page.exchanges[-1], page.page_url)
             page.verdict = Verdict((*findings, *page.verdict.findings))
@@ -175,7 +177,8 @@ class PageFilter:
         """Find out whether the status of a failed index says that it does not have the name, beside 404 and 410."""
         from ..search.absence import is_not_here  # few answer so
 
-        alone = self._run.built_in and counts_failures(self._run, finder, search)
+        counts = counts_failures(self._run, finder, search)
+        alone = (self._run.built_in and counts) or (self._run.audits_built_in and search.several)
         names = self._requests.names
         if is_not_here(self._run, finder, self._searches, page, search.authority, names=names, alone=alone):
             page.is_not_here, page.failure = True, None
@@ -210,6 +213,7 @@ def counts_failures(run: Run, finder: Finder, search: Search) -> bool:
     urls = set(index_pages(finder, search, search.name).values())
     urls.update(url for url in finder.search_scope.find_links if _is_page(url))
     urls.update(page.url for page in search.pages)
+    urls.difference_update(page.url for page in search.pages if page.idle)
     places = [run.locate(url) or url for url in urls]
     search.several = outcome.is_one_of_several(it for it in places if isinstance(it, str) or not it.is_local)
     return outcome.counts_failures(search.authority, built_in=run.built_in, several=search.several)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...audit.event import EventFields
 from ...audit.kinds import REFUSED, SELECTED
+from ...decision.authority import Origin
 from ...decision.outcome import find_guard_file, find_mismatch
 from ...decision.verdict import Finding
 from ...errors import clean, escape
@@ -18,6 +19,7 @@ from ...patterns import Name, find_version
 from ...policy.identity import find_reference, redact
 from .. import seams
 from ..run import Run
+from ..search.page import Page
 from ..search.searches import Searches
 from ..speech.events import as_offer, with_offers
 from ..speech.speaker import Speaker
@@ -271,13 +273,13 @@ class Gate:
         finding = find_guard_file(found, audited=self._run.audits_built_in)
         if finding is None:
             return
-        fields = EventFields(name=name, index_asked=redact(link.url), files=1)
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        note = f"it would write {clean(found[0])}{more}"
+        fields = EventFields(name=name, index_asked=redact(link.url), files=1, message=note)
         if not finding.enforced:
             self._speaker.record_finding(finding, REFUSED, fields)
             return
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        facts = [("writes", f"{clean(found[0])}{more}"), ("file", redact(link.url))]
-        raise self._refuse(finding, escape(name or ""), facts, fields)
+        raise self._refuse(finding, escape(name or ""), [("file", redact(link.url))], fields, note)
 
     def _check_version(self, link: Link, name: Name | None, distribution: Distribution) -> None:
         """Check the version that the metadata tells: the legacy resolver does not compare it with the file's name.
@@ -306,7 +308,8 @@ class Gate:
 
     def _record_selected(self, requirement: Requirement) -> None:
         link, name = requirement.link, name_of(requirement)
-        if link is None or name is None or requirement.constraint:
+        # The legacy resolver has what is installed already among its requirements.
+        if link is None or name is None or requirement.constraint or requirement.satisfied_by is not None:
             return
         source = self._requests.source_of(link)
         approval = self._searches.find_approval(name, source)
@@ -320,6 +323,7 @@ class Gate:
             index_asked=page.shown if page is not None else redact(source.url),
             index_answered=page.shown_answer if page is not None else None,
             chosen=(as_offer(version or "", source), None if page is None else page.shown),
+            origin=self._origin(name, source, page),
             requested_by=parents_of(requirement),
             message=f"{escape(source.filename)}{digest}",
         )
@@ -328,3 +332,11 @@ class Gate:
             fields = fields._replace(same_file=[source.filename])
         left = next((search.left for search in searches if search.kept), [])
         self._speaker.record(SELECTED, None, with_offers(fields, left))
+
+    def _origin(self, name: Name, source: Link, page: Page | None) -> Origin:
+        authority = self._run.authority(name)
+        if page is not None and not page.is_local:
+            return authority.origin(page.answered or page.asked)
+        if page is None and self._requests.is_locked(source):
+            return authority.origin(None, self._run.locate_locked(source.url), find_reference(source.url))
+        return authority.origin(None)

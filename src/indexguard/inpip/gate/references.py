@@ -39,7 +39,7 @@ def redirect_hook(check: Callable[[str, str], None]) -> Hook:
 
     def look(response: Response, *_args: object, **_kwargs: object) -> None:
         if response.is_redirect:
-            from .redirects import find_targets  # few do
+            from .hops import find_targets  # few do
 
             for url in find_targets(response):
                 check(response.url, url)
