@@ -249,14 +249,17 @@ class Judge:
         # The text: "a layer in `audit` only logs"; what only logs changes nothing of what is asked here.
         self.enforcing = [layer.policy for layer in world.layers if layer.enforces]
         self.opinions = [layer.policy for layer in world.layers if layer.enforces and layer.has_opinion]
-        # The text: "Where `INDEXGUARD_POLICY` is the only layer and it is in `audit`, the built-in rule below stays in force".
-        self.built_in = not any(
-            layer.has_opinion and (layer.enforces or layer.kind != "environment") for layer in world.layers
+        # The text: "enforced unless a layer with `[indexes]` enforces. A machine or interpreter layer in `audit` … turns it
+        # to audited, never off; no user or environment layer in `audit` touches it."
+        self.built_in = not self.opinions and not any(
+            layer.kind in ("machine", "interpreter") and not layer.enforces for layer in world.layers
         )
         self.sources = self._sources()
         self.several = len({source.asked for source in self.sources}) > 1
         for source in self.sources:
             self._ask(source)
+        if not self.opinions:
+            self._ignore_idle()
         self.failed = any(source.failed for source in self.sources)
         self.files = [*self._page_files(), *self._other_files()]
         if self.failed:
@@ -342,6 +345,17 @@ class Judge:
             if answering is None or answering not in own:
                 codes.add("redirected")
         return codes
+
+    def _ignore_idle(self) -> None:
+        """The text: "A `--find-links` page that fails or lists nothing does not count"."""
+        idle = [
+            source
+            for source in self.sources
+            if not source.is_index and source.way and not (isinstance(source.answer, Page) and source.answer.files)
+        ]
+        self.several = len({source.asked for source in self.sources if source not in idle}) > 1
+        for source in self.sources:
+            source.failed &= self.several and source not in idle
 
     def _objection(self, policy: Mapping[str, Any], source: Source) -> str | None:
         """Say what one layer has against asking an index."""

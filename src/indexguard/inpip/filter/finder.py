@@ -52,6 +52,9 @@ class NameFilter:
             events.record_search(self._speaker, self._run, search)
         elif told < len(search.drops):
             events.record_drops(self._speaker, search, search.drops[told:])
+        for page in search.pages:
+            if page.idle is not None:
+                self._speaker.warn(f"indexguard: --find-links {page.shown} does not count: {page.idle}")
         if told != len(search.drops) and search.has_news:
             from ..speech.words import warn_of_drops
 

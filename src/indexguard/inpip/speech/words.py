@@ -41,7 +41,7 @@ def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> No
     """
     for page in search.pages:
         refusal = page.verdict.refusal
-        if refusal is not None and refusal.code in NOT_TO_BE_ASKED:
+        if refusal is not None and refusal.code in NOT_TO_BE_ASKED and not page.was_asked:
             layer = "" if refusal.layer is None else f", by {refusal.layer.path}"
             speaker.warn(f"indexguard: index {page.shown} is not asked ({refusal.code}{layer})")
     parts = [_dropped(drop) for drop in _enforced(search) if not drop.finding.is_known]
@@ -166,7 +166,7 @@ def _rule_of_failure(search: Search) -> str:
 def _answer(page: Page) -> str:
     refusal = page.verdict.refusal
     if refusal is not None and not page.probing:
-        return f"not asked ({refusal.code})"
+        return f"{page.outcome} ({refusal.code})" if page.was_asked else f"not asked ({refusal.code})"
     asked_for = " (for squatters only)" if page.probing else ""
     if (
         page.links is not None
