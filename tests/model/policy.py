@@ -228,6 +228,11 @@ class Source:
         return [file for file in files if file.project == name]
 
 
+def _are_one(policy: Mapping[str, Any], one: Place | None, two: Place | None) -> bool:
+    """The text: "the URLs in one `url` list"."""
+    return any({one, two} <= set(places_of(index)) for index in policy["indexes"].values())
+
+
 @dataclass
 class Judged:
     """A file, and the codes that keep it from pip."""
@@ -260,7 +265,7 @@ class Judge:
             self._ask(source)
         if not self.opinions:
             self._ignore_idle()
-        self.failed = any(source.failed for source in self.sources)
+        self.failed = any(source.failed and not self._has_mirror(source) for source in self.sources)
         self.files = [*self._page_files(), *self._other_files()]
         if self.failed:
             # The text: "no other remote source may stand in for it; local files may"
@@ -319,7 +324,9 @@ class Judge:
             source.failed = self._counts_failures and not source.objections
             return
         self._visit(source)
-        source.failed = not source.stopped and self._counts_failures and not source.objections and self._is_failure(source.answer)
+        source.failed = (
+            not source.stopped and self._counts_failures and not source.objections and self._is_failure(source.answer)
+        )
 
     def _visit(self, source: Source) -> None:
         """The text: "A redirect is judged before it is followed."."""
@@ -391,6 +398,20 @@ class Judge:
         """The text: "no parsable page and not 404/410 -> index-failed, whatever the cause"."""
         # No index of these worlds answers 403 for what nobody has: there it is a failure, as 401 is.
         return isinstance(answer, Failure) and not answer.says_not_here
+
+    def _has_mirror(self, failed: Source) -> bool:
+        """The text: "one that fails does not count if another answered with a page that lists a file of the name"."""
+        return (
+            bool(self.opinions)
+            and not failed.stopped
+            and any(
+                all(_are_one(policy, failed.asked, other.asked) for policy in self.opinions)
+                for other in self.sources
+                if not (other.failed or other.probed or other.objections or other.stopped)
+                and other.offers(self.name)
+                and not self._page_codes(other)
+            )
+        )
 
     # What becomes of the files
 

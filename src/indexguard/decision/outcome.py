@@ -218,6 +218,16 @@ def find_failed(sources: Iterable[SourceT]) -> list[SourceT]:
     return [source for source in sources if source.failure is not None and not source.probing]
 
 
+def are_mirrors(authority: Authority, place: Location, other: Location) -> bool:
+    """Tell whether two places are one index to every layer that enforces: of URLs with the same content, one may fail."""
+    pairs = [
+        (layer.policy.find_index(place), layer.policy.find_index(other))
+        for layer, _ in authority.rules
+        if layer.enforces
+    ]
+    return bool(pairs) and all(one is not None and one is two for one, two in pairs)
+
+
 def find_failures(authority: Authority, *, built_in: bool, audited: bool = False) -> list[Finding]:
     """Return the objections to an index that failed, where failures count.
 

@@ -101,7 +101,7 @@ class Guard(NamedTuple):
 
         def load_and_order(call: Call, resolver: object, req_set: Resolved) -> object:
             from . import builds, children, failing  # noqa: F401
-            from .filter import ambiguous, redirects, same_files  # noqa: F401
+            from .filter import ambiguous, mirrors, redirects, same_files  # noqa: F401
             from .gate import hops, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
@@ -235,6 +235,7 @@ _COLD = (
         "filter/redirects.py",
         "gate/hops.py",
         "gate/redirects.py",
+        "filter/mirrors.py",
         "filter/same_files.py",
         "gate/destinations.py",
         "gate/setup_py.py",

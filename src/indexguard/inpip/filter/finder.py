@@ -96,7 +96,7 @@ class NameFilter:
         if run.built_in and not search.several:  # with a single index nothing changes for the user
             for only in search.pages:
                 only.failure = None
-        failed = search.failed
+        failed = self._find_failed(search)
         locked = _locked_link(finder, search)
         kept = []
         for candidate in found:
@@ -114,6 +114,15 @@ class NameFilter:
 
             return ambiguous.sift(run, finder, search, kept, hashed=self._searches.hashed)
         return kept
+
+    def _find_failed(self, search: Search) -> list[Page]:
+        """Return the pages that failed, but for those of which a mirror answered: a line says so."""
+        if search.failed:
+            from .mirrors import excuse_mirrors  # few indexes fail
+
+            for text in excuse_mirrors(search):
+                self._speaker.warn(f"indexguard: {text}")
+        return search.failed
 
     def _complete_pages(self, finder: Finder, search: Search) -> None:
         """Note the indexes that pip was configured with and did not even ask (not https, and not a trusted host)."""
