@@ -39,7 +39,17 @@ def other_pem(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def make_pem(folder: Path) -> str:
     """Make a certificate."""
-    words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=corp.example"]
+    words = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-subj",
+        "/CN=corp.example",
+    ]
     words += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "ca.pem")]
     subprocess.run(["/usr/bin/env", "openssl", *words], check=True, capture_output=True)
     return (folder / "ca.pem").read_text(encoding="ascii")

@@ -72,10 +72,13 @@ class LayersFound:
 
     @property
     def vital_places(self) -> tuple[str, ...]:
-        """The folders and files that policies are read from, or would be, and what may stand beside them."""
+        """The folders and files that policies are read from, or would be, what may stand beside them, and certificates."""
         folders = [os.path.dirname(it.path) for it in self.places if it.path is not None and it.kind != "environment"]
         named = [it.path for it in self.places if it.path is not None and it.kind == "environment"]
-        return (*folders, *named, *(os.path.join(os.path.dirname(path), "policy.d") for path in named))
+        beside = [os.path.join(os.path.dirname(path), "policy.d") for path in named]
+        layers = [(os.path.dirname(layer.path), index.ca) for layer in self.layers for index in layer.policy.indexes]
+        certificates = [os.path.join(folder, ca) for folder, ca in layers if ca is not None]
+        return (*folders, *named, *beside, *certificates)
 
     @property
     def _is_decided(self) -> bool:

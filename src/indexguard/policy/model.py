@@ -59,7 +59,6 @@ class Index:
     """Whether one of its URLs was written with a user name or a password."""
 
 
-
 class Known(NamedTuple):
     """One ``[[shadow.known]]``: public projects of claimed names that nobody need be told of."""
 

@@ -281,7 +281,9 @@ def read_certificates(policy: Policy, kind: str, trust: Trust | None) -> dict[st
             found[index.name] = text
             faults += [Fault(_ca_key(index), reason) for reason in reasons]
     if not faults:
-        faults = _find_conflicts([(policy, index, found[index.name]) for index in policy.indexes if index.ca is not None])
+        faults = _find_conflicts(
+            [(policy, index, found[index.name]) for index in policy.indexes if index.ca is not None]
+        )
     if faults:
         raise PolicyError(policy.path, faults)
     return found
