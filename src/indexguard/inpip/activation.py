@@ -162,7 +162,8 @@ def _explain_broken(error: Exception) -> str:
 
 _COLD = (
     *("../codes.json", "../codes.py", "builds.py", "children.py", "failing.py", "python_option.py", "reports.py"),
-    *("filter/ambiguous.py", "search/simple_page.py", "speech/pip_errors.py", "speech/refusal.py", "speech/words.py"),
+    *("filter/ambiguous.py", "search/listing.py", "search/simple_page.py"),
+    *("speech/pip_errors.py", "speech/refusal.py", "speech/words.py"),
 )
 """What is loaded only where it is needed: that it is there is seen at once."""
 _guards: dict[str, Guard] = {}

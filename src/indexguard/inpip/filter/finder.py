@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...audit.event import MAX_VERSIONS
 from ...decision import outcome
 from ...decision.verdict import PASS
 from ...patterns import normalise_name
@@ -41,18 +42,22 @@ class NameFilter:
         search = self._searches.of(finder, normalise_name(project_name))
         kept = self._sift(finder, search, found)
         with self._searches.lock:
-            search.kept = kept
+            search.keep(kept)
             told, search.told = search.told, len(search.drops)
+        if told == len(search.drops):
+            return list(kept)
         if told is None:
             events.record_search(self._speaker, search, built_in=self._run.built_in)
-        elif told < len(search.drops):
+        else:
             events.record_drops(self._speaker, search, search.drops[told:])
-        if told != len(search.drops) and search.has_news:
+        if search.has_news:
             from ..speech.words import warn_of_drops
 
             # Where nothing is left, the refusal says it all; what only looks, or may go on to another version, does not.
             refused_next = bool(self._searches.resolving) and not self._run.settings.backtrack
             warn_of_drops(self._speaker, search, refused_next=refused_next)
+        if not self._searches.hashed:  # a requirement with hashes says nothing of whether the name is ambiguous
+            search.settle(MAX_VERSIONS)
         return list(kept)
 
     def find_best_candidate(
@@ -81,7 +86,20 @@ class NameFilter:
                 raise self._speaker.refuse(refusal_of(search, cause))
         return result
 
-    def _sift(self, finder: Finder, search: Search, found: Sequence[Candidate]) -> list[Candidate]:
+    def _sift(self, finder: Finder, search: Search, found: Sequence[Candidate]) -> Sequence[Candidate]:
+        if search.found is not found:  # pip has its list made once, and asks for it at each step
+            search.found, search.alike = found, None
+            search.sifted = self._sift_sources(finder, search, found)
+        # A requirement with hashes is not ambiguous: pip installs nothing that does not match them.
+        if not self._run.built_in or not search.several or search.failed or self._searches.hashed:
+            return search.sifted
+        if search.alike is None:
+            from .ambiguous import sift_ambiguous
+
+            search.alike = sift_ambiguous(search, configured_places(self._run, finder, search), search.sifted)
+        return search.alike
+
+    def _sift_sources(self, finder: Finder, search: Search, found: Sequence[Candidate]) -> list[Candidate]:
         run = self._run
         search.failures_count = counts_failures(run, finder, search)
         self._complete_pages(finder, search)
@@ -91,30 +109,33 @@ class NameFilter:
         failed = search.failed
         locked = _locked_link(finder, search)
         kept = []
+        source: object = None
+        is_listed = False
+        """Whether a remote page lists what comes from ``source``."""
         for candidate in found:
-            page = search.page_of(candidate.link)
+            link = candidate.link
+            if link.comes_from is not source or source is None:
+                source, page = link.comes_from, search.page_of(link)
+                is_listed = page is not None and not page.is_local
             # Local is a property of the file: one that a remote page names is judged as a file, too.
-            if page is not None and not page.is_local and candidate.link.url[:5].lower() != "file:":
+            if is_listed and link.url[:5].lower() != "file:":
                 if not failed:
                     kept.append(candidate)
             elif failed and not is_local_file(search, candidate):
                 continue  # no other remote source may stand in for an index that failed
-            elif self._may_use_file(search, candidate, is_locked=locked is candidate.link):
+            elif self._may_use_file(search, candidate, is_locked=locked is link):
                 kept.append(candidate)
         if run.built_in and search.several and not failed:
-            from . import ambiguous  # where a policy decides, this rule does not hold
+            from .ambiguous import forget_metadata  # where a policy decides, this rule does not hold
 
-            ambiguous.forget_metadata(search, kept)
-            # A requirement with hashes is not ambiguous: pip installs nothing that does not match them.
-            if not self._searches.hashed:
-                return ambiguous.sift_ambiguous(run, finder, search, kept)
+            forget_metadata(search, kept)
         return kept
 
     def _complete_pages(self, finder: Finder, search: Search) -> None:
         """Note the indexes that pip was configured with and did not even ask (not https, and not a trusted host)."""
         if _locked_link(finder, search) is not None:
             return  # a lock file names the file itself: no index is missing
-        search.not_configured = search.authority.configured(configured_places(self._run, finder))
+        search.not_configured = search.authority.configured(configured_places(self._run, finder, search))
         met = {page.page_url for page in search.pages}
         for page_url, url in index_pages(finder, search, search.name).items():
             asked = self._run.locate(url)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ...audit.event import EventFields
+from ...audit.event import MAX_VERSIONS, EventFields
 from ...audit.kinds import REFUSED, SELECTED
 from ...decision.outcome import find_mismatch
 from ...decision.verdict import Finding
@@ -252,5 +252,7 @@ class Gate:
             requested_by=parents_of(requirement),
             message=f"{escape(source.filename)}{digest}",
         )
-        left = next((search.left for search in self._searches.all(name) if search.kept), [])
-        self._speaker.record(SELECTED, None, with_offers(fields, left))
+        search = next((search for search in self._searches.all(name) if search.kept), None)
+        if search is not None:
+            fields = with_offers(fields, search.newest_left(MAX_VERSIONS), len(search.kept))
+        self._speaker.record(SELECTED, None, fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from ...audit.event import MAX_VERSIONS, EventFields, Offer
@@ -12,6 +12,7 @@ from ...decision.outcome import find_failures
 from ...decision.verdict import Finding
 from ...errors import REDIRECTED, SHADOWED_NAME, UNKNOWN_INDEX
 from ...patterns import newest_first
+from ..search.links import newest_files
 from ..search.page import Drop, Page
 from ..search.search import Search
 from .speaker import Speaker
@@ -26,8 +27,9 @@ def record_search(speaker: Speaker, search: Search, *, built_in: bool) -> None:
     :param built_in: whether the rule that holds without a policy is in force.
     """
     failures = find_failures(search.authority, built_in=built_in and search.failures_count)
+    shadowed = {id(drop.page) for drop in search.drops if drop.finding.code == SHADOWED_NAME}
     for page in search.pages:
-        for finding in _objections(search, page):
+        for finding in _objections(page, shadowed=id(page) in shadowed):
             fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome)
             speaker.record_finding(finding, KIND_OF_CODE.get(finding.code, REFUSED), fields)
         for finding in failures if page.failure is not None and not page.probing else ():
@@ -36,8 +38,7 @@ def record_search(speaker: Speaker, search: Search, *, built_in: bool) -> None:
     record_drops(speaker, search, search.drops)
 
 
-def _objections(search: Search, page: Page) -> list[Finding]:
-    shadowed = any(drop.page is page and drop.finding.code == SHADOWED_NAME for drop in search.drops)
+def _objections(page: Page, *, shadowed: bool) -> list[Finding]:
     # A layer in audit mode has the index asked; unless the page offered files, there was nothing to refuse.
     return [
         finding
@@ -54,26 +55,24 @@ def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> Non
             continue
         fields = EventFields(
             name=search.name,
-            versions=drop.newest,
+            versions=newest_first(drop.versions, MAX_VERSIONS),
+            more_versions=max(0, len(drop.versions) - MAX_VERSIONS),
             files=drop.files,
             index_asked=page.shown if page else None,
             index_answered=page.shown_answer if page else None,
             kept=kept_by(search),
         )
-        speaker.record_finding(drop.finding, KIND_OF_CODE.get(code, DROPPED), with_offers(fields, drop.offered))
+        speaker.record_finding(drop.finding, KIND_OF_CODE.get(code, DROPPED), with_offers(fields, drop.offered, drop.files))
 
 
-def with_offers(fields: EventFields, files: Sequence[tuple[str, Link]]) -> EventFields:
+def with_offers(fields: EventFields, files: Sequence[tuple[str, Link]], total: int) -> EventFields:
     """Return the fields of an event with those that say which files were there, those of the newest versions first.
 
-    :param files: version and link of each.
+    :param files: version and link of each, or of those of the newest versions.
+    :param total: how many there are.
     """
-    by_version: dict[str, list[Link]] = {}
-    for version, link in files:
-        by_version.setdefault(version, []).append(link)
-    newest = ((version, link) for version in newest_first(set(by_version)) for link in by_version[version])
-    told = [as_offer(version, link) for version, link in islice(newest, MAX_VERSIONS)]
-    return fields._replace(offered=told, more_offered=len(files) - len(told))
+    told = [as_offer(version, link) for version, link in newest_files(files, MAX_VERSIONS)]
+    return fields._replace(offered=told, more_offered=total - len(told))
 
 
 def as_offer(version: str, link: Link) -> Offer:
@@ -84,5 +83,5 @@ def as_offer(version: str, link: Link) -> Offer:
 
 
 def kept_by(search: Search) -> list[str]:
-    """Return the versions that pip was left."""
-    return sorted({str(candidate.version) for candidate in search.kept})
+    """Return the versions that pip was left, in the order of their texts: as many as an event tells."""
+    return nsmallest(MAX_VERSIONS, set().union(*search.kept_versions.values()))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from ...audit.event import EventFields
+from ...audit.event import MAX_VERSIONS, EventFields
 from ...codes import words_of
 from ...decision.outcome import NOT_TO_BE_ASKED, find_failures, find_untold
 from ...decision.verdict import Finding
@@ -38,11 +38,7 @@ def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> No
 
     :param refused_next: whether the run is refused if nothing is left: the refusal then says it all.
     """
-    for page in search.pages:
-        refusal = page.verdict.refusal
-        if refusal is not None and refusal.code in NOT_TO_BE_ASKED:
-            layer = "" if refusal.layer is None else f", by {refusal.layer.path}"
-            speaker.warn(f"indexguard: index {page.shown} is not asked ({refusal.code}{layer})")
+    _warn_of_unasked(speaker, search)
     parts = [_dropped(drop) for drop in _enforced(search)]
     parts += [
         f"every other remote source, because {page.shown} {page.outcome} ({INDEX_FAILED})" for page in search.failed
@@ -53,8 +49,22 @@ def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> No
         _rule_of_failure(search)
     }
     speaker.warn(
-        f"indexguard: {search.name}: dropped {'; '.join(parts)}; kept {_kept(search)}; {'; '.join(sorted(rules))}"
+        f"indexguard: {search.name}: dropped {'; '.join(_some(parts))}; kept {_kept(search)}; {'; '.join(sorted(rules))}"
     )
+
+
+def _warn_of_unasked(speaker: Speaker, search: Search) -> None:
+    """Print one line for all indexes of a run that are asked for no name at all; each is told once."""
+    unasked: dict[str, dict[str, None]] = {}
+    for page in search.pages:
+        refusal = page.verdict.refusal
+        if refusal is not None and refusal.code in NOT_TO_BE_ASKED and speaker.is_new(refusal.code, page.url):
+            layer = "" if refusal.layer is None else f", by {refusal.layer.path}"
+            unasked.setdefault(f"({refusal.code}{layer})", {})[page.shown] = None
+    for why, shown in unasked.items():
+        what = "index" if len(shown) == 1 else f"{len(shown)} indexes:"
+        verb = "is" if len(shown) == 1 else "are"
+        speaker.warn(f"indexguard: {what} {', '.join(_some(list(shown)))} {verb} not asked {why}")
 
 
 def refusal_of(search: Search, cause: Finding) -> Refusal:
@@ -65,9 +75,11 @@ def refusal_of(search: Search, cause: Finding) -> Refusal:
         if drop.page is not None:
             # The page of the cause comes first; without one, the page of what was dropped tells more than none.
             pages.insert(0 if drop.finding.code == cause.code else len(pages), drop.page)
+    versions = set().union(*(drop.versions for drop in drops))
     fields = EventFields(
         name=search.name,
-        versions=newest_first({version for drop in drops for version in drop.versions}),
+        versions=newest_first(versions, MAX_VERSIONS),
+        more_versions=max(0, len(versions) - MAX_VERSIONS),
         files=sum(drop.files for drop in drops),
         index_asked=pages[0].shown if pages else None,
         index_answered=pages[0].shown_answer if pages else None,
@@ -76,11 +88,11 @@ def refusal_of(search: Search, cause: Finding) -> Refusal:
     facts = [
         *_asked(search),
         *_unfit(search),
-        *(("refused", _dropped(drop)) for drop in _enforced(search)),
+        *(("refused", text) for text in _some([_dropped(drop) for drop in _enforced(search)])),
         ("kept", _kept(search)),
     ]
     offered = [file for drop in drops for file in drop.offered]
-    return Refusal(cause, search.name, facts, with_offers(fields, offered), _hint(search, cause))
+    return Refusal(cause, search.name, facts, with_offers(fields, offered, fields.files), _hint(search, cause))
 
 
 def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
@@ -104,7 +116,15 @@ def _enforced(search: Search) -> list[Drop]:
 
 
 def _asked(search: Search) -> list[tuple[str, str]]:
-    return [("asked", f"{page.shown} {_answer(page)}") for page in search.pages]
+    by_answer: dict[str, int] = {}
+    told = []
+    for page in search.pages:
+        answer = _answer(page)
+        by_answer[answer] = by_answer.get(answer, 0) + 1
+        if by_answer[answer] <= _MANY:
+            told.append(("asked", f"{page.shown} {answer}"))
+    more = ((answer, count - _MANY) for answer, count in by_answer.items() if count > _MANY)
+    return told + [("asked", f"{count} more: {answer}") for answer, count in more]
 
 
 def _unfit(search: Search) -> list[tuple[str, str]]:
@@ -122,7 +142,7 @@ def _listing(search: Search) -> list[Page]:
 
 
 def _all_versions(search: Search, page: Page) -> str:
-    return _versions(newest_first({version for version, _ in page.offered(search.name)}))
+    return _versions({version for version, _ in page.offered(search.name)})
 
 
 def _rule_of_failure(search: Search) -> str:
@@ -136,12 +156,12 @@ def _answer(page: Page) -> str:
         return f"not asked ({refusal.code})"
     asked_for = " (for squatters only)" if page.probing else ""
     if page.answered is not None and page.asked is not None and not page.answered.is_at_or_under(page.asked):
-        return f"answered from {page.shown_answer}{asked_for}"
+        return f"answered from {page.shown_answer}{page.wants}{asked_for}"
     return f"{page.outcome}{asked_for}"
 
 
 def _dropped(drop: Drop) -> str:
-    return f"{_versions(drop.newest)} {_from(drop)} ({drop.finding.code})"
+    return f"{_versions(drop.versions)} {_from(drop)} ({drop.finding.code})"
 
 
 def _from(drop: Drop) -> str:
@@ -157,18 +177,21 @@ def _kept(search: Search) -> str:
     if not search.kept:
         return "nothing"
     by_source: dict[str, set[str]] = {}
-    for candidate in search.kept:
-        page = search.page_of(candidate.link)
-        by_source.setdefault("local files" if page is None else page.shown, set()).add(str(candidate.version))
-    return "; ".join(f"{_versions(newest_first(versions))} from {source}" for source, versions in by_source.items())
+    for page, versions in search.kept_versions.items():
+        by_source.setdefault("local files" if page is None else page.shown, set()).update(versions)
+    return "; ".join(f"{_versions(versions)} from {source}" for source, versions in by_source.items())
 
 
-def _versions(newest: Sequence[str]) -> str:
-    if not newest:
+def _some(texts: list[str]) -> list[str]:
+    return texts if len(texts) <= _MANY else [*texts[:_MANY], f"and {len(texts) - _MANY} more"]
+
+
+def _versions(versions: Collection[str]) -> str:
+    if not versions:
         return "files"
-    rest = f" and {len(newest) - _MANY} more" if len(newest) > _MANY else ""
+    rest = f" and {len(versions) - _MANY} more" if len(versions) > _MANY else ""
     # Versions come from file names, and those from whoever wrote the page.
-    return ", ".join(cut(clean(version), _LONG) for version in newest[:_MANY]) + rest
+    return ", ".join(cut(clean(version), _LONG) for version in newest_first(versions, _MANY)) + rest
 
 
 def _hint(search: Search, cause: Finding) -> str | None:
