@@ -173,7 +173,7 @@ def test_no_secret_in_any_byte(
     log = Path("/var/log/indexguard/audit.jsonl") if os.geteuid() == 0 else folder / "state/indexguard/log/audit.jsonl"
     run = [line for line in log.read_bytes().splitlines() if str(folder).encode() in line]
     told = b"\n".join(line for line in done.stderr.splitlines() if line.startswith(b'{"schema":1,')).splitlines()
-    assert run == told == [message.split(b" - ", 1)[1] for message in received]
+    assert run == told == [message.split(b": ", 1)[1] for message in received]
     assert len(run) >= 2
     for written in (*run, *received, *done.stderr.splitlines()):
         assert not [spelling for spelling in _spellings(secret) if spelling in written], written

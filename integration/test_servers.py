@@ -212,9 +212,43 @@ def test_pypiserver_sends_an_unknown_name_to_the_public_index(trial: Trial, forw
         command="--index-url {internal} acme-core",  # no other index is configured
         policy=_BOTH,
         unguarded=_GOT_PUBLIC,
-        guarded=_refused("redirected"),
+        guarded=_refused("redirected", 'says = ["which was not asked", "--disable-fallback"]\nnot-asked = ["public:*"]\n'),
     )
     trial.run("pypiserver-redirect", text, internal=forwarding_pypiserver.url)
+
+
+def test_pypiserver_as_the_one_index_of_a_pip(
+    trial: Trial, forwarding_pypiserver: RealIndex, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    alone = '[indexes.internal]\nurl = "{internal}"\nnamespaces = ["acme"]\npackages = ["*"]\n'
+    got = 'exit = 0\ninstalled = { pubdep = "public 2.0" }\n'
+    advice = (
+        "/pubdep/, which was not asked",
+        "add that other index to pip.conf (`extra-index-url = ",
+        'give it `packages = ["*"]`',
+        "--disable-fallback",
+    )
+    says = ", ".join(f"'{text}'" for text in advice)
+    text = _text(
+        command="--index-url {internal} pubdep",
+        policy=alone,
+        unguarded=got,
+        guarded=f'exit = 1\ninstalled = {{}}\ncode = "redirected"\nsays = [{says}]\nnot-asked = ["public:*"]\n',
+        attack=False,
+    )
+    trial.run("pypiserver-alone", text, internal=forwarding_pypiserver.url)
+    # The advice, followed.
+    held = [Dist("acme-other", "1.0", "internal")]
+    with servers.pypiserver(tmp_path_factory.mktemp("advised"), held, None, None) as index:
+        got = 'exit = 0\ninstalled = { acme-other = "internal 1.0", pubdep = "public 2.0" }\n'
+        text = _text(
+            command="--index-url {internal} --extra-index-url {public} pubdep acme-other",
+            policy=_BOTH,
+            unguarded=got,
+            guarded=got,
+            attack=False,
+        )
+        trial.run("pypiserver-advised", text, internal=index.url)
 
 
 def test_pypiserver_that_forwards_is_no_obstacle_to_public_names(
@@ -384,7 +418,7 @@ def test_nginx_sends_an_unknown_name_to_the_public_index(
         command="--cert {ca} --index-url {internal} acme-core",
         policy=_BOTH,
         unguarded=_GOT_PUBLIC,
-        guarded=_refused("redirected"),
+        guarded=_refused("redirected", 'not-asked = ["public:*"]\n'),
     )
     held = [Dist("acme-other", "1.0", "internal")]
     with servers.nginx(folder, held, certificate, trial.public.url) as index:

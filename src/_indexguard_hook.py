@@ -32,6 +32,13 @@ _WATCHED = (_FINDER, _MAIN_PARSER, _BASE_COMMAND, *_OLD_FINDERS, _FIRST, *_MAKER
 # Why the other half could not run (code, cause): the finder may be imported later than the module that showed it.
 _failures: "list[tuple[str, str]]" = []
 
+# What others may take out of `sys.modules`, or exchange, before pip is imported: ddtrace purges `importlib` and more, gevent
+# and eventlet put greenlets in the place of threads and locks. importlib itself has loaded these two before this module.
+_bootstrap = sys.modules["_frozen_importlib"]
+threads = dict(vars(sys.modules["_thread"]))
+_own = sys.modules.get(__name__)
+_kept: "dict[str, ModuleType]" = {}  # the other half, by the names of its modules
+
 
 def install() -> None:
     """Watch for pip. May be called any number of times: pip's build isolation runs every .pth file two or three times."""
@@ -170,18 +177,20 @@ def _load_guard(name: "str") -> "Any":
 
     Raises ImportError if another `indexguard` is in the way, and whatever the import raises.
     """
-    import importlib.util
     import os
 
+    # Not importlib.util: it may have been purged, and be half of one when it is imported again.
+    external = sys.modules.get("_frozen_importlib_external") or _bootstrap._bootstrap_external  # noqa: SLF001
+    reinstate()
     # The release itself, not the link to the current one: another may be activated while this pip runs.
     folder = os.path.join(os.path.realpath(_here()), "indexguard")
     init = os.path.join(folder, "__init__.py")
     package = sys.modules.get("indexguard")
     if package is None:
-        spec = importlib.util.spec_from_file_location("indexguard", init, submodule_search_locations=[folder])
+        spec = external.spec_from_file_location("indexguard", init, submodule_search_locations=[folder])
         if spec is None or spec.loader is None:
             raise ImportError("cannot load " + init)
-        package = importlib.util.module_from_spec(spec)
+        package = _bootstrap.module_from_spec(spec)
         sys.modules["indexguard"] = package
         try:
             spec.loader.exec_module(package)
@@ -192,7 +201,21 @@ def _load_guard(name: "str") -> "Any":
         raise ImportError(
             "another module named indexguard is in the way: " + str(getattr(package, "__file__", package))
         )
-    return importlib.import_module(name)
+    __import__(name)
+    return sys.modules[name]
+
+
+def keep() -> None:
+    """Remember the modules of the other half: whoever purges `sys.modules` takes nothing from a pip that is guarded."""
+    _kept.update((name, sys.modules[name]) for name in list(sys.modules) if name.partition(".")[0] == "indexguard")
+
+
+def reinstate() -> None:
+    """Put back what was purged: a second copy would know nothing of what the first one has wrapped."""
+    for name, module in _kept.items():
+        sys.modules.setdefault(name, module)
+    if _own is not None:
+        sys.modules.setdefault(__name__, _own)
 
 
 def _here() -> "str":
@@ -219,6 +242,7 @@ def _refuse(watched: "str", module: "ModuleType", code: "str", cause: "str") -> 
     text = explain(code, cause)
 
     def refuse(*_args: "Any", **_kwargs: "Any") -> "Any":
+        _record(root, code, cause)
         raise _installation_error(root, watched)(text)
 
     if watched == _BASE_COMMAND:
@@ -235,6 +259,22 @@ def _refuse(watched: "str", module: "ModuleType", code: "str", cause: "str") -> 
         setattr(replaced, "__init__", refuse)  # noqa: B010  # mypy forbids the plain assignment
     if finder is None and not own:
         raise ImportError(text)
+
+
+def _record(root: "str", code: "str", cause: "str") -> None:
+    """Write the event of what keeps this pip from running guarded, if so much of the other half is whole."""
+    # Another module may be in the way, or half of ours: it gets its place back.
+    ours = [name for name in sys.modules if name.partition(".")[0] == "indexguard"]
+    before = {name: sys.modules.pop(name) for name in ours}
+    try:
+        version = str(getattr(sys.modules.get(root), "__version__", "unknown"))
+        _load_guard("indexguard.audit.failure").record_failure(version, code, cause)
+    except Exception:  # noqa: BLE001, S110  # it is said to the user in any case
+        pass
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "indexguard"]:
+            del sys.modules[name]
+        sys.modules.update(before)
 
 
 def _installation_error(root: "str", watched: "str") -> "type[Exception]":

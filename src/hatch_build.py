@@ -45,7 +45,8 @@ class VendorBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its para
         """
         pins = dict(pin.split("==") for pin in self.metadata.build.requires)
         recipes = {
-            name: Recipe(_find_distribution(name, pins[name]), **recipe) for name, recipe in self.config["copies"].items()
+            name: Recipe(_find_distribution(name, pins[name]), **recipe)
+            for name, recipe in self.config["copies"].items()
         }
         synchronise(Path(self.root, VENDOR), vendored_files(recipes))
 

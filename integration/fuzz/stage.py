@@ -29,8 +29,9 @@ from indexguard.decision.outcome import Settings
 from indexguard.errors import GuardError
 from indexguard.inpip import failing, seams
 from indexguard.inpip.activation import Guard, closed
+from indexguard.inpip.mains import Main
 from indexguard.inpip.run import Run
-from indexguard.inpip.speech import pip_errors, words
+from indexguard.inpip.speech import words
 from indexguard.policy.identity import parse_location
 from indexguard.policy.log import LogSettings
 from indexguard.policy.model import Layer
@@ -244,7 +245,6 @@ def _listening(played: Played) -> Iterator[None]:
     """Keep the guard's warnings and faults, and leave nothing of this look-up in the process."""
     logger = logging.getLogger("indexguard")
     listener, propagates = _Listener(played.warnings), logger.propagate
-    last_word = pip_errors._LastWord()  # noqa: SLF001  # it keeps what it waits for as long as a pip runs
     logger.addHandler(listener)
     logger.propagate = False
 
@@ -256,14 +256,14 @@ def _listening(played: Played) -> Iterator[None]:
     try:
         with (
             _quiet(),
-            mock.patch.object(pip_errors, "_last_word", last_word),
+            Main() as main,
             mock.patch.object(failing, "record_failure", note_fault),
         ):
             yield
+            main.end()
     finally:
         logger.propagate = propagates
         logger.removeHandler(listener)
-        logging.getLogger().removeHandler(last_word)
 
 
 @contextmanager

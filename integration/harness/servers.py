@@ -40,13 +40,14 @@ class ServerError(RuntimeError):
 
 
 @functools.cache
-def server_tools() -> Path:
+def server_tools(group: str = "integration") -> Path:
     """Return the folder of the servers' commands; they are installed once per list of requirements and Python.
 
+    :param group: the dependency group that names them.
     :raises ServerError: the registry does not hand them out.
     """
-    group = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["integration"]
-    wanted = sorted(item for item in group if isinstance(item, str))
+    groups = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    wanted = sorted(item for item in groups[group] if isinstance(item, str))
     key = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:12]
     folder = cache_folder() / "servers" / key
     folder.parent.mkdir(exist_ok=True)
@@ -213,8 +214,8 @@ def devpi(folder: Path, dists: Sequence[Dist], mirrored: str, whitelist: str) ->
     for dist in dists:
         write_file(dist, folder / "files")
     data, secret = str(folder / "data"), str(folder / "secret")
-    _run(folder, tools / "devpi-init", "--serverdir", data, "--no-root-pypi")
-    _run(folder, tools / "devpi-gen-secret", "--secretfile", secret)
+    run(folder, tools / "devpi-init", "--serverdir", data, "--no-root-pypi")
+    run(folder, tools / "devpi-gen-secret", "--secretfile", secret)
     # argon2 at its cheapest: otherwise each login costs seconds. The options are not in --help.
     cheap = ["--argon2-memory-cost", "8", "--argon2-time-cost", "1", "--argon2-parallelism", "1"]
 
@@ -226,7 +227,7 @@ def devpi(folder: Path, dists: Sequence[Dist], mirrored: str, whitelist: str) ->
         origin = f"http://127.0.0.1:{port}"
 
         def client(*words: str) -> None:
-            _run(folder, tools / "devpi", words[0], "--clientdir", str(folder / "client"), *words[1:])
+            run(folder, tools / "devpi", words[0], "--clientdir", str(folder / "client"), *words[1:])
 
         client("use", origin)
         client("login", "root", "--password=")
@@ -240,7 +241,11 @@ def devpi(folder: Path, dists: Sequence[Dist], mirrored: str, whitelist: str) ->
         yield Devpi(RealIndex(f"{origin}/corp/prod/+simple/"), RealIndex(f"{origin}/corp/pypi/+simple/"))
 
 
-def _run(folder: Path, program: Path, *words: str) -> None:
+def run(folder: Path, program: Path, *words: str) -> None:
+    """Run a command in a folder.
+
+    :raises ServerError: it fails.
+    """
     done = run_child([str(program), *words], cwd=folder, env=_environ(folder))
     if done.returncode != 0:
         raise ServerError(f"{program.name} {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
@@ -362,4 +367,4 @@ def _openssl(folder: Path, *words: str) -> None:
     program = shutil.which("openssl")
     if program is None:
         raise ServerError("there is no openssl on this machine")
-    _run(folder, Path(program), *words)
+    run(folder, Path(program), *words)

@@ -10,16 +10,18 @@ import functools
 import http.client
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import AF_UNIX, SOCK_DGRAM, socket
 
+from indexguard.policy.log import SyslogAddress
 from integration.harness.cases import read_cases
 from integration.harness.children import run_child
 from integration.harness.pips import cache_folder, locked
@@ -35,28 +37,30 @@ _SYSLOG_NG = ("syslog-ng-core", "libivykis0", "libnet1", "libwrap0", "libpcre3",
 
 @dataclass(frozen=True)
 class Listening:
-    """A syslog daemon that is up."""
+    """A syslog daemon that is up, with the configuration that its package installs: only places are others."""
 
     process: subprocess.Popen[bytes]
-    unix: Path
-    udp: int
-    tcp: int
-    received: Mapping[str, Path]
-    """What it has received, a message a line, by the way in: ``unix``, ``udp``, ``tcp``, ``file``."""
+    addresses: Mapping[str, SyslogAddress]
+    """Its ways in, by a name."""
+    kept: Path
+    """Where it keeps what has come of our facility."""
 
-    def wait_for(self, lines: int) -> dict[str, list[bytes]]:
-        """Wait until so many messages came each way, and return them.
+    def wait_for(self, lines: int, runs: Iterable[str]) -> dict[str, list[bytes]]:
+        """Wait until so many messages of each run came, and return them.
 
         :raises ServerError: they did not come in time.
         """
+        wanted = {run: f'"run":"{run}"'.encode() for run in runs}
 
-        def have_come() -> bool:
-            return all(len(_lines(path)) >= lines for path in self.received.values())
+        def find(mark: bytes) -> list[bytes]:
+            return [line for line in _lines(self.kept) if mark in line]
 
-        have_all_come = comes_true(self.process, have_come, _READY_LIMIT)
-        found = {way: _lines(path) for way, path in self.received.items()}
+        have_all_come = comes_true(
+            self.process, lambda: all(len(find(mark)) >= lines for mark in wanted.values()), _READY_LIMIT
+        )
+        found = {run: find(mark) for run, mark in wanted.items()}
         if not have_all_come:
-            raise ServerError(f"received {[(way, len(each)) for way, each in found.items()]} of {lines}")
+            raise ServerError(f"received {[(run, len(each)) for run, each in found.items()]} of {lines}")
         return found
 
 
@@ -65,13 +69,24 @@ def _lines(path: Path) -> list[bytes]:
 
 
 _RSYSLOG = CASES["rsyslog"]
-_RSYSLOG_WAY = 'ruleset(name="{way}") {{ action(type="omfile" file="{path}" template="text" asyncWriting="off") }}\n'
+_RSYSLOG_CONF = Path("/etc/rsyslog.conf")
+_SYSLOG_NG_CASES = CASES["syslog_ng"]
+_SYSLOG_NG_CONF = Path("/etc/syslog-ng/syslog-ng.conf")
 
-_SYSLOG_NG_CONF = CASES["syslog_ng"]
-_SYSLOG_NG_WAY = (
-    'destination to_{way} {{ file("{path}" template("${{MESSAGE}}\\n")); }};'
-    " log {{ source({way}); destination(to_{way}); }};\n"
-)
+
+def _as_shipped(conf: Path, changes: Sequence[Sequence[str]], places: Mapping[str, object]) -> str:
+    """Return a configuration with other places.
+
+    :raises ServerError: it is another one than is known.
+    """
+    text = conf.read_text("utf-8")
+    for pattern, new in changes:
+        for name, place in places.items():
+            new = new.replace(f"{{{name}}}", str(place))  # noqa: PLW2901  # it is the same text
+        text, times = re.subn(pattern, lambda _, new=new: new, text)  # type: ignore[misc]  # a default
+        if not times:
+            raise ServerError(f"{conf} is not as Debian ships it: it has no {pattern}")
+    return text
 
 
 def find_rsyslog() -> str | None:
@@ -85,10 +100,10 @@ def rsyslog(folder: Path, log: Path) -> AbstractContextManager[Listening]:
     :raises ServerError: it does not come up.
     """
     program = find_rsyslog()
-    if program is None:
-        raise ServerError("there is no rsyslogd on this machine")
+    if program is None or not _RSYSLOG_CONF.exists():
+        raise ServerError(f"there is no rsyslogd on this machine, or no {_RSYSLOG_CONF}")
     command = [program, "-n", "-f", str(folder / _CONF), "-i", str(folder / "pid")]
-    return _running(folder, log, (_RSYSLOG, _RSYSLOG_WAY), command)
+    return _running(folder, log, (_RSYSLOG_CONF, _RSYSLOG), command)
 
 
 @dataclass(frozen=True)
@@ -96,7 +111,7 @@ class Unpacked:
     """A syslog-ng, wherever it lies."""
 
     program: str
-    version: str
+    conf: Path = _SYSLOG_NG_CONF
     modules: str | None = None
     libraries: str = ""
 
@@ -106,7 +121,7 @@ def find_syslog_ng() -> Unpacked | None:
     """Return the syslog-ng of this machine, or one that is unpacked from its apt sources; None if there is none."""
     program = shutil.which("syslog-ng", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if program is not None:
-        return Unpacked(program, _version_of([program], {}))
+        return Unpacked(program)
     apt, dpkg = shutil.which("apt-get"), shutil.which("dpkg")
     if apt is None or dpkg is None:
         return None
@@ -129,13 +144,7 @@ def find_syslog_ng() -> Unpacked | None:
     }
     libraries = ":".join(map(str, [library.parent, *sorted(more)]))
     unpacked = str(folder / "root" / "usr" / "sbin" / "syslog-ng")
-    return Unpacked(unpacked, _version_of([unpacked], {"LD_LIBRARY_PATH": libraries}), str(modules), libraries)
-
-
-def _version_of(command: Sequence[str], environ: Mapping[str, str]) -> str:
-    done = run_child([*command, "--version"], env=dict(environ))
-    line = next(line for line in done.stdout.splitlines() if line.startswith("Config version: "))
-    return line.partition(": ")[2]
+    return Unpacked(unpacked, folder / "root" / _SYSLOG_NG_CONF.relative_to("/"), str(modules), libraries)
 
 
 def syslog_ng(folder: Path, log: Path) -> AbstractContextManager[Listening]:
@@ -149,26 +158,35 @@ def syslog_ng(folder: Path, log: Path) -> AbstractContextManager[Listening]:
     state = [f"--{option}={folder / option}" for option in ("persist-file", "control", "pidfile")]
     modules = [] if found.modules is None else [f"--module-path={found.modules}"]
     command = [found.program, "-F", "-f", str(folder / _CONF), *state, "--no-caps", *modules]
-    conf = _SYSLOG_NG_CONF.replace("{version}", found.version)
-    return _running(folder, log, (conf, _SYSLOG_NG_WAY), command, found.libraries)
+    return _running(folder, log, (found.conf, _SYSLOG_NG_CASES), command, found.libraries)
 
 
 @contextmanager
 def _running(
-    folder: Path, log: Path, conf_text: tuple[str, str], command: Sequence[str], libraries: str = ""
+    folder: Path,
+    log: Path,
+    conf_text: tuple[Path, Sequence[Sequence[str]]],
+    command: Sequence[str],
+    libraries: str = "",
 ) -> Iterator[Listening]:
-    head, way = conf_text
-    received = {name: folder / f"{name}.txt" for name in ("unix", "udp", "tcp", "file")}
-    udp, tcp = free_port(), free_port()
+    names = ("udp", "tcp", "udp5424", "tcp5424")
+    ports = {name: free_port() for name in names}
     unix = folder / "socket"
-    text = head.lstrip().format(folder=folder, log=log, unix=unix, udp=udp, tcp=tcp)
-    text += "".join(way.format(way=name, path=path) for name, path in received.items())
+    text = _as_shipped(*conf_text, {"folder": folder, "log": log, "unix": unix, **ports})
     (folder / _CONF).write_text(text, "utf-8")
+    addresses = {"unix": SyslogAddress("unix", str(unix))}
+    for name in names:
+        transport, form = name[:3], name[3:] and "rfc5424"
+        is_other = f"port({ports[name]})" in text  # syslog-ng has other ports for the two forms
+        if is_other or not form:
+            addresses[name] = SyslogAddress(transport, "127.0.0.1", ports[name], form or "bsd")
+        else:
+            addresses[name] = SyslogAddress(transport, "127.0.0.1", ports[transport])
     output = folder / "output.txt"
     process = started(command, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LD_LIBRARY_PATH": libraries}, output)
     try:
-        _wait_until_up(process, unix, tcp, output)
-        yield Listening(process, unix, udp, tcp, received)
+        _wait_until_up(process, unix, ports["tcp"], output)
+        yield Listening(process, addresses, folder / "auth.log")
     finally:
         stop(process)
 

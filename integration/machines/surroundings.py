@@ -49,6 +49,8 @@ def find_obstacle(around: Surroundings, environment: Environment) -> str | None:
     """Return why this machine cannot make the surroundings, or None if it can."""
     # Nothing keeps root from its log.
     roots_log = os.geteuid() == 0 and around.log is None
+    if "unshare -U" in around.launch and (reason := _no_user_namespaces()) is not None:
+        return reason
     if not around.mounts and around.uid is None and not roots_log:
         return None
     return find_obstacle_to_users(environment.python_version) or (_no_mounts() if around.mounts else None)
@@ -75,6 +77,14 @@ def _no_mounts() -> str | None:
         return f"missing: {', '.join(missing)}"
     trial = run_child(["/usr/bin/env", "unshare", "-m", "true"])
     return None if trial.returncode == 0 else f"unshare -m failed: {trial.stderr.strip()}"
+
+
+@functools.cache
+def _no_user_namespaces() -> str | None:
+    if shutil.which("unshare") is None:
+        return "missing: unshare"
+    trial = run_child(["/usr/bin/env", "unshare", "-U", "--map-root-user", "true"])
+    return None if trial.returncode == 0 else f"unshare -U failed: {trial.stderr.strip()}"
 
 
 def prefix_of(python_version: str) -> Path:

@@ -22,11 +22,13 @@ CODES = (
     REDIRECTED := "redirected",
     INDEX_FAILED := "index-failed",
     UNVERIFIED_INDEX := "unverified-index",
+    PROBE_UNFINISHED := "probe-unfinished",
     VERSION_NOT_ALLOWED := "version-not-allowed",
     ENTRY_EXPIRED := "entry-expired",
     FILE_ELSEWHERE := "file-elsewhere",
     AMBIGUOUS_NAME := "ambiguous-name",
     NAME_MISMATCH := "name-mismatch",
+    GUARD_FILE := "guard-file",
     DIRECT_URL := "direct-url",
     LOCAL_PATH := "local-path",
     FIND_LINKS := "find-links",
@@ -49,10 +51,18 @@ class GuardError(Exception):
     :param refused: what was refused, as one clause that stands alone.
     :param facts: pairs of label and text: the rule with file and key, the indexes, what was kept.
     :param hint: one thing to do; by default the code's own remedy.
+    :param name: of the project that was refused; None where it is about none, or about one that is not known.
     :raises KeyError: ``code`` is not one of ``CODES``.
     """
 
-    def __init__(self, code: str, refused: str, facts: Sequence[tuple[str, str]] = (), hint: str | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        refused: str,
+        facts: Sequence[tuple[str, str]] = (),
+        hint: str | None = None,
+        name: str | None = None,
+    ) -> None:
         super().__init__(code, refused)
         if code not in CODES:
             raise KeyError(code)
@@ -60,6 +70,7 @@ class GuardError(Exception):
         self.refused = refused
         self.facts = tuple(facts)
         self._hint = hint
+        self.name = name
 
     @property
     def hint(self) -> str:

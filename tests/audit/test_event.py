@@ -47,6 +47,7 @@ def test_fields_are_the_schema() -> None:
             Offer("99.0", "acme_core-99.0.tar.gz", None, "https://u:hunter2@mirror.example/f/acme_core-99.0.tar.gz")
         ],
         more_offered=1,
+        same_file=["acme_core-99.0.tar.gz"],
         chosen=(
             Offer("1.0", "acme_core-1.0.tar.gz", "sha256:ab", "https://corp.example/f/"),
             "https://u:p@corp.example/s",

@@ -75,6 +75,38 @@ def test_a_fault_of_the_guard_stops_pip_with_a_clear_message(
     assert "Traceback" not in done.output
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("inpip/__init__.py", "import functools\n", "import functools\nraise ZeroDivisionError('now')\n"),
+        ("inpip/__init__.py", "def on_load(", "def on_no_load("),
+        ("__init__.py", "__version__ =", "import sys\nif 'pip' in sys.modules: del sys.modules[__name__]\n__version__ ="),
+    ],
+)
+def test_a_fault_before_the_guard_is_loaded_is_recorded_too(
+    run_altered: Callable[..., Done], file: str, old: str, new: str
+) -> None:
+    done = run_altered(file, old, new, *INSTALL)
+    assert (done.code, done.origins) == (1, {})
+    assert "guard-broken" in done.output
+    assert "Traceback" not in done.output
+    if file != "__init__.py":  # nothing of ours can be loaded then
+        assert [(event["event"], event["code"]) for event in done.events] == [
+            ("guard-failed", "guard-broken"),
+            ("sealed", None),
+        ]
+
+
+def test_another_module_of_our_name_is_in_the_way(bench: Bench) -> None:
+    program = "import sys, types\nsys.modules['indexguard'] = own = types.ModuleType('indexguard')\n"
+    program += "from pip._internal.cli.main import main\ncode = main(['download', 'foo'])\n"
+    program += "assert sys.modules['indexguard'] is own\nprint(code)"
+    done = bench.python("-c", program, environ={"PIP_INDEX_URL": bench.public.url})
+    assert "1" in done.output.splitlines()
+    assert "another module named indexguard is in the way" in done.output
+    assert ("guard-failed", "guard-broken") in done.codes
+
+
 @pytest.mark.parametrize("looking", ["list", "--version"])
 def test_what_fetches_nothing_goes_on(run_altered: Callable[..., Done], looking: str) -> None:
     done = run_altered(*FAULTS["while it is imported"], looking)

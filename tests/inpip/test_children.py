@@ -17,13 +17,10 @@ from indexguard.errors import GuardError
 from indexguard.inpip import children, mark, python_option
 from indexguard.inpip.children import BOOTSTRAP
 from indexguard.inpip.mark import MARK, parent_run
-from indexguard.inpip.reports import Reports, report_to_parent
+from indexguard.inpip.reports import Report, Reports, report_to_parent
 
-REFUSAL = GuardError("redirected", "refused `acme`", [("rule", "indexes.corp\n/etc/policy.toml")], "publish it")
-
-
-def parts(error: GuardError) -> tuple[object, ...]:
-    return error.code, error.refused, error.facts, error.hint
+REFUSAL = GuardError("redirected", "refused `acme`", [("rule", "indexes.corp\n/etc/policy.toml")], "publish it", "acme")
+TOLD = Report("redirected", "acme")
 
 
 @pytest.fixture(autouse=True)
@@ -38,13 +35,15 @@ def report_file() -> Path:
     return Path(os.environ[MARK].split(":", 2)[2])
 
 
-def test_a_report_arrives_whole() -> None:
-    second = GuardError("guard-broken", "another")
+def test_a_report_is_a_code_and_a_name_and_arrives_once() -> None:
     with Reports("run-1", requested=False) as reports:
         assert parent_run() == "run-1"
-        report_to_parent(REFUSAL)
-        report_to_parent(second)
-        assert [parts(error) for error in reports.read()] == [parts(REFUSAL), parts(second)]
+        for error in (REFUSAL, GuardError("guard-broken", "another"), REFUSAL):
+            report_to_parent(error)
+        assert reports.read() == [TOLD, Report("guard-broken", None)]
+        lines = [json.loads(line) for line in report_file().read_text(encoding="utf-8").splitlines()]
+        assert lines[0] == {"code": "redirected", "name": "acme"}
+        assert all(set(line) == {"code", "name"} for line in lines)
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
@@ -110,17 +109,8 @@ def test_only_the_parents_own_file_is_written(monkeypatch: pytest.MonkeyPatch, t
     assert kind != "missing" or not path.exists()
 
 
-GARBAGE = [
-    "",
-    "no json",
-    "[]",
-    "{}",
-    "null",
-    '{"code": "no-such-code", "refused": "", "facts": [], "hint": ""}',
-    '{"code": ["redirected"], "refused": "", "facts": [], "hint": ""}',
-    '{"code": "redirected", "refused": "", "facts": [1], "hint": ""}',
-    '{"code": "redirected", "refused": "", "facts": 7, "hint": ""}',
-]
+CODELESS = ['{"name": "acme"}', '{"code": "no-such-code"}', '{"code": ["redirected"]}', '{"code": {}, "name": "acme"}']
+GARBAGE = ["", "no json", "[]", "{}", "null", "7", '"redirected"', "[" * 9_999, *CODELESS]
 
 
 @pytest.mark.parametrize("line", GARBAGE)
@@ -128,7 +118,22 @@ def test_a_line_that_is_no_report_is_left_out(line: str) -> None:
     with Reports("run-1", requested=False) as reports:
         report_file().write_text(f"{line}\n", encoding="utf-8")
         report_to_parent(REFUSAL)
-        assert [parts(error) for error in reports.read()] == [parts(REFUSAL)]
+        assert reports.read() == [TOLD]
+
+
+@pytest.mark.parametrize("name", ["Acme", "a--b", "-a", "acme core", "a\x1b[2J", "a" * 101, "", 7, None, ["acme"], {}])
+def test_what_is_no_name_is_not_repeated(name: object) -> None:
+    told = {"code": "redirected", "name": name, "refused": "words", "facts": [["rule", "words"]], "hint": "words"}
+    with Reports("run-1", requested=False) as reports:
+        report_file().write_text(json.dumps(told), encoding="utf-8")
+        assert reports.read() == [Report("redirected", None)]
+
+
+def test_only_the_first_reports_are_read() -> None:
+    line = json.dumps({"code": "redirected", "name": "acme"})
+    with Reports("run-1", requested=False) as reports:
+        report_file().write_text(f"{' ' * 70_000}\n{line}\n", encoding="utf-8")
+        assert reports.read() == []
 
 
 def interpreter(path: Path, text: str) -> str:
@@ -196,12 +201,6 @@ def test_a_throw_away_environment_gets_a_start_up_file(tmp_path: Path) -> None:
     for folder in folders:
         text = Path(folder, "indexguard-bootstrap.pth").read_text(encoding="utf-8")
         assert text == f"{BOOTSTRAP}\nimport _indexguard_bootstrap; _indexguard_bootstrap.install()\n"
-
-
-def test_reports_are_lines_of_json() -> None:
-    with Reports("run-1", requested=False):
-        report_to_parent(REFUSAL)
-        assert json.loads(report_file().read_text(encoding="utf-8"))["facts"] == [list(fact) for fact in REFUSAL.facts]
 
 
 def test_build_backends_start_the_guard(tmp_path: Path) -> None:

@@ -17,15 +17,18 @@ from indexguard.audit.event import EventFields
 from indexguard.audit.place import rotated_files
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
-from indexguard.audit.sinks import format_syslog, shorten
+from indexguard.audit.shortening import shorten
+from indexguard.audit.sinks import format_syslog
 from indexguard.audit.writer import LONGEST_LINE, AuditLog
 from indexguard.logs import chain
 from indexguard.logs.chain import Verification, Verifier
+from indexguard.logs.copies import Copies
 from indexguard.logs.opening import LogError, list_logs
-from indexguard.policy.log import LogSettings
+from indexguard.policy.log import LogSettings, SyslogAddress
 from support.memory import SOURCE, measure
 
 Lines = list[bytes]
+ADDRESS = SyslogAddress("unix", "/dev/log")
 
 
 def write_runs(path: Path, *sizes: int, **settings: Any) -> None:
@@ -39,7 +42,10 @@ def write_runs(path: Path, *sizes: int, **settings: Any) -> None:
 
 
 def verify(*paths: Path, copies: Lines | None = None) -> Verification:
-    return Verifier(copies or ()).read(paths)
+    kept = Copies()
+    if copies is not None:
+        kept.add("copy", copies)
+    return Verifier(kept).read(paths)
 
 
 @pytest.fixture
@@ -119,12 +125,13 @@ def test_seal_that_counts_other_events_than_there_are(tmp_path: Path, seal: obje
 
 def test_shortened_event_of_a_copy_must_be_in_the_log(path: Path) -> None:
     lines = path.read_bytes().splitlines()
-    copies = [format_syslog(shorten(line, json.loads(line)), {}) for line in lines]
+    copies = [format_syslog(shorten(line, json.loads(line), 1000), {}, ADDRESS) for line in lines]
     assert verify(path, copies=copies).is_whole
     change(path, lambda found: found.pop())
     (missing,) = verify(path, copies=copies).missing
     assert missing.endswith("4  sealed")
-    assert verify(path, copies=[b'{"shortened":3,"sha256":7}', b'{"shortened":x', b'{"shortened":']).is_whole
+    found = verify(path, copies=[b'{"shortened":3,"sha256":7}', b'{"shortened":x', b'{"shortened":'])
+    assert (found.is_changed, found.empty) == (False, ["copy"])
 
 
 def test_end_that_is_missing_is_shown_by_the_seal_that_is_missing(path: Path) -> None:
@@ -364,3 +371,50 @@ def test_events_of_a_run_that_went_on_in_a_file_of_its_own(tmp_path: Path) -> No
     assert verify(tmp_path).is_whole
     (tmp_path / "audit.jsonl").write_bytes(b"")
     assert "event 2 of run ab follows event 0" in str(verify(tmp_path).breaks[0])
+
+
+FULL = """
+import resource, signal, sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from indexguard.audit.event import EventFields
+from indexguard.audit.recorder import Recorder, RunContext
+path, rooms = Path(sys.argv[2]), [int(room) for room in sys.argv[3:]]
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+recorder = Recorder(RunContext.of_process("26.3", argv=[]), path)
+for room in rooms:
+    size = path.stat().st_size + room if room >= 0 else resource.RLIM_INFINITY
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    recorder.record("selected", None, EventFields(name="acme"))
+recorder.seal(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit to the size of a file on Windows")
+@pytest.mark.parametrize(
+    ("rooms", "lost", "torn"),
+    [([-1, 0, 0, -1], 2, 0), ([0, 0], 3, 0), ([-1, 100, -1], 1, 1), ([-1, -1], 0, 0), ([0, -1], 1, 0)],
+    ids=["in the middle", "to the end", "half a line", "there was room", "at the beginning"],
+)
+def test_run_that_a_full_disk_cost_events_says_how_many(path: Path, rooms: list[int], lost: int, torn: int) -> None:
+    run_child([sys.executable, "-c", FULL, str(SOURCE), str(path), *map(str, rooms)]).check_returncode()
+    assert [mark.stat().st_size for mark in path.parent.glob("audit.*.lost")] == ([lost] if lost else [])
+    for paths in ([path.parent], [path]):
+        found = verify(*paths)
+        assert (found.is_whole, sum(found.lost.values()), found.torn) == (True, lost, torn), found
+
+
+def test_mark_of_loss_excuses_no_removed_line_and_no_further_gap(path: Path) -> None:
+    run = json.loads(path.read_bytes().splitlines()[0])["run"]
+    mark = path.with_name(f"audit.{run}.lost")
+    mark.write_bytes(b"1")
+    change(path, lambda lines: lines.pop(1))
+    found = verify(path)
+    assert "it does not go on from line 1" in str(found.breaks[0])
+    other = path.with_name("other.jsonl")
+    write_lines(other, *({"run": run, "seq": number, "event": "selected"} for number in (1, 4)))
+    assert not verify(other).is_whole
+    mark.write_bytes(b"12")
+    assert verify(other).is_whole
+    write_lines(other, *({"run": run, "seq": number, "event": "selected"} for number in (1, 1)))
+    assert not verify(other).is_whole

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet  # noqa: TID251, TID253  # not the guard's: the model stands alone
 
-from model.web import PYPI_URL, Answer, Failure, File, Page, Place, World, normal, place_of, visit
+from model.web import PYPI_URL, Answer, Failure, File, Page, Place, World, normal, place_of, travel
 
 TODAY = date(2026, 6, 15)
 
@@ -214,6 +214,8 @@ class Source:
     answer: Answer | None = None
     """None where it is not asked."""
     failed: bool = False
+    stopped: set[str] = field(default_factory=set)
+    """Codes for which a redirect was not followed."""
 
     @property
     def asked(self) -> Place | None:
@@ -277,7 +279,7 @@ class Judge:
         must, may = self._refusal() if self.lookup.resolves else (set[str](), set[str]())
         reasons = must | may | dropped.keys() | ({"index-failed"} if self.failed else set())
         for source in self.sources:
-            reasons |= set(source.objections) | (self._page_codes(source) if source.way else set())
+            reasons |= set(source.objections) | (self._page_codes(source) if source.way else set()) | source.stopped
         return Expected(passing, dropped, asked, frozenset(must | may), not must, frozenset(reasons))
 
     # What pip would ask
@@ -313,8 +315,33 @@ class Judge:
         if not self._is_secure(source.asked):
             source.failed = self._counts_failures and not source.objections
             return
-        source.way, source.answer = visit(self.world, source.page_url)
-        source.failed = self._counts_failures and not source.objections and self._is_failure(source.answer)
+        self._visit(source)
+        source.failed = not source.stopped and self._counts_failures and not source.objections and self._is_failure(source.answer)
+
+    def _visit(self, source: Source) -> None:
+        """The text: "A redirect is judged before it is followed."."""
+        urls, source.answer = travel(self.world, source.page_url)
+        for url in urls:
+            place = place_of(url)
+            assert place is not None
+            source.stopped = self._hop_codes(source, source.way[-1], place) if source.way else set()
+            if source.stopped:
+                source.answer = None
+                return
+            source.way.append(place)
+
+    def _hop_codes(self, source: Source, left: Place, place: Place) -> set[str]:
+        # The text: "A hop that leaves https or hits a `--trusted-host` is `unverified-index`."
+        if self.opinions and (self._is_unverified(place) or (left.scheme == "https" and place.scheme != "https")):
+            return {"unverified-index"}
+        codes = set()
+        for policy in self.opinions:
+            rule, answering = rule_for(policy, self.name), answering_index(policy, place)
+            # The text: "*Probe*: followed only within the probed index."
+            own = {asked_index(policy, source.asked)} if source.probed else rule.indexes if rule else set()
+            if answering is None or answering not in own:
+                codes.add("redirected")
+        return codes
 
     def _objection(self, policy: Mapping[str, Any], source: Source) -> str | None:
         """Say what one layer has against asking an index."""
@@ -346,11 +373,10 @@ class Judge:
     def _counts_failures(self) -> bool:
         return bool(self.opinions) or (self.built_in and self.several)
 
-    def _is_failure(self, answer: Answer) -> bool:
+    def _is_failure(self, answer: Answer | None) -> bool:
         """The text: "no parsable page and not 404/410 -> index-failed, whatever the cause"."""
-        if not isinstance(answer, Failure) or answer.says_not_here:
-            return False
-        return not (self.built_in and answer.says_not_for_you)
+        # No index of these worlds answers 403 for what nobody has: there it is a failure, as 401 is.
+        return isinstance(answer, Failure) and not answer.says_not_here
 
     # What becomes of the files
 
@@ -457,6 +483,8 @@ class Judge:
         # The text: "the guard dropped a file that would have satisfied it"; of one that fits another machine only, both is true.
         must = {code for judged in satisfying if judged.file.fits for code in judged.codes}
         may = {code for judged in satisfying for code in judged.codes}
+        # Behind a redirect that was not followed there may be anything.
+        must |= {code for source in self.sources if not source.probed for code in source.stopped}
         # The text: "or no permitted index is configured"
         if self.opinions and all(source.objections for source in self.sources):
             must |= {"index-not-configured", *(code for source in self.sources for code in source.objections)}

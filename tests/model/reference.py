@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from model.policy import Lookup, comes_from, files_from, judge, judge_direct, places_of, rule_for
+from model.policy import Lookup, answering_index, comes_from, files_from, judge, judge_direct, places_of, rule_for
 from model.web import PYPI_URL, Download, Place, World, normal, place_of, travel
 
 PYPI_FILES = "files.example"
@@ -110,9 +110,15 @@ class _Clerk:
         if not expected.passing:
             self.outcome.fails = True
             return
-        # Where an index keeps its files, and where it redirects a download to, is its own matter.
+        # Where an index keeps its files is its own matter.
         way, answer = travel(self.world, parent.url)
-        self.outcome.may_ask |= set(map(place_of, way))
+        opinions = [layer.policy for layer in self.world.layers if layer.enforces and layer.has_opinion]
+        for left, url in zip([None, *way], way):
+            codes = {code for policy in opinions for code in [_judge_file_hop(policy, parent.name, left, url)] if code}
+            if codes:
+                self.outcome.refuse(codes)
+                return
+            self.outcome.may_ask.add(place_of(url))
         if not isinstance(answer, Download):
             self._give_up(parent)
             return
@@ -131,8 +137,8 @@ class _Clerk:
             return
         # The text: "Redirects of the download count too."
         way, answer = travel(self.world, reference.url) if reference.url.startswith("http") else ([], None)
-        for url in way:
-            codes = self._judge(reference, url, requested=requested, held=held)
+        for left, url in zip([None, *way], way):
+            codes = self._judge(reference, url, requested=requested, held=held) | self._judge_hop(reference, left, url)
             if codes:
                 self.outcome.refuse(codes)
                 return
@@ -171,6 +177,12 @@ class _Clerk:
             return codes
         codes |= {code for policy in self.policies for code in [_judge_held(policy, reference)] if code}
         return {"locked-link" if code == "direct-url" else code for code in codes}
+
+    def _judge_hop(self, reference: Reference, left: str | None, url: str) -> set[str]:
+        """Judge what the download of a lock's link is led to where it passes as a file of an index only."""
+        holding = [policy for policy in self.policies if self.errand.locked and _holds(policy, reference)]
+        only = [policy for policy in holding if judge_direct([policy], reference.name, reference.url, requested=True)]
+        return {code for policy in only for code in [_judge_file_hop(policy, reference.name, left, url)] if code}
 
     def _is_held(self, reference: Reference) -> bool:
         """Tell whether the link of a lock file lies in an index of the name, in every layer."""
@@ -220,6 +232,31 @@ def _holds(policy: Mapping[str, Any], reference: Reference) -> bool:
         if place_of(PYPI_URL) in places and (place.scheme, place.host) == ("https", PYPI_FILES):
             return True
     return False
+
+
+def _judge_file_hop(policy: Mapping[str, Any], name: str, left: str | None, url: str) -> str | None:
+    """The text: "a hop to an index, or to `pypi`'s file host, that may not serve the name is not followed"."""
+    rule, place = rule_for(policy, name), place_of(url)
+    if left is None or rule is None:
+        return None
+    if left.startswith("https:") and not url.startswith("https:"):
+        return "unverified-index"
+    assert place is not None
+    answering = answering_index(policy, place)
+    owners = {answering} - {None}
+    public = place_of(PYPI_URL)
+    assert public is not None
+    is_public = place[:3] == public[:3] or (place.scheme, place.host) == ("https", PYPI_FILES)
+    if not owners and is_public:
+        owners = {index for index, table in policy["indexes"].items() if public in places_of(table)} or {"pypi itself"}
+    if not owners:
+        # The text: "hosts that no index owns (storage) are"
+        owners = {
+            index
+            for index, table in policy["indexes"].items()
+            if any(own[1:3] == place[1:3] for own in places_of(table)) or comes_from(place, files_from(policy, index) or ())
+        }
+    return "redirected" if owners and not owners & rule.indexes else None
 
 
 def _judge_held(policy: Mapping[str, Any], reference: Reference) -> str | None:

@@ -164,7 +164,14 @@ def play(world: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     activation.datetime = Clock
     web = Web(world["web"], folder)
     arguments = [argument.replace(FOLDER, str(folder)) for argument in world["arguments"]]
-    runs: dict[str, Any] = vars(activation)["_guards"]
+    runs: dict[str, Any] = {}
+    prepare = activation._prepare  # noqa: SLF001  # what guards a run lives no longer than that
+
+    def remember(root: str) -> Any:
+        runs[root] = prepare(root)
+        return runs[root]
+
+    activation._prepare = remember  # noqa: SLF001  # as above
     if "lookups" not in world:
         return [run_errand(runs, web, arguments, folder)]
     finder = open_finder(arguments, web)

@@ -113,11 +113,6 @@ class Failure:
         """404 and 410."""
         return self.kind == "status" and self.status in (404, 410)
 
-    @property
-    def says_not_for_you(self) -> bool:
-        """401 and 403, which count as "not offered" where there is no policy."""
-        return self.kind == "status" and self.status in (401, 403)
-
 
 @dataclass(frozen=True)
 class Download:
@@ -178,12 +173,6 @@ class World:
     """A local find-links page."""
     local_index: tuple[File, ...] | None = None
     """A `file:` index."""
-
-
-def visit(world: World, url: str) -> tuple[list[Place], Answer]:
-    """Follow redirects from ``url``; return every place on the way, and the last answer."""
-    urls, answer = travel(world, url)
-    return [place for url in urls if (place := place_of(url)) is not None], answer
 
 
 def travel(world: World, url: str) -> tuple[list[str], Answer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import hashlib
+import itertools
 import os
 import pwd
 import stat
@@ -21,6 +22,7 @@ from indexguard.policy.layers import LAYER_KINDS, LayersFound, find_layers
 ENFORCE = 'version = 1\n[indexes.pypi]\nurl = "pypi"\npackages = ["*"]\n'
 AUDIT = f'mode = "audit"\n{ENFORCE}'
 SILENT = "version = 1\n"
+SILENT_AUDIT = f'mode = "audit"\n{SILENT}'
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
@@ -107,25 +109,27 @@ def test_a_file_that_two_places_lead_to_counts_once(machine: Machine, how: str) 
     assert found.places[3].state == "same file as machine"
 
 
+KINDS_OF_FILE = ("", ENFORCE, AUDIT, SILENT, SILENT_AUDIT)
+
+
 @pytest.mark.parametrize(
-    ("texts", "applies"),
-    [
-        ({}, True),
-        ({"environment": AUDIT}, True),
-        ({"environment": ENFORCE}, False),
-        ({"user": AUDIT}, False),
-        ({"machine": ENFORCE, "environment": AUDIT}, False),
-        ({"machine": SILENT}, True),
-        ({"machine": SILENT, "environment": AUDIT}, True),
-        ({"machine": SILENT, "environment": ENFORCE}, False),
-    ],
+    "texts",
+    list(itertools.product(KINDS_OF_FILE, repeat=len(LAYER_KINDS))),
+    ids=lambda texts: "-".join(str(KINDS_OF_FILE.index(text)) for text in texts),
 )
-def test_when_the_built_in_rule_applies(machine: Machine, texts: dict[str, str], *, applies: bool) -> None:
-    for kind, text in texts.items():
+def test_when_the_built_in_rule_applies(machine: Machine, texts: tuple[str, ...]) -> None:
+    """Each layer absent, enforcing or in audit, with and without [indexes]: all combinations."""
+    told = {kind: text for kind, text in zip(LAYER_KINDS, texts) if text}
+    for kind, text in told.items():
         machine.write(kind, text)
-    found = machine.find(machine.paths["environment"] if "environment" in texts else None)
-    assert len(found.layers) == len(texts)
-    assert found.builtin_rule_applies is applies
+    found = machine.find(machine.paths["environment"] if "environment" in told else None)
+    assert len(found.layers) == len(told)
+    # The text: "enforced unless a layer with [indexes] enforces. A machine or interpreter layer in audit, with or without
+    # [indexes], turns it to audited, never off; no user or environment layer in audit touches it".
+    is_decided = ENFORCE in told.values()
+    is_audited = any(told.get(kind) in (AUDIT, SILENT_AUDIT) for kind in ("machine", "interpreter"))
+    expected = (False, False) if is_decided else (not is_audited, is_audited)
+    assert (found.builtin_rule_applies, found.builtin_rule_audited) == expected
 
 
 # The variable

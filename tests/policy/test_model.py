@@ -210,10 +210,11 @@ def test_log_settings_of_one_layer_are_all_kept() -> None:
 
 def test_log_settings_of_several_layers_take_no_sink_away_and_the_smallest_limits() -> None:
     other = SyslogAddress("tcp", "logs.example", 601)
+    again = EVERYTHING_SAID.syslog[0]._replace(form="rfc5424")  # what comes first says the form
     assert LogSettings.combine(
         [
             EVERYTHING_SAID,
-            LogSettings(("syslog", "stderr"), (other,), max_size=500),
+            LogSettings(("syslog", "stderr"), (other, again), max_size=500),
             LogSettings(max_size=900, max_age=timedelta(hours=5)),
         ]
     ) == LogSettings(("file", "syslog", "stderr"), (*EVERYTHING_SAID.syslog, other), 500, timedelta(hours=5))

@@ -67,6 +67,7 @@ def describe_log(policy: Policy) -> dict[str, Any]:
         "sinks": list(log.sinks),
         "on failure": policy.log_failure,
         "syslog": list(map(str, log.syslog)),
+        **dict([("syslog form", address.form) for address in log.syslog if address.form][:1]),
         "max size": log.max_size,
         "max age": None if log.max_age is None else str(log.max_age),
     }

@@ -134,7 +134,7 @@ def _refusal() -> str:
 
 
 TABLES = {"": "_FILE", "indexes.N": "_INDEX", "entry": "_ENTRY", "merge": "_MERGE", "shadow": "_SHADOW"}
-TABLES |= {"direct-urls": "_DIRECT_URLS", "defaults": "_DEFAULTS", "log": "_LOG"}
+TABLES |= {"shadow.known": "_KNOWN", "direct-urls": "_DIRECT_URLS", "defaults": "_DEFAULTS", "log": "_LOG"}
 """The tables of a policy file, and what the reader calls their keys."""
 
 
@@ -240,6 +240,7 @@ BLOCKS: dict[str, Block] = {
     "keys": Block(_POLICY),
     "event": Block(_AUDIT),
     "sql": Block("src/indexguard/logs/README.md"),
+    "clickhouse": Block("src/indexguard/logs/README.md"),
     "dockerfile: base": Block(_ACTIVATION),
     "reach": Block(_ACTIVATION),
     "lands": Block(_ACTIVATION),

@@ -16,9 +16,9 @@ from types import ModuleType
 from typing import Any, Callable
 
 from .. import SUPPORTED
-from .._vendor.platformdirs import user_data_path
 from ..errors import escape
 from ..interpreters.python import InterpretersError
+from ..policy.layers import account_folder
 from .journal import Journal, locked
 
 SEED = "indexguard-seed.pth"
@@ -36,8 +36,7 @@ import sys; {path!r} in sys.path and __import__("_indexguard_hook").install()
 
 def user_folder() -> Path | None:
     """Return the private folder of this account, be it there or not; None for a user without a home."""
-    path = user_data_path("indexguard", appauthor=False) / "hook"
-    return path if path.is_absolute() else None
+    return account_folder()
 
 
 def is_trusted(private: Path) -> bool:

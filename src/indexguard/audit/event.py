@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from .. import __version__
+from ..decision.authority import UNKNOWN, Origin
 from ..decision.verdict import Finding
 from ..errors import CODES, escape
 from ..policy.identity import redact
@@ -67,8 +68,12 @@ class EventFields(NamedTuple):
     """The files that the event is about, those of the newest versions first."""
     more_offered: int = 0
     """How many there are beside them."""
+    same_file: Sequence[str] = ()
+    """Names of the files that the name's own index and a public one list with one sha256."""
     chosen: tuple[Offer, str | None] | None = None
     """The file that pip chose, and the index that lists it; None for the index of one that none lists."""
+    origin: Origin = UNKNOWN
+    """Whether that is the name's own index, and by which rule."""
     requested_by: Sequence[str] = ()
     """The names of the requirements that led to this one, the user's own first."""
     seal: Mapping[str, int | None] | None = None
@@ -105,9 +110,10 @@ def build_event(
         "kept": None if fields.kept is None else [bounded(version, MAX_NAME) for version in fields.kept[:MAX_VERSIONS]],
         "offered": [_offer(offer) for offer in fields.offered[:MAX_VERSIONS]],
         "more_offered": fields.more_offered + max(0, len(fields.offered) - MAX_VERSIONS),
-        "chosen": None if fields.chosen is None else {**_offer(fields.chosen[0]), "index": _url(fields.chosen[1])},
+        "same_file": [bounded(redact_text(name), MAX_NAME) for name in fields.same_file[:MAX_VERSIONS]],
+        "chosen": _chosen(fields),
         "requested_by": [bounded(parent, MAX_NAME) for parent in fields.requested_by[:MAX_CHAIN]],
-        "rule": _rule(fields.finding),
+        "rule": _rule(fields.finding or fields.origin),
         "policy": [
             {"layer": layer.kind, "file": escape(layer.path), "sha256": layer.sha256, "mode": layer.policy.mode}
             for layer in context.policy
@@ -130,18 +136,26 @@ def build_event(
     }
 
 
-def _rule(finding: Finding | None) -> dict[str, Any] | None:
-    """Name the layer that objected, and its rule; pattern is None where no rule matches the name."""
-    if finding is None or finding.layer is None:
+def _rule(found: Finding | Origin) -> dict[str, Any] | None:
+    """Name the layer that objected or judged, and its rule; pattern is None where no rule matches the name."""
+    if found.layer is None:
         return None
-    rule = finding.rule
+    rule = found.rule
+    key = found.key if isinstance(found, Finding) else ""
     return {
-        "layer": finding.layer.kind,
-        "file": escape(finding.layer.path),
-        "key": finding.key or (None if rule is None else escape(rule.key)),
+        "layer": found.layer.kind,
+        "file": escape(found.layer.path),
+        "key": key or (None if rule is None else escape(rule.key)),
         "pattern": None if rule is None else str(rule.pattern),
         "indexes": [] if rule is None else [escape(index) for index in rule.indexes],
     }
+
+
+def _chosen(fields: EventFields) -> dict[str, str | None] | None:
+    if fields.chosen is None:
+        return None
+    offer, index = fields.chosen
+    return {**_offer(offer), "index": _url(index), "origin": fields.origin.word}
 
 
 def _offer(offer: Offer) -> dict[str, str | None]:

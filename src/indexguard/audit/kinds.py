@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Literal
 
 EventKind = Literal[
-    "refused", "shadowed", "redirected", "selected", "not-asked", "dropped", "would-refuse", "guard-failed", "sealed"
-]
+    "refused", "shadowed", "known-shadow", "redirected", "selected", "not-asked", "probed", "dropped", "would-refuse",
+    "guard-failed", "sealed",
+]  # fmt: skip
 """What happened:
 
 * ``refused``: an index, a reference or the whole run was refused.
 * ``shadowed``: a public index offers a name that belongs to another one; its files were dropped.
-* ``redirected``: a page came from an index that may not serve the name.
+* ``known-shadow``: the same of a project that the policy knows of (``shadow.known``); its files were dropped (routine).
+* ``redirected``: a page came from an index that may not serve the name, or was to come from one.
 * ``selected``: pip chose this file.
 * ``not-asked``: an index was not consulted, because the name belongs to another one (routine).
+* ``probed``: an index was asked for squatters only, and offers none, or did not answer (routine).
 * ``dropped``: single files of an index that may serve the name; the name goes on.
 * ``would-refuse``: a layer in audit mode would have refused or dropped; ``code`` says what.
 * ``guard-failed``: the guard itself could not do its work.
@@ -22,9 +25,11 @@ EventKind = Literal[
 
 REFUSED: EventKind = "refused"
 SHADOWED: EventKind = "shadowed"
+KNOWN: EventKind = "known-shadow"
 REDIRECTED: EventKind = "redirected"
 SELECTED: EventKind = "selected"
 NOT_ASKED: EventKind = "not-asked"
+PROBED: EventKind = "probed"
 DROPPED: EventKind = "dropped"
 WOULD_REFUSE: EventKind = "would-refuse"
 GUARD_FAILED: EventKind = "guard-failed"
@@ -32,7 +37,7 @@ SEALED: EventKind = "sealed"
 
 SEVERITIES: dict[str, int] = {
     SHADOWED: 8, GUARD_FAILED: 8, REFUSED: 7, REDIRECTED: 6, WOULD_REFUSE: 5,
-    DROPPED: 3, NOT_ASKED: 1, SELECTED: 0, SEALED: 0,
+    DROPPED: 3, NOT_ASKED: 1, PROBED: 1, KNOWN: 1, SELECTED: 0, SEALED: 0,
 }  # fmt: skip
 """How much an event deserves attention, by its kind: 0 (routine) to 10, the scale of CEF."""
 UNKNOWN_SEVERITY = 5

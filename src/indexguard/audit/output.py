@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from ..errors import escape
 from ..policy.log import LogSettings
 from .line import encode, link
+from .worker import Worker
 from .writer import AuditLog, Limits
 
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ def other_sinks(settings: LogSettings) -> list[Sink]:
 
 
 class Output:
-    """All that the events of a run go to, each within a limited time.
+    """All that the events of a run go to, each within a limited time, and none at the cost of another.
 
-    A thread of its own does the work: whatever hangs, a network file system say, pip goes on. It also finds out, with the
-    first event, whether the log lies where pip itself writes. Then the others are written without it, in half the time:
-    if that file system hangs, pip hangs without us.
+    Each place has a thread of its own: whatever hangs, a network file system say, pip goes on, and so do the other places.
+    That of the file also finds out, with the first event, whether the log lies where pip itself writes. Then the others
+    are written without it, in half the time: if that file system hangs, pip hangs without us.
 
     :param settings: those of the policy.
     :param path: the log file.
@@ -50,10 +51,11 @@ class Output:
         self._log = (
             AuditLog(path, run, Limits(settings.max_size, settings.max_age)) if "file" in settings.sinks else None
         )
-        self._sinks = other_sinks(settings)
+        # A thread of its own each: what hangs must not keep another one, of another layer maybe, from its events.
+        self._sinks = [(sink, Worker(partial(_send, sink))) for sink in other_sinks(settings)]
         self._needs_no_thread = False
         self._problem: str | None = None
-        self._worker: _Worker | None = None
+        self._worker = None if self._log is None else Worker(partial(self._write_and_learn, self._log))
 
     @property
     def problem(self) -> str | None:
@@ -67,29 +69,54 @@ class Output:
 
     def write(self, event: Mapping[str, Any]) -> None:
         """Write one event; see ``problem``."""
-        if self._needs_no_thread:
-            self._write(event)
+        line = self._write_file(event)
+        if not self._sinks:
             return
-        if self._worker is None:
-            self._worker = _Worker(self._write_and_learn)
-        if not self._worker.run(event):
-            self.fail(f"nothing was written within {PATIENCE:g} seconds; it is given up for this run")
+        line = link(encode(event), None) if line is None else line
+        begun = [(sink, worker) for sink, worker in self._sinks if worker.begin((line, event))]
+        deadline = monotonic() + PATIENCE
+        for sink, worker in begun:
+            self._finish(sink, worker, deadline)
 
-    def _write_and_learn(self, event: Mapping[str, Any]) -> None:
-        self._write(event)
-        if self._log is not None and not self._sinks:
-            self._needs_no_thread = _is_where_pip_writes(self._log.path)
-
-    def _write(self, event: Mapping[str, Any]) -> None:
-        line = link(encode(event), None) if self._log is None else self._log.write(event)
-        for sink in self._sinks:
-            self._send(sink, line, event)
-
-    def _send(self, sink: Sink, line: bytes, event: Mapping[str, Any]) -> None:
+    def _finish(self, sink: Sink, worker: Worker, deadline: float) -> None:
+        """Wait for one of the other places: whatever is wrong with it, the others take the event."""
         try:
-            sink.send(line, event)
-        except OSError as error:
-            self.fail(f"{sink.name}: {error.strerror or type(error).__name__}")
+            is_done, _ = worker.end(deadline)
+        except Exception as error:  # noqa: BLE001  # a patched standard error may raise anything
+            self.fail(f"{sink.name}: {_explain(error)}")
+            return
+        if not is_done:
+            self.fail(f"{sink.name}: nothing was taken within {PATIENCE:g} seconds; it is given up for this run")
+
+    def _write_file(self, event: Mapping[str, Any]) -> bytes | None:
+        """Write the event to the file, and return its line; None where there is no file, or it does not take it."""
+        if self._log is None or self._worker is None:
+            return None
+        try:
+            if self._needs_no_thread:
+                return self._log.write(event)
+            is_done, found = self._worker.run(event, PATIENCE)
+        except Exception as error:  # noqa: BLE001  # the other places take the event
+            self.fail(_explain(error))
+            return None
+        if not is_done:
+            self.fail(f"nothing was written within {PATIENCE:g} seconds; it is given up for this run")
+        line: bytes | None = found
+        return line
+
+    def _write_and_learn(self, log: AuditLog, event: Mapping[str, Any]) -> bytes:
+        line = log.write(event)
+        self._needs_no_thread = _is_where_pip_writes(log.path)
+        return line
+
+
+def _send(sink: Sink, sent: tuple[bytes, Mapping[str, Any]]) -> None:
+    sink.send(*sent)
+
+
+def _explain(error: Exception) -> str:
+    told = error.strerror if isinstance(error, OSError) else str(error)
+    return told or type(error).__name__
 
 
 def _is_where_pip_writes(path: Path) -> bool:
@@ -98,41 +125,3 @@ def _is_where_pip_writes(path: Path) -> bool:
         return os.stat(path).st_dev in {os.stat(own).st_dev for own in (sys.prefix, tempfile.gettempdir())}
     except OSError:
         return False
-
-
-class _Worker:
-    """A thread that does one thing at a time for another one, which does not wait for ever."""
-
-    def __init__(self, work: Callable[[Mapping[str, Any]], None]) -> None:
-        self._work = work
-        self._tasks: SimpleQueue[tuple[Mapping[str, Any], SimpleQueue[Exception | None]]] = SimpleQueue()
-        self._hangs = False
-        threading.Thread(target=self._serve, name="indexguard-log", daemon=True).start()
-
-    def run(self, task: Mapping[str, Any]) -> bool:
-        """Have a task done; False if it hangs, or an earlier one does.
-
-        :raises Exception: what the work has raised.
-        """
-        if self._hangs:
-            return False
-        answer: SimpleQueue[Exception | None] = SimpleQueue()
-        self._tasks.put((task, answer))
-        try:
-            raised = answer.get(timeout=PATIENCE)
-        except Empty:
-            self._hangs = True
-            return False
-        if raised is not None:
-            raise raised
-        return True
-
-    def _serve(self) -> None:
-        while True:
-            task, answer = self._tasks.get()
-            try:
-                self._work(task)
-            except Exception as error:  # noqa: BLE001  # it is the other thread's
-                answer.put(error)
-            else:
-                answer.put(None)

@@ -29,6 +29,14 @@ def log_path() -> Path:
     return user_log_path("indexguard", appauthor=False) / FILE_NAME
 
 
+def mark_of_loss(log: Path, run: str) -> Path:
+    """Return where a run says that the log has not taken all its events: an empty file, as long as events are lost.
+
+    It has a length and no content, so that there is room for it on a full disk.
+    """
+    return log.with_name(f"audit.{run}.lost")
+
+
 def is_rotated(path: Path) -> bool:
     """Tell whether a file was full, by its name."""
     return _ROTATED.fullmatch(path.name) is not None

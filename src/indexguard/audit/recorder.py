@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from threading import Lock
 
 from ..policy.log import LogSettings
 from .event import NO_FIELDS, EventFields, build_event
 from .kinds import SEALED, EventKind
 from .output import Output
 from .run_context import RunContext
+from .worker import new_lock
 
 
 class Recorder:
@@ -31,7 +31,7 @@ class Recorder:
 
     def _begin(self) -> None:
         self._output = Output(self._settings, self._path, self.context.run)
-        self._lock = Lock()
+        self._lock = new_lock()
         self._process = os.getpid()
         self._seq = 0
         self._sealed = 0

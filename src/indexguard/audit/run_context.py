@@ -77,6 +77,18 @@ class RunContext(NamedTuple):
         )
 
 
+def command_line() -> list[str]:
+    """Return this process's command line as it is; empty where Python has none. Never raises.
+
+    A program that has pip inside it may have taken ``sys.argv`` away, or put anything there.
+    """
+    for name in ("orig_argv", "argv"):  # the first one: Python >= 3.10
+        found = getattr(sys, name, None)
+        if isinstance(found, (list, tuple)) and found:
+            return [it if isinstance(it, str) else type(it).__name__ for it in found]
+    return []
+
+
 def _find_job(environ: Mapping[str, str]) -> dict[str, str | None] | None:
     """Return what the environment says of a build service's job; None where it says of none. None of it is proof."""
     for provider, mark, names in _JOBS:

@@ -1,6 +1,7 @@
-"""Where events go beside the file: standard error, syslog (RFC 5424), journald; loaded only where one is configured.
+"""Where events go beside the file: standard error, syslog, journald; loaded only where one is configured.
 
-What is sent is the line of the file, ``prev`` included where there is a file. Standard library only, and nothing that
+What is sent is the line of the file, ``prev`` included where there is a file; to syslog less of it, where a daemon as it
+is shipped would cut it off. Standard library only, and nothing that
 is imported late: pip 26.3 refuses imports once installation has begun.
 """
 
@@ -11,6 +12,7 @@ import os
 import socket
 import struct
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,8 +21,8 @@ from typing import Any, Callable, Protocol
 from ..errors import cut
 from ..policy.log import SyslogAddress
 from .kinds import GUARD_FAILED, ROUTINE
-from .line import digest, encode
 from .place import NO_HOME
+from .shortening import shorten
 
 if sys.platform == "linux":
     import fcntl
@@ -33,10 +35,11 @@ _AUTHPRIV = 10  # the facility of security messages (RFC 5424, table 1)
 _ERROR, _WARNING, _INFO = 3, 4, 6
 _STANDARD_ERROR = 2
 _TOO_LARGE = (errno.EMSGSIZE, errno.ENOBUFS)
-SHORTENED = b'{"shortened":'
-"""How an event begins that was shortened: not as a line of the log does."""
-_SHORT = 400
-_TOLD = ("time", "run", "event", "code", "name", "index_asked", "index_answered", "message", "user", "host")
+LONGEST_MESSAGE = 8000
+"""Bytes of a syslog message: rsyslog, as it is shipped, keeps 8,096 of each, whatever it came over."""
+_SMALL_DATAGRAM = 2000
+"""Where a system takes no larger ones: a local socket of macOS takes 2,048 bytes."""
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def find_obstacle(path: Path) -> str | None:
@@ -74,25 +77,51 @@ class Sink(Protocol):
 
 
 class StandardError:
-    """Standard error, for containers whose output is collected."""
+    """Standard error, for containers whose output is collected: the file that it is now.
+
+    Where it is closed, its number is soon that of some other file: a download, or the log itself.
+    """
 
     name = "stderr"
 
+    def __init__(self) -> None:
+        self._file = None if sys.__stderr__ is None else _status()
+
     def send(self, line: bytes, _event: Mapping[str, Any]) -> None:
-        """Write the line."""
-        with suppress(OSError, ValueError):
+        """Write the line.
+
+        :raises OSError: it cannot be written, or it is closed.
+        """
+        self._check()
+        with suppress(Exception):  # whatever stands in its place
             sys.stderr.flush()  # what pip has printed comes first
         data = line + b"\n"
         while data:
             data = data[os.write(_STANDARD_ERROR, data) :]
 
     def find_obstacle(self) -> str | None:
-        """Return None: every process has it."""
+        """Return that it is closed, if it is."""
+        try:
+            self._check()
+        except OSError as error:
+            return error.strerror
+        return None
+
+    def _check(self) -> None:
+        now = _status()
+        if self._file is None or now is None or not os.path.samestat(self._file, now):
+            raise OSError(errno.EBADF, "it is closed")
+
+
+def _status() -> os.stat_result | None:
+    try:
+        return os.fstat(_STANDARD_ERROR)
+    except OSError:
         return None
 
 
 class Syslog:
-    """A syslog daemon: one message for each event, whose text is the line (RFC 5424; octets counted over TCP: RFC 6587).
+    """A syslog daemon: one message for each event, whose text is the line, or what a daemon as it is shipped keeps of it.
 
     :param address: where it listens.
     """
@@ -103,20 +132,22 @@ class Syslog:
         self._socket: socket.socket | None = None
 
     def send(self, line: bytes, event: Mapping[str, Any]) -> None:
-        """Send the message; what is too large for a datagram is shortened: its size is the index's to choose.
+        """Send the message; how long it would be is the choice of whoever owns an index.
 
         :raises OSError: it cannot be sent.
         """
-        message = format_syslog(line, event)
-        if self._address.transport == "tcp":
-            self._deliver(b"%d %b" % (len(message), message))
-            return
         try:
-            self._deliver(message)
+            self._deliver(self._frame(format_syslog(line, event, self._address, LONGEST_MESSAGE)))
         except OSError as error:
             if error.errno not in _TOO_LARGE:
                 raise
-            self._deliver(format_syslog(shorten(line, event), event))
+            self._deliver(format_syslog(line, event, self._address, _SMALL_DATAGRAM))
+
+    def _frame(self, message: bytes) -> bytes:
+        """Return a message as a connection needs it (RFC 6587): octets are counted, or a line ends in the BSD form."""
+        if self._address.transport != "tcp":
+            return message
+        return message + b"\n" if self._address.is_bsd else b"%d %b" % (len(message), message)
 
     def _deliver(self, message: bytes) -> None:
         """Send it; over a connection that has broken once more over a new one."""
@@ -161,28 +192,33 @@ class Syslog:
         return [(family, type_, protocol, place) for family, type_, protocol, _, place in found]
 
 
-def format_syslog(line: bytes, event: Mapping[str, Any]) -> bytes:
-    """Return a message as RFC 5424 has it."""
+def format_syslog(
+    line: bytes, event: Mapping[str, Any], address: SyslogAddress, longest: int = LONGEST_MESSAGE
+) -> bytes:
+    """Return a message: as RFC 5424 has it, or in the BSD form (RFC 3164), which local sockets expect without a host.
+
+    :param longest: bytes of the message; see ``shorten``.
+    """
+    head = (_bsd_head if address.is_bsd else _head)(event, address)
+    room = longest - len(head)
+    return head + (line if len(line) <= room else shorten(line, event, room))
+
+
+def _head(event: Mapping[str, Any], _address: SyslogAddress) -> bytes:
     priority = _AUTHPRIV * 8 + _severity(event)
     host = _printable(event.get("host"), 255)
     run = _printable(event.get("run"), 128)
     kind = _printable(event.get("event"), 32)
     head = f"<{priority}>1 {event.get('time') or '-'} {host} indexguard {run} {kind} - "
-    return head.encode("ascii", "replace") + line
+    return head.encode("ascii", "replace")
 
 
-def shorten(line: bytes, event: Mapping[str, Any]) -> bytes:
-    """Return what a datagram can hold of an event, with size and digest of its line. It does not begin as a line does."""
-    texts = {key: cut(event[key], _SHORT) for key in _TOLD if isinstance(event.get(key), str)}
-    return encode(
-        {
-            "shortened": len(line),
-            "sha256": digest(line),
-            "schema": event.get("schema"),
-            "seq": event.get("seq"),
-            **texts,
-        }
-    )
+def _bsd_head(event: Mapping[str, Any], address: SyslogAddress) -> bytes:
+    """Return the head as ``syslog(3)`` writes it: in local time."""
+    now = time.localtime()
+    host = "" if address.transport == "unix" else f"{_printable(event.get('host'), 255)} "
+    clock = f"{_MONTHS[now.tm_mon - 1]} {now.tm_mday:2} {now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02}"
+    return f"<{_AUTHPRIV * 8 + _severity(event)}>{clock} {host}indexguard[{os.getpid()}]: ".encode("ascii", "replace")
 
 
 def _printable(value: object, limit: int) -> str:

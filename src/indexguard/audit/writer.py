@@ -7,12 +7,13 @@ get the lock in time, or writes where there are no locks, turns to a file of its
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -21,7 +22,8 @@ from typing import Any
 
 from ..errors import escape
 from .line import digest, encode, link
-from .place import FILE_NAME, NO_HOME, rotated_files
+from .place import FILE_NAME, NO_HOME, mark_of_loss, rotated_files
+from .worker import pause
 
 if sys.platform != "win32":
     import fcntl
@@ -39,6 +41,7 @@ _LINK = 76  # bytes of `prev` and of the ends of lines
 _FLAGS = (
     os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 )
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _READ_FLAGS = os.O_RDONLY | (_FLAGS & ~(os.O_APPEND | os.O_CREAT))
 
 
@@ -86,6 +89,7 @@ class AuditLog:
             self._find_name = partial(find_name, limits.size, limits.age)
         self._is_own = False
         self._end: _End | None = None
+        self._lost = self._told_lost = 0
 
     def write(self, event: Mapping[str, Any]) -> bytes:
         """Append one event, and return its line. Never raises for what the system refuses: see ``problem``."""
@@ -94,7 +98,22 @@ class AuditLog:
             return self._append(body)
         except OSError as error:
             self.fail(error.strerror or type(error).__name__)
+            if error.errno in _FULL:
+                self._lost += 1
+        finally:
+            if self._lost > self._told_lost:
+                self._mark_loss()
         return link(body, None)
+
+    def _mark_loss(self) -> None:
+        """Leave a mark that ``log verify`` counts; where there is no room even for that, the next event tries again."""
+        with suppress(OSError):
+            descriptor = os.open(mark_of_loss(self.path, self._run), os.O_WRONLY | (_FLAGS & ~os.O_APPEND), 0o640)
+            try:
+                os.ftruncate(descriptor, self._lost)
+            finally:
+                os.close(descriptor)
+            self._told_lost = self._lost
 
     def fail(self, reason: str) -> None:
         """Keep the first reason for which an event is missing from the log."""
@@ -130,6 +149,7 @@ class AuditLog:
         written = os.write(descriptor, data)
         if written < len(data):
             self.fail(f"only {written} of {len(data)} bytes were written")
+            self._lost += 1
             self._end = None
         else:
             self._end = _End(status.st_dev, status.st_ino, status.st_size + written, digest(line))
@@ -179,10 +199,10 @@ def _make_folders(folder: Path) -> None:
 
 def _lock(descriptor: int) -> bool:
     """Take the advisory lock of the file; False if others held it for ``LOCK_WAIT``, or where there are no locks."""
-    deadline, pause = time.monotonic() + LOCK_WAIT, 0.001
+    deadline, seconds = time.monotonic() + LOCK_WAIT, 0.001
     while (got := _try_lock(descriptor)) is None and time.monotonic() < deadline:
-        time.sleep(pause)
-        pause = min(2 * pause, 0.05)
+        pause(seconds)
+        seconds = min(2 * seconds, 0.05)
     return got is True
 
 

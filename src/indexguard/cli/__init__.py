@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from .. import __version__
-from ..errors import GuardError
+from ..errors import GuardError, escape
 from . import demo, manual, report
 from .console import RED, Console
 from .log import events, export, record, replay, runs, schema, summary, verify, who_from
@@ -59,10 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.give_up()
         return _BROKEN_PIPE
     except OSError as error:
-        # Commands answer for the files that they read and write; what is left is the output: a full disk.
+        # Commands answer for the files that they read and write; what is left is the output: a full disk. An error that
+        # has a file's name is none of the output's.
         console.give_up()
+        what = "cannot write the output" if error.filename is None else f"cannot use {escape(str(error.filename))}"
         with suppress(OSError):
-            console.note(f"indexguard: cannot write the output: {error.strerror}", RED)
+            console.note(f"indexguard: {what}: {error.strerror}", RED)
         return 2
     return code
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import Callable, Optional
+from typing import Callable, NamedTuple, Optional
 
 from ..patterns import Name, is_in_range
 from ..policy.identity import Location
-from ..policy.model import FilesFrom, Layer, Policy
+from ..policy.model import FilesFrom, Known, Layer, Policy
 from ..policy.rules import Rule
 from .verdict import PASS, Finding, Verdict
 
@@ -23,6 +23,21 @@ LayerCheck = Callable[[Layer, Optional[Rule]], Optional[Finding]]
 """What one layer, whose rule for the name is given, objects to."""
 FileCheck = Callable[[str, Optional[Location]], Verdict]
 """Judges one file of a page by its version and the identity of its URL (None where that is unknown)."""
+
+
+class Origin(NamedTuple):
+    """Whether a file comes from the name's own index, and by which rule that is judged."""
+
+    word: str
+    """``own``: from an index that the rule names. ``other``: from another one. ``none``: no index lists the file, or no
+    rule says whose the name is."""
+    layer: Layer | None = None
+    rule: Rule | None = None
+    """None where no layer has a rule for the name."""
+
+
+UNKNOWN = Origin("none")
+"""No policy says whose the name is."""
 
 
 class Authority:
@@ -174,9 +189,45 @@ class Authority:
 
         return self._collect_all(check)
 
+    def origin(self, page: Location | None, link: Location | None = None, place: Location | None = None) -> Origin:
+        """Say whether a file that pip chose comes from the name's own index: to all layers that enforce, if any do.
+
+        The rule that is told is that of the first layer to which it does not; else that of the first.
+
+        :param page: the identity of the page that lists it; None where no index does.
+        :param link: of a file that a lock names, as for ``locked``.
+        :param place: as for ``locked``.
+        """
+        views = [(layer, rule) for layer, rule in self._views if layer.enforces] or self._views
+
+        def say(layer: Layer, rule: Rule | None) -> Origin:
+            if rule is None:
+                return Origin("none", layer)
+            owner = None if page is None else layer.policy.find_owner(page)
+            if page is not None:
+                return Origin("own" if owner is not None and owner.name in rule.indexes else "other", layer, rule)
+            is_held = link is not None and place is not None and _may_hold(layer.policy, rule, link, place)
+            return Origin("own" if is_held else "none", layer, rule)
+
+        return min((say(*view) for view in views), key=lambda origin: origin.word == "own", default=UNKNOWN)
+
     def version(self, version: str) -> Verdict:
         """May this version, as the distribution's own metadata tells it, be used?"""
         return self._collect(lambda layer, rule: None if rule is None else _check_version(layer, rule, version))
+
+    def find_known(self, layer: Layer) -> Known | None:
+        """Return what a layer knows of a public project of this name, if it does."""
+        return layer.policy.find_known(self.name, self._today)
+
+    def same_file(self) -> Verdict:
+        """May a file be used that the name's own index and a public one list with one sha256?"""
+
+        def check(layer: Layer, rule: Rule | None) -> Finding | None:
+            if not _claims(rule) or layer.policy.same_file != "drop":
+                return None
+            return Finding("shadowed-name", layer, rule, key="shadow.same-file")
+
+        return self._collect(check)
 
     def unclaimed(self, asked: Location) -> Verdict:
         """Is this perhaps a forgotten internal name: only ``*`` matches it, and an index that is not public offers it?"""
@@ -197,7 +248,8 @@ class Authority:
             return Finding("unmatched-name", layer)
         if index.name not in rule.indexes:
             probe = index.public and _claims(rule) and layer.policy.probe == "always"
-            return Finding("claimed-elsewhere", layer, rule, probe)
+            is_known = probe and self.find_known(layer) is not None
+            return Finding("claimed-elsewhere", layer, rule, probe, is_known=is_known)
         if rule.is_expired(self._today):
             return Finding("entry-expired", layer, rule)
         return None

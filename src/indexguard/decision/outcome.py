@@ -6,7 +6,7 @@ Pure, as the whole room: what pip met comes in as values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..patterns import is_in_range, parse_range
@@ -69,6 +69,8 @@ class Met(NamedTuple):
     """What the guard kept from pip, and why."""
     not_configured: Verdict = PASS
     """What the layers say of the indexes that pip is configured with."""
+    unseen: Sequence[Finding] = ()
+    """Objections to redirects that were not followed: behind one there may be any version."""
 
 
 # Before a page is there
@@ -128,6 +130,15 @@ def find_squatters(asked: Verdict) -> tuple[Finding, ...]:
     return tuple(_shadowed(finding) for finding in asked.findings if finding.probe)
 
 
+def find_probed(asked: Verdict, *, unfinished: bool) -> tuple[Finding, ...]:
+    """Return what is to be logged of an index that was asked for squatters only, and offers none.
+
+    :param unfinished: whether it did not answer in time.
+    """
+    probes = (finding for finding in asked.findings if finding.probe and finding.enforced)
+    return tuple(finding._replace(code="probe-unfinished") if unfinished else finding for finding in probes)
+
+
 def find_observed(asked: Verdict, *, offers: bool) -> tuple[Finding, ...]:
     """Return what layers in audit mode, which have every index asked, would have kept from pip of a page that is used.
 
@@ -137,7 +148,15 @@ def find_observed(asked: Verdict, *, offers: bool) -> tuple[Finding, ...]:
 
 
 def _shadowed(finding: Finding) -> Finding:
-    return Finding("shadowed-name", finding.layer, finding.rule)
+    return Finding("shadowed-name", finding.layer, finding.rule, is_known=finding.is_known)
+
+
+def find_same_files(own: Iterable[str], squatted: Collection[str]) -> list[str]:
+    """Return which files an index of the name and one that squats it list alike, each by its sha256.
+
+    Then the own index passes public files on, or somebody has published what is the house's own.
+    """
+    return [digest for digest in own if digest in squatted]
 
 
 def file_check(authority: Authority, asked: Verdict, answered: Location | None) -> FileCheck | None:
@@ -175,8 +194,13 @@ def sift_ambiguous(offers: Mapping[Location, Mapping[str, str | None]]) -> dict[
     return None if all(len(files) == len(alike) for files in offering) else alike
 
 
-AMBIGUOUS = Finding("ambiguous-name", None)
-"""By the rule that holds without any policy."""
+def find_ambiguous(*, audited: bool) -> Finding:
+    """Return the objection to a name that several indexes offer, by the rule that holds without any policy.
+
+    :param audited: whether a layer in audit mode has that rule only logged.
+    """
+    return Finding("ambiguous-name", None, audited=audited)
+
 
 # The whole name
 
@@ -186,9 +210,13 @@ def find_failed(sources: Iterable[SourceT]) -> list[SourceT]:
     return [source for source in sources if source.failure is not None and not source.probing]
 
 
-def find_failures(authority: Authority, *, built_in: bool) -> list[Finding]:
-    """Return the objections to an index that failed, where failures count."""
-    own = [Finding("index-failed", None)] if built_in else []
+def find_failures(authority: Authority, *, built_in: bool, audited: bool = False) -> list[Finding]:
+    """Return the objections to an index that failed, where failures count.
+
+    :param built_in: whether the rule that holds without a policy objects too.
+    :param audited: as in ``find_ambiguous``.
+    """
+    own = [Finding("index-failed", None, audited=audited)] if built_in else []
     return own + [Finding("index-failed", layer, rule) for layer, rule in authority.rules]
 
 
@@ -209,7 +237,9 @@ def find_cause(  # the one cause of a refusal
     :param hashed: whether the requirement carries hashes: then the name is not ambiguous.
     """
     enforced = [kept for kept in met.kept_away if kept.finding.enforced]
-    squatters = [kept.finding for kept in enforced if kept.finding.code == "shadowed-name"]
+    # What the name's own index lists says more than what a squatter does.
+    enforced.sort(key=lambda kept: not kept.finding.key)
+    squatters = [it.finding for it in enforced if it.finding.code == "shadowed-name" and not it.finding.is_known]
     if squatters and settings.abort_on_shadow:
         return squatters[0]
     if not nothing_left:
@@ -220,6 +250,7 @@ def find_cause(  # the one cause of a refusal
     refusals = [source.verdict.refusal for source in met.sources]
     causes = [it for it in refusals if it is not None and it.code in ("entry-expired", "unverified-index")]
     causes += [kept.finding for kept in enforced if any(satisfies(specifier, version) for version in kept.versions)]
+    causes += [finding for finding in met.unseen if finding.enforced]
     if hashed:
         causes = [cause for cause in causes if cause.code != "ambiguous-name"]
     if met.not_configured.refusal is not None:
@@ -274,7 +305,34 @@ def satisfies(specifier: str, version: str) -> bool:
 # What a distribution turns out to be
 
 
-def find_mismatch(authority: Authority) -> Finding:
-    """Return the objection to a distribution that names another project than was authorised; an enforced one first."""
+def find_mismatch(authority: Authority, *, built_in: bool, audited: bool) -> Finding:
+    """Return the objection to a distribution that names another project than was authorised; an enforced one first.
+
+    :param built_in: whether the rule that holds without a policy is enforced, also beside a layer in audit mode.
+    :param audited: whether a layer in audit mode has that rule only logged.
+    """
     found = [Finding("name-mismatch", layer, rule) for layer, rule in authority.rules]
-    return min(found, key=lambda finding: not finding.enforced, default=Finding("name-mismatch", None))
+    if built_in or audited or not found:
+        found.append(Finding("name-mismatch", None, audited=audited))
+    return min(found, key=lambda finding: not finding.enforced)
+
+
+def find_guard_file(places: Collection[str], *, audited: bool) -> Finding | None:
+    """Return the objection to a distribution that would write what the guard lives from; it is the built-in rule's.
+
+    :param places: what of that it would write, and may not.
+    :param audited: as in ``find_mismatch``.
+    """
+    return Finding("guard-file", None, audited=audited) if places else None
+
+
+# What another pip has decided
+
+
+def find_reported(authority: Authority, code: str) -> Finding:
+    """Return the finding that a pip which was started for a build reports of a name: its code, and the rule here.
+
+    :param code: one of ``errors.CODES``.
+    """
+    rules = [(layer, rule) for layer, rule in authority.rules if authority.name and layer.enforces and rule]
+    return Finding(code, *rules[0]) if rules else Finding(code, None)

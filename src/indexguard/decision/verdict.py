@@ -14,18 +14,22 @@ class Finding(NamedTuple):
     code: str
     """One of ``errors.CODES``."""
     layer: Layer | None
-    """None for the built-in rule, which applies where there is no policy."""
+    """None for the built-in rule, which applies where no policy that enforces says whose a name is."""
     rule: Rule | None = None
     """The rule that decides the name in that layer; None where no rule matches."""
     probe: bool = False
     """Whether the index is still to be asked, for squatters only."""
     key: str = ""
     """The key that decides, where it is not the rule's own."""
+    is_known: bool = False
+    """Whether the policy knows of the squatter (``shadow.known``): dropped as ever, and routine."""
+    audited: bool = False
+    """Whether it is the built-in rule's where a layer in audit mode has that only logged."""
 
     @property
     def enforced(self) -> bool:
         """Whether the layer refuses; otherwise the finding is only logged."""
-        return self.layer is None or self.layer.enforces
+        return not self.audited if self.layer is None else self.layer.enforces
 
 
 class Verdict(NamedTuple):

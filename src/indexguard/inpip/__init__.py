@@ -40,7 +40,8 @@ MAIN_PARSER = "pip._internal.cli.main_parser"
 BASE_COMMAND = "pip._internal.cli.base_command"
 
 LIVE = "_indexguard_live"
-"""Name of the attribute that a guarded ``PackageFinder`` class carries: the folder of the guard that guards it."""
+"""Name of the attribute that a guarded ``PackageFinder`` class carries: the folder of the guard that guards it. All that
+is done once is done so: pip may be imported a second time, and its old classes may be in use still."""
 
 
 def on_load(module: ModuleType) -> None:
@@ -65,7 +66,7 @@ def _wrap_finder(module: ModuleType) -> None:
     finder_class = module.PackageFinder
     if LIVE in vars(finder_class):
         return
-    original = finder_class.__init__
+    original, hook = finder_class.__init__, sys.modules["_indexguard_hook"]
     setattr(finder_class, LIVE, __path__[0])
 
     @functools.wraps(original)
@@ -73,9 +74,12 @@ def _wrap_finder(module: ModuleType) -> None:
         # Not at import: `pip list` of old pips imports this module too, and an error can be told well only inside a run.
         root = root_of(module.__name__)
         try:
+            hook.reinstate()
             from . import activation
 
-            activation.activate(root)
+            collector = kwargs.get("link_collector", args[0] if args else None)
+            activation.activate(root, self, getattr(collector, "session", None))
+            hook.keep()
         except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded
             _raise(root, error)
         original(self, *args, **kwargs)
@@ -95,21 +99,25 @@ def _raise(root: str, error: Exception) -> NoReturn:
 def _wrap_command(module: ModuleType) -> None:
     command_class = module.Command
     original: Callable[..., int] = command_class.main
+    hook = sys.modules["_indexguard_hook"]
     if hasattr(original, LIVE):
         return
 
     @functools.wraps(original)
     def main(self: Any, *args: Any, **kwargs: Any) -> int:
         if self.name not in _FETCHING_NOTHING and not _has_finder(root_of(module.__name__)):
-            sys.stderr.write(_NOT_UNDERSTOOD)
+            if sys.stderr is not None:
+                sys.stderr.write(_NOT_UNDERSTOOD)
             return 1
+        hook.reinstate()
+        from .mains import Main
+
         status = -1  # pip left through an exception
-        try:
-            status = original(self, *args, **kwargs)
-        finally:
-            activation = sys.modules.get("indexguard.inpip.activation")
-            if activation is not None:
-                activation.finish(status)
+        with Main() as running:
+            try:
+                status = original(self, *args, **kwargs)
+            finally:
+                running.end(status)
         return status
 
     setattr(main, LIVE, True)

@@ -9,23 +9,26 @@ import atexit
 import codecs
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..audit.place import log_path
 from ..audit.recorder import Recorder
-from ..audit.run_context import RunContext
+from ..audit.run_context import RunContext, command_line
+from ..audit.worker import new_lock
 from ..decision.outcome import Settings
 from ..errors import GUARD_BROKEN, GuardError
 from ..policy.identity import find_location
 from ..policy.layers import find_layers
 from ..policy.log import LogSettings
-from . import mark, seams
+from . import mains, mark, seams
 from .filter.finder import NameFilter
 from .filter.pages import PageFilter
 from .gate.gate import Gate
 from .gate.requests import Requests
+from .mains import Main
 from .run import Run
 from .search.searches import Searches
 from .speech.speaker import Speaker
@@ -33,11 +36,11 @@ from .speech.speaker import Speaker
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .objects import Call, Requirement, VenvEnvironment, VirtualEnvironment
+    from .objects import Call, Requirement, Resolved, VenvEnvironment, VirtualEnvironment
 
 
 class Guard(NamedTuple):
-    """A guarded pip."""
+    """What guards one run of a pip."""
 
     run: Run
     searches: Searches
@@ -54,7 +57,7 @@ class Guard(NamedTuple):
         return cls(run, Searches(run), requests, Speaker(run, recorder))
 
     def filters(self) -> Iterator[tuple[seams.Seam, seams.Filter]]:
-        """Yield each seam that every pip has, with what stands for it."""
+        """Yield each seam, with what stands for it; the legacy resolver's are those of the new one."""
         gate = Gate(*self)
         pages = PageFilter(self.run, self.searches, self.requests, gate.check_redirect)
         names = NameFilter(self.run, self.searches, self.speaker)
@@ -66,9 +69,16 @@ class Guard(NamedTuple):
         yield seams.PREPARE_LINKED, gate.prepare
         yield seams.PREPARE_EDITABLE, gate.prepare
         yield seams.PREPARE_WHOLE, gate.prepare_whole
+        yield seams.FETCH_LAZY, gate.fetch_lazily
         yield seams.CACHE_ENTRY, gate.get_cache_entry
-        yield from ((seam, gate.resolve) for seam in (seams.RESOLVE, seams.RESOLVE_LEGACY))
-        yield from ((seam, gate.get_installation_order) for seam in (seams.ORDER, seams.ORDER_LEGACY))
+        yield seams.GET_REQUIREMENTS, gate.get_requirements
+        yield seams.RESOLVE, gate.resolve
+        yield seams.ORDER, self.load_rest(gate.get_installation_order)
+        yield from ((seam, self.build_step) for seam in (*seams.BUILD_SEAMS, seams.SUBPROCESS))
+        yield seams.BUILD_ONE, self.build_one
+        yield seams.INSTALL, gate.install
+        yield from ((it._replace(method="__init__"), enter_virtual) for it in (seams.VIRTUAL_BUILD, seams.PLAIN_BUILD))
+        yield seams.VENV_BUILD._replace(method="__init__"), enter_venv
 
     def build_step(self, call: Call, _instance: object) -> object:
         """Mark what is started for a build, and repeat the refusals of what was started."""
@@ -76,49 +86,73 @@ class Guard(NamedTuple):
 
         return build_step(self.run, self.requests, self.speaker, call)
 
-    def enter_virtual(self, call: Call, environment: VirtualEnvironment) -> None:
-        """Hand the bootstrap to what is started in a build environment of folders."""
-        from .children import enter_virtual  # as above
-
-        enter_virtual(call, environment)
-
-    def enter_venv(self, call: Call, environment: VenvEnvironment) -> None:
-        """Hand the bootstrap to what is started in a build environment in a venv."""
-        from .children import enter_venv  # as above
-
-        enter_venv(call, environment)
-
-    def load_rest(self, call: Call, _resolver: object, _req_set: object) -> object:
+    def load_rest(self, order: seams.Filter) -> seams.Filter:
         """Load what only a refusal or a fault needs: pip's self-check, after the installation, may still meet one.
 
         pip 26.3 refuses every import from here on; and what is installed may be another release of the guard.
-        """
-        from . import builds, children, failing  # noqa: F401
-        from .filter import ambiguous  # noqa: F401
-        from .search import simple_page  # noqa: F401
-        from .speech import words  # noqa: F401
 
-        # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
-        self.searches.settled = not self.searches.resolving
-        return call()
+        :param order: stands for the method beside.
+        """
+
+        def load_and_order(call: Call, resolver: object, req_set: Resolved) -> object:
+            from . import builds, children, failing  # noqa: F401
+            from .filter import ambiguous, redirects, same_files  # noqa: F401
+            from .gate import hops, setup_py  # noqa: F401
+            from .gate import redirects as _  # noqa: F401
+            from .search import absence, simple_page  # noqa: F401
+            from .speech import words  # noqa: F401
+
+            # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
+            self.searches.settled = not self.searches.resolving
+            return order(call, resolver, req_set)
+
+        return load_and_order
 
     def build_one(self, call: Call, _instance: object, req: Requirement) -> object:
         """Note whose wheel is being built: that comes after all preparing."""
         with self.requests.preparing(req):
             return call()
 
-    def wrap(self) -> None:
-        """Bind every filter to its seam."""
-        root, filters = self.run.root, [*self.filters()]
-        filters += [(seam, self.build_step) for seam in (*seams.BUILD_SEAMS, seams.SUBPROCESS) if seam.is_in(root)]
-        filters += [(seams.BUILD_ONE, self.build_one)] if seams.BUILD_ONE.is_in(root) else []
-        virtual = seams.VIRTUAL_BUILD if seams.VIRTUAL_BUILD.find_class(root) is not None else seams.PLAIN_BUILD
-        filters.append((virtual._replace(method="__init__"), self.enter_virtual))
-        if seams.VENV_BUILD.find_class(root) is not None:
-            filters.append((seams.VENV_BUILD._replace(method="__init__"), self.enter_venv))
-        filters += [(seam, self.load_rest) for seam in (seams.ORDER, seams.ORDER_LEGACY)]
-        for seam, function in filters:
-            seam.bind(root, closed(root, function))
+    def finish(self, status: int | None) -> None:
+        """Seal the audit log, and explain last: after a refusal the explanation is the last thing that pip prints.
+
+        :param status: pip's exit code; None where it is not known.
+        """
+        self.speaker.recorder.seal(status)
+        if status == 0 and self.run.built_in and self.searches.absences:
+            from .speech import words
+
+            words.warn_of_absence(self.speaker, self.searches.all())
+        searches = self.searches.all() if status else ()
+        # Once installation has begun, pip had all that it looked for; what its self-check met is no cause.
+        wanting = not self.searches.settled and any(not search.kept for search in searches)
+        if status and (self.speaker.refusals or wanting):
+            try:
+                from .speech import pip_errors, words
+
+                pip_errors.explain_last(self.speaker.refusals or words.find_explanations(searches))
+            except Exception as error:  # noqa: BLE001  # pip has failed already: never a traceback on top
+                with suppress(Exception):  # standard error may be closed, or missing
+                    sys.stderr.write(f"ERROR: {_explain_broken(error)}\n")
+
+
+def enter_virtual(call: Call, environment: VirtualEnvironment) -> None:
+    """Hand the bootstrap to what is started in a build environment of folders."""
+    from . import children  # most runs build nothing
+
+    children.enter_virtual(call, environment)
+
+
+def enter_venv(call: Call, environment: VenvEnvironment) -> None:
+    """Hand the bootstrap to what is started in a build environment in a venv."""
+    from . import children  # as above
+
+    children.enter_venv(call, environment)
+
+
+_MAIN = "_indexguard_main"
+"""The attribute of a package finder that says which call of ``main()`` it belongs to."""
+_WITH_FINDER = frozenset(("PackageFinder", "RequirementPreparer", "Resolver"))
 
 
 def closed(root: str, function: seams.Filter) -> seams.Filter:
@@ -156,57 +190,110 @@ def closed(root: str, function: seams.Filter) -> seams.Filter:
     return attempt
 
 
+def standing_for(root: str, seam: seams.Seam) -> seams.Filter:
+    """Return what stands for a method for good: it calls what guards the run that the method is called in.
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    """
+    key, needs_guard = seam.key, seam.class_name in _WITH_FINDER
+
+    def call_guard(call: Call, instance: object, *arguments: object, **named: object) -> object:
+        main = find_main(instance) if needs_guard else mains.current()
+        function = None if main is None else main.functions.get(root, {}).get(key)
+        if main is None or function is None:
+            if not needs_guard:
+                return call()  # a run that has made no finder
+            main = activate(root, None, None)
+            function = main.functions[root][key]
+        with mains.within(main):
+            return function(call, instance, *arguments, **named)
+
+    return call_guard
+
+
+def find_main(instance: object) -> Main | None:
+    """Return the call of ``main()`` that one of pip's objects belongs to: that in which its finder was made."""
+    main: Main | None = getattr(seams.finder_of(instance), "__dict__", {}).get(_MAIN)
+    return main or mains.current()
+
+
 def _explain_broken(error: Exception) -> str:
     return str(sys.modules["_indexguard_hook"].explain_broken(error))
 
 
 _COLD = (
+    *("../decision/absence.py", "../decision/redirects.py"),
     *("../codes.json", "../codes.py", "builds.py", "children.py", "failing.py", "python_option.py", "reports.py"),
-    *("filter/ambiguous.py", "search/listing.py", "search/simple_page.py"),
-    *("speech/pip_errors.py", "speech/refusal.py", "speech/words.py"),
+    *(
+        "filter/ambiguous.py",
+        "filter/redirects.py",
+        "gate/hops.py",
+        "gate/redirects.py",
+        "filter/same_files.py",
+        "gate/destinations.py",
+        "gate/setup_py.py",
+        "search/absence.py",
+        "search/listing.py",
+        "search/simple_page.py",
+        "speech/pip_errors.py",
+        "speech/refusal.py",
+        "speech/words.py",
+    ),
 )
 """What is loaded only where it is needed: that it is there is seen at once."""
-_guards: dict[str, Guard] = {}
-_failures: dict[str, GuardError] = {}
+_ACTIVATING = new_lock()
+_LONGEST = 60.0
+"""Seconds that one thread waits for another one that activates."""
+_asked_to_seal: list[bool] = []
 
 
-def activate(root: str) -> None:
-    """Wrap the pip whose package is ``root``, once; later calls change nothing, or fail in the same way.
+def activate(root: str, finder: object, session: object) -> Main:
+    """Guard the run that a new package finder begins, or belongs to; later calls fail in the same way.
 
     :param root: ``pip``, or ``pipenv.patched.pip``.
+    :param finder: None if the finder is not known.
+    :param session: pip's, which the finder asks with.
+    :return: the run.
     :raises Exception: pip's own error: an invalid or unreadable policy, a pip that the guard does not understand.
     """
-    if root in _guards:
-        return
-    if root not in _failures:
-        try:
-            _guards[root] = _prepare(root)
-        except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded, and say so clearly
-            from .failing import explain_failure
+    main = mains.begin(session)
+    if finder is not None:
+        vars(finder)[_MAIN] = main
+    if not _ACTIVATING.acquire(True, _LONGEST):
+        raise GuardError(GUARD_BROKEN, "another thread of this process does not finish to activate it")
+    try:
+        if root not in main.failures:
+            try:
+                unbound = find_unbound(root)
+                if root not in main.functions:
+                    guard = _prepare(root)
+                    main.functions[root] = {seam.key: function for seam, function in guard.filters()}
+                    main.at_end.append(guard.finish)
+                for seam in unbound:
+                    seam.bind(root, closed(root, standing_for(root, seam)))
+            except Exception as error:  # noqa: BLE001  # whatever it is, pip must not go on unguarded, and say so clearly
+                from .failing import explain_failure
 
-            _failures[root] = explain_failure(root, error)
-        else:
-            return
+                main.failures[root] = explain_failure(root, error)
+            else:
+                return main
+    finally:
+        _ACTIVATING.release()
     from .speech.pip_errors import as_pip_error
 
-    raise as_pip_error(root, _failures[root])
+    raise as_pip_error(root, main.failures[root])
 
 
-def finish(status: int) -> None:
-    """Seal the audit log, and explain last: after a refusal the guard's explanation is the last thing that pip prints."""
-    for guard in _guards.values():
-        guard.speaker.recorder.seal(status)
-    for guard in _guards.values() if status != 0 else ():
-        searches = guard.searches.all()
-        # Once installation has begun, pip had all that it looked for; what its self-check met is no cause.
-        wanting = not guard.searches.settled and any(not search.kept for search in searches)
-        if guard.speaker.refusals or wanting:
-            try:
-                from .speech import pip_errors, words
+def find_unbound(root: str) -> list[seams.Seam]:
+    """Return the methods of this pip that the guard has yet to stand for: all, or those of classes that are new.
 
-                pip_errors.explain_last(guard.speaker.refusals or words.find_explanations(searches))
-            except Exception as error:  # noqa: BLE001  # pip has failed already: never a traceback on top
-                sys.stderr.write(f"ERROR: {_explain_broken(error)}\n")
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    :raises GuardError: the guard does not understand this pip.
+    """
+    unbound = [seam for seam in seams.seams_of(root) if not (seam.is_in(root) and seam.is_bound(root))]
+    if unbound:
+        seams.check_pip(root, seams.pip_version(root))
+    return unbound
 
 
 def _prepare(root: str) -> Guard:
@@ -215,7 +302,6 @@ def _prepare(root: str) -> Guard:
     if missing:
         raise GuardError(GUARD_BROKEN, f"a part of it is missing: {missing[0]}")
     version = seams.pip_version(root)
-    seams.check_pip(root, version)
     found = find_layers()
     public = seams.pip_module(root, "_internal.models.index").PyPI
     pypi = find_location(public.simple_url)
@@ -230,14 +316,15 @@ def _prepare(root: str) -> Guard:
         pypi,
         getattr(public, "file_storage_domain", None),
         datetime.now(timezone.utc).date(),
+        tuple(place.path for place in found.places if place.path is not None),
+        found.builtin_rule_audited,
     )
-    argv = getattr(sys, "orig_argv", sys.argv)
-    context = RunContext.of_process(version, layers, argv=argv, parent_run=mark.parent_run())
+    context = RunContext.of_process(version, layers, argv=command_line(), parent_run=mark.parent_run())
     recorder = Recorder(context, log_path(), LogSettings.combine(layer.policy.log for layer in layers))
-    guard = Guard.of(run, recorder, takes_requests=mark.takes_requests())
-    guard.wrap()
-    atexit.register(recorder.seal, None)  # where pip's own main is not what runs
+    if not _asked_to_seal:
+        _asked_to_seal.append(True)
+        atexit.register(mains.end_all)  # where pip's own main is not what runs
     # A codec is a module too, loaded with its first use.
     for codec in ("idna", "unicode_escape", "ascii", "utf-8"):
         codecs.lookup(codec)
-    return guard
+    return Guard.of(run, recorder, takes_requests=mark.takes_requests())

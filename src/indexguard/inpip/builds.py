@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..audit.event import EventFields
+from ..decision.outcome import find_reported
+from ..errors import escape
+from ..patterns import normalise_name
+from .gate.distributions import parents_of
 from .gate.requests import Requests
-from .reports import Reports, report_to_parent
+from .reports import Report, Reports
 from .run import Run
 from .speech.pip_errors import as_pip_error
+from .speech.refusal import Refusal
 from .speech.speaker import Speaker
 
 if TYPE_CHECKING:
     from .objects import Call
+
+_MOST = 20
+"""How many reports of one build are repeated."""
 
 
 def build_step(run: Run, requests: Requests, speaker: Speaker, call: Call) -> object:
@@ -20,7 +29,7 @@ def build_step(run: Run, requests: Requests, speaker: Speaker, call: Call) -> ob
     That is the pip that installs its build requirements, in this process or another, and its build backend, which may
     start a pip of its own.
 
-    :raises Exception: pip's own error, made from what a child reported.
+    :raises Exception: pip's own error, for what was refused in this process or a child reported.
     """
     before = len(speaker.refusals)
     run_id = speaker.recorder.context.run
@@ -28,11 +37,25 @@ def build_step(run: Run, requests: Requests, speaker: Speaker, call: Call) -> ob
         try:
             return call()
         except Exception:
-            refusals = reports.read() or speaker.refusals[before:]
-            if not refusals:
+            own, told = speaker.refusals[before:], reports.read()
+            if not own and not told:
                 raise
-    speaker.add_refusals(refusals)
     # Only now, when the mark is that of this pip's own parent again: every pip above is to explain it.
-    report_to_parent(refusals[0])
     # Old pips would take the failed build for a reason to try an older version of the parent.
-    raise as_pip_error(run.root, refusals[0])
+    if own:
+        raise as_pip_error(run.root, own[0])
+    refused = [speaker.refuse(_repeat(run, requests, report)) for report in told[:_MOST]]
+    raise refused[0]
+
+
+def _repeat(run: Run, requests: Requests, report: Report) -> Refusal:
+    """Return the refusal that a child has reported, in the words of this pip."""
+    from .speech.words import find_hint  # only where there is something to say
+
+    requirement = requests.innermost
+    chain = [] if requirement is None else [*parents_of(requirement), str(requirement.name or "")]
+    project = escape(chain[-1]) if chain and chain[-1] else "a project"
+    finding = find_reported(run.authority(normalise_name(report.name or "")), report.code)
+    note = f"told by what ran for the build of {project}; its own output, and the audit log, say more"
+    fields = EventFields(name=report.name, requested_by=chain)
+    return Refusal(finding, report.name or "", (), fields, find_hint(finding), note)

@@ -29,7 +29,8 @@ def enter_venv(call: Call, environment: VenvEnvironment) -> None:
 _TO_BACKENDS = """
 # indexguard: a pip that the build backend starts is guarded too; this file stands before the standard library's.
 def _start_indexguard():
-    from importlib.util import module_from_spec, spec_from_file_location
+    from _frozen_importlib import module_from_spec
+    from _frozen_importlib_external import spec_from_file_location
 
     spec = spec_from_file_location("_indexguard_bootstrap", {path!r})
     module = sys.modules["_indexguard_bootstrap"] = module_from_spec(spec)

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
-from ..audit.event import EventFields
-from ..audit.kinds import GUARD_FAILED
-from ..audit.place import log_path
-from ..audit.recorder import Recorder
-from ..audit.run_context import RunContext
+from ..audit import failure
 from ..errors import GUARD_BROKEN, GuardError, clean
 from . import mark
-from .reports import report_to_parent
 from .seams import pip_version
 from .speech.pip_errors import as_pip_error
 
@@ -23,14 +16,13 @@ def broken(error: Exception) -> GuardError:
 
 
 def explain_failure(root: str, error: Exception) -> GuardError:
-    """Return what keeps pip from looking for packages, told to the audit log and to the pip that started this one."""
-    failure = broken(error)
+    """Return what keeps pip from looking for packages, told to the audit log."""
+    told = broken(error)
     if isinstance(error, GuardError):
         refused = f"pip may not look for packages: {error.refused}"
-        failure = GuardError(error.code, refused, error.facts, error.hint)
-    record_failure(root, failure)
-    report_to_parent(failure)
-    return failure
+        told = GuardError(error.code, refused, error.facts, error.hint)
+    record_failure(root, told)
+    return told
 
 
 def fail(root: str, error: Exception) -> Exception:
@@ -38,20 +30,16 @@ def fail(root: str, error: Exception) -> Exception:
 
     :param root: ``pip``, or ``pipenv.patched.pip``.
     """
-    failure = broken(error)
-    record_failure(root, failure)
-    return as_pip_error(root, failure)
+    told = broken(error)
+    record_failure(root, told)
+    return as_pip_error(root, told)
 
 
 def record_failure(root: str, error: GuardError) -> None:
-    """Write the event of what keeps this pip from running guarded at all.
+    """Write the event of what keeps this pip from running guarded at all. Never raises.
 
     :param root: ``pip``, or ``pipenv.patched.pip``.
     """
-    argv = getattr(sys, "orig_argv", sys.argv)
-    context = RunContext.of_process(pip_version(root), (), argv=argv, parent_run=mark.parent_run())
-    recorder = Recorder(context, log_path())
     facts = "; ".join(text for _, text in error.facts)
     message = f"{error.refused}: {facts}" if facts else error.refused
-    recorder.record(GUARD_FAILED, error.code, EventFields(message=message))
-    recorder.seal(None)
+    failure.record_failure(pip_version(root), error.code, message, mark.parent_run())

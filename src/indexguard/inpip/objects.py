@@ -73,6 +73,9 @@ class Session(Protocol):
     pip_trusted_origins: Iterable[tuple[str, int | None]]
     auth: Any
 
+    def get(self, url: str, *, headers: Mapping[str, str]) -> Response:
+        """Send a GET request."""
+
     def get_adapter(self, url: str) -> Any:
         """Return what sends the requests for a URL."""
 
@@ -110,6 +113,8 @@ class Requirement(Protocol):
     original_link: Link | None
     comes_from: Requirement | str | None
     constraint: bool
+    satisfied_by: object
+    """What is installed already and will do; None where there is none, or it is not to stay."""
     local_file_path: str | None
 
 
@@ -117,6 +122,20 @@ class Distribution(Protocol):
     """What a requirement was prepared into; of pkg_resources in pip <= 21.1."""
 
     version: object
+
+
+class Options(Protocol):
+    """What a command of pip was told; those that install nothing lack most of it."""
+
+    target_dir: str | None
+
+
+class Scheme(Protocol):
+    """Where the parts of a wheel go."""
+
+    purelib: str
+    platlib: str
+    scripts: str
 
 
 class Resolved(Protocol):

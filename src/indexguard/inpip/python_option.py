@@ -9,6 +9,7 @@ from .. import SUPPORTED
 from ..errors import PIP_NOT_UNDERSTOOD, GuardError
 from .children import BOOTSTRAP
 from .failing import record_failure
+from .reports import report_to_parent
 from .seams import pip_module
 
 
@@ -35,7 +36,9 @@ def prepare_interpreter(root: str, interpreter: str) -> None:
         )
         raise _installation_error(root, text)
     inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([BOOTSTRAP, inherited] if inherited else [BOOTSTRAP])
+    # A process may do this for days.
+    others = [entry for entry in inherited.split(os.pathsep) if entry != BOOTSTRAP] if inherited else []
+    path = os.pathsep.join([BOOTSTRAP, *others])
     if not _starts_guarded(interpreter, path):
         text = f"{interpreter} does not start the guard: it does not read PYTHONPATH (python -I, -E or -S?)"
         raise _installation_error(root, text)
@@ -63,7 +66,9 @@ def _starts_guarded(interpreter: str, path: str) -> bool:
 
 
 def _installation_error(root: str, text: str) -> Exception:
-    record_failure(root, GuardError(PIP_NOT_UNDERSTOOD, text))
+    failure = GuardError(PIP_NOT_UNDERSTOOD, text)
+    record_failure(root, failure)
+    report_to_parent(failure)
     error: Exception = pip_module(root, "_internal.exceptions").InstallationError(
         f"indexguard: {PIP_NOT_UNDERSTOOD}: {text}\n    hint: use the pip of an interpreter that the guard supports"
     )

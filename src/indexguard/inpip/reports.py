@@ -1,15 +1,39 @@
-"""What the pips that a pip starts for build requirements report to it: their refusals, so that it can explain them last."""
+"""What the pips that a pip starts for build requirements report to it: their refusals, so that it can explain them last.
+
+A report is a code and a name, never words: whatever runs in a build can write one, and may say that something was
+refused, but not what the guard says of it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import re
 import stat
 import tempfile
+from typing import NamedTuple
 
-from ..errors import GuardError, escape
+from ..errors import CODES, GuardError
 from .mark import MARK, REQUESTED
+
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_LONGEST_NAME = 100
+_READ = 65_536
+"""How many bytes of reports are read."""
+
+
+_marks: list[str | None] = []
+"""While something is built: what the mark was before, and those of all builds that go on, the latest last."""
+
+
+class Report(NamedTuple):
+    """What stopped a child."""
+
+    code: str
+    """One of ``errors.CODES``."""
+    name: str | None
+    """A project name, normalised (PEP 503); None where it was about none, or says something else."""
 
 
 class Reports:
@@ -27,44 +51,46 @@ class Reports:
     def __enter__(self) -> Reports:  # noqa: PYI034  # typing.Self needs Python 3.11
         descriptor, self._path = tempfile.mkstemp(prefix="indexguard-")
         os.close(descriptor)
-        self._before = os.environ.get(MARK)
-        os.environ[MARK] = f"{self._run}:{self._kind}:{self._path}"
+        if not _marks:
+            _marks.append(os.environ.get(MARK))  # of this pip's own parent
+        self._mark = os.environ[MARK] = f"{self._run}:{self._kind}:{self._path}"
+        _marks.append(self._mark)
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        if self._before is None:
-            del os.environ[MARK]
+        # Another thread's build may have begun before this one and have ended already: no mark may outlive its run.
+        _marks.remove(self._mark)
+        before = _marks[-1]
+        if len(_marks) == 1:
+            _marks.clear()
+        if before is None:
+            os.environ.pop(MARK, None)
         else:
-            os.environ[MARK] = self._before
+            os.environ[MARK] = before
         if self._path is not None:
             with contextlib.suppress(FileNotFoundError):  # a build backend of the run may have removed it
                 os.unlink(self._path)
 
-    def read(self) -> list[GuardError]:
-        """Return the refusals that children have reported; a line that is none is left out."""
+    def read(self) -> list[Report]:
+        """Return what children have reported, each thing once; a line that is no report is left out."""
         if self._path is None or not os.path.isfile(self._path):
             return []
-        found = []
         # Every build backend of the run could write here: nothing in it is taken on trust.
-        with open(self._path, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                error = _parse_report(line)
-                if error is not None:
-                    found.append(error)
-        return found
+        with open(self._path, "rb") as file:
+            lines = file.read(_READ).decode("utf-8", "replace").splitlines()
+        return list(dict.fromkeys(report for report in map(_parse_report, lines) if report is not None))
 
 
-def _parse_report(line: str) -> GuardError | None:
+def _parse_report(line: str) -> Report | None:
     try:
-        report = json.loads(line)
-        facts = [(escape(str(label)), _escape_lines(str(text))) for label, text in report["facts"]]
-        return GuardError(report["code"], _escape_lines(str(report["refused"])), facts, escape(str(report["hint"])))
-    except (ValueError, KeyError, TypeError, RecursionError):
+        told = json.loads(line)
+        code, name = told["code"], told.get("name")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-
-
-def _escape_lines(text: str) -> str:
-    return "\n".join(map(escape, text.splitlines()))
+    if code not in CODES:
+        return None
+    is_name = isinstance(name, str) and len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) is not None
+    return Report(code, name if is_name else None)
 
 
 def report_to_parent(error: GuardError) -> None:
@@ -72,7 +98,7 @@ def report_to_parent(error: GuardError) -> None:
     path = os.environ.get(MARK, "").split(":", 2)[2:]
     if not path or not path[0]:
         return
-    line = json.dumps({"code": error.code, "refused": error.refused, "facts": error.facts, "hint": error.hint})
+    line = json.dumps({"code": error.code, "name": error.name or None})
     try:
         # Only the parent's own file: never made here, never a link, never somebody else's.
         descriptor = os.open(path[0], os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0))

@@ -21,13 +21,17 @@ class Run(NamedTuple):
     """The policy layers, with the public index's own address replaced by the token ``pypi``."""
     settings: Settings
     built_in: bool
-    """Whether the rule that holds without a policy is in force."""
+    """Whether the rule that holds without a policy is enforced."""
     pypi: Location | None
     """The public index as the running pip knows it."""
     pypi_files: str | None
     """The host of its files, likewise."""
     today: date
     """In UTC."""
+    policy_places: tuple[str, ...] = ()
+    """Where policy files are, or would be."""
+    audits_built_in: bool = False
+    """Whether that rule is only logged: a layer of the machine or the interpreter is in audit mode."""
 
     def locate(self, url: str) -> Location | None:
         """Return the identity of a URL; at or under the running pip's own public index, that of the token ``pypi``."""
@@ -37,6 +41,13 @@ class Run(NamedTuple):
         """Return the identity of a URL that a lock file names: on the public index's file host, the token's too."""
         location = self.locate(url)
         if location is not None and location.scheme == "https" and location.host == self.pypi_files:
+            return Location(PYPI.scheme, PYPI.host, PYPI.port, location.segments)
+        return location
+
+    def locate_hop(self, url: str) -> Location | None:
+        """Return the identity of a URL that a download is led to: on the public index's hosts, the token's."""
+        location = self.locate_locked(url)
+        if location is not None and self.pypi is not None and location[:3] == self.pypi[:3]:
             return Location(PYPI.scheme, PYPI.host, PYPI.port, location.segments)
         return location
 

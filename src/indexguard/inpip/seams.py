@@ -16,6 +16,9 @@ from ..errors import PIP_NOT_UNDERSTOOD, GuardError
 Filter = Callable[..., Any]
 """Stands for a method of pip: ``(call, instance, *arguments)``, the arguments being those that its seam names."""
 
+_BOUND = "_self_indexguard"
+"""The attribute of what stands for a method; wrapt keeps one of such a name for itself, on the wrapper."""
+
 
 def pip_module(root: str, name: str) -> Any:
     """Return a module of the running pip.
@@ -77,11 +80,27 @@ class Seam(NamedTuple):
 
         return wrapper
 
+    @property
+    def key(self) -> str:
+        """Class and method."""
+        return f"{self.class_name}.{self.method}"
+
+    def is_bound(self, root: str) -> bool:
+        """Tell whether a function of ours stands for the method, of the class that pip uses now.
+
+        Others may have wrapped it since; what pip has imported a second time nobody has wrapped.
+        """
+        found = vars(self.find_class(root))[self.method]
+        while found is not None and not hasattr(found, _BOUND):
+            found = getattr(found, "__wrapped__", None)
+        return found is not None
+
     def bind(self, root: str, function: Filter) -> None:
         """Have a function stand for the method."""
         owner = self.find_class(root)
         # A FunctionWrapper passes attributes on: pip-tools calls `finder.find_all_candidates.cache_clear()` (pip < 25.1).
         wrapped = FunctionWrapper(vars(owner)[self.method], self.wrapper(function))  # type: ignore[no-untyped-call]  # wrapt has no types
+        setattr(wrapped, _BOUND, True)
         setattr(owner, self.method, wrapped)
 
 
@@ -95,7 +114,9 @@ REQUEST = Seam("network.session", "PipSession", "request", ("method", "url"))
 PREPARE_LINKED = Seam("operations.prepare", "RequirementPreparer", "prepare_linked_requirement", ("req",))
 PREPARE_EDITABLE = Seam("operations.prepare", "RequirementPreparer", "prepare_editable_requirement", ("req",))
 PREPARE_WHOLE = Seam("operations.prepare", "RequirementPreparer", "_prepare_linked_requirement", ("req",))
+FETCH_LAZY = Seam("operations.prepare", "RequirementPreparer", "_fetch_metadata_using_lazy_wheel", ("link",))
 CACHE_ENTRY = Seam("cache", "WheelCache", "get_cache_entry", ("link",))
+GET_REQUIREMENTS = Seam("cli.req_command", "RequirementCommand", "get_requirements", ("args", "options"))
 RESOLVE = Seam("resolution.resolvelib.resolver", "Resolver", "resolve", ("root_reqs",))
 RESOLVE_LEGACY = Seam("resolution.legacy.resolver", "Resolver", "resolve", ("root_reqs",))
 ORDER = Seam("resolution.resolvelib.resolver", "Resolver", "get_installation_order", ("req_set",))
@@ -110,7 +131,9 @@ ALWAYS = (
     PREPARE_LINKED,
     PREPARE_EDITABLE,
     PREPARE_WHOLE,
+    FETCH_LAZY,
     CACHE_ENTRY,
+    GET_REQUIREMENTS,
     RESOLVE,
     RESOLVE_LEGACY,
     ORDER,
@@ -126,7 +149,36 @@ BUILD_SEAMS = (PLAIN_BUILD, VIRTUAL_BUILD, VENV_BUILD)
 # Functions: only the runner of build hooks looks the first up in its module; build environments and VCS have imported it
 # by name. A pip without them is guarded all the same: a pip that a backend starts there does not know of its parent.
 SUBPROCESS = Seam("utils.subprocess", "", "call_subprocess")
+SETUP_PY = tuple(  # what runs setup.py itself, and has imported it by name too: the last went with pip 25.3
+    Seam(f"operations.{module}", "", "call_subprocess")
+    for module in ("build.wheel_legacy", "build.metadata_legacy", "install.legacy", "install.editable_legacy")
+)
+# pip <= 23.0 has an sdist whose wheel cannot be built install itself.
+INSTALL_LEGACY = Seam("operations.install.legacy", "", "install")
+INSTALL = Seam(
+    "req.req_install",
+    "InstallRequirement",
+    "install",
+    ("install_options", "global_options", "root", "home", "prefix", "warn_script_location", "use_user_site"),
+)
 BUILD_ONE = Seam("wheel_builder", "", "_build_one", ("req",))
+
+
+def seams_of(root: str) -> list[Seam]:
+    """Return all that this pip has.
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    """
+    virtual = VIRTUAL_BUILD if VIRTUAL_BUILD.find_class(root) is not None else PLAIN_BUILD
+    starts = [it._replace(method="__init__") for it in (virtual, VENV_BUILD) if it.find_class(root) is not None]
+    builds = [it for it in (*BUILD_SEAMS, SUBPROCESS, *SETUP_PY, BUILD_ONE) if it.is_in(root)]
+    return [*ALWAYS, *starts, *builds, *([INSTALL] if INSTALL_LEGACY.is_in(root) else [])]
+
+
+def finder_of(instance: Any) -> Any:
+    """Return the package finder that one of pip's objects works with, or is."""
+    factory = getattr(instance, "factory", None)  # of the new resolver
+    return getattr(factory, "_finder", None) or getattr(instance, "finder", instance)
 
 
 def check_pip(root: str, version: str) -> None:

@@ -6,10 +6,10 @@ What this shows, and what no file can show of itself, stands in README.md beside
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,9 @@ from typing import Any
 from ..audit.kinds import SEALED
 from ..audit.line import digest
 from ..audit.place import FILE_NAME, is_rotated
-from ..audit.sinks import SHORTENED
 from ..audit.writer import LONGEST_LINE
 from ..errors import escape
+from .copies import Copies
 from .opening import LogError, LongLine, explain, list_logs, open_file, read_named, unreadable
 from .reader import EventReader
 from .record import table
@@ -29,6 +29,7 @@ _AFTER_COMPRESSED = (
     "it goes on from no line: the file before it was compressed before this one was begun; whether lines between"
     " the two are missing cannot be told"
 )
+_OF_LOSS = re.compile(r"audit\..+\.lost", re.DOTALL)
 _OF_ONE_RUN = re.compile(r"audit\..+\.jsonl(?:\.gz)?", re.DOTALL)
 
 
@@ -61,45 +62,79 @@ class Verification:
     """The places where the log is not as it was written."""
     unproven: list[Remark] = field(default_factory=list)
     """Those where nothing tells whether lines are missing."""
+    lost: dict[str, int] = field(default_factory=dict)
+    """How many events the log has not taken, a full disk being the cause, by the run that says so."""
     missing: list[str] = field(default_factory=list)
     """Events that a copy of the log has and the log has not, as text."""
+    compared: int = 0
+    """Events of copies that were looked for in the log, each once."""
+    cut: int = 0
+    """Those among them of which a copy has the beginning only."""
+    by_fields: int = 0
+    """Those among them that a shipper has written anew: compared by their fields."""
+    empty: list[str] = field(default_factory=list)
+    """Files and folders that were named, and copies, in which there is no event: nothing was verified there."""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything was found changed, removed, moved or inserted."""
+        return bool(self.breaks or self.missing)
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing was found changed, removed, moved or inserted."""
-        return not self.breaks and not self.missing
+        """Whether nothing was, and there was something to be verified wherever one was told to look."""
+        return not self.is_changed and not self.empty
 
 
 @dataclass
 class _Run:
     last: int
     is_sealed: bool = False
+    gaps: list[Remark] = field(default_factory=list)
+    absent: int = 0
+    """How many events are missing in its gaps."""
 
 
 class Verifier:
     """Reads a log, its oldest file first.
 
-    :param copies: the lines of copies that were kept elsewhere (what syslog or a shipper has received): each event among
-        them must be in the log.
+    :param copies: those that were kept elsewhere: each event among them must be in the log.
     """
 
-    def __init__(self, copies: Iterable[bytes] = ()) -> None:
+    def __init__(self, copies: Copies | None = None) -> None:
         self.found = Verification()
         self._runs: dict[str, _Run] = {}
-        self._copies = dict(found for found in map(_event_in, copies) if found is not None)
+        self._copies = Copies() if copies is None else copies
+        self._events: dict[Path, int] = {}
 
     def read(self, paths: Sequence[Path]) -> Verification:
         """Verify files and folders; of a folder the log, its rotated files and those of single runs.
 
         :raises LogError: one cannot be read.
         """
+        self.found.compared = self._copies.events
         with ExitStack() as stack:
             for chain in _chains(paths, stack):
                 self._read_chain(chain)
+        for folder in dict.fromkeys(path if path.is_dir() else path.parent for path in paths):
+            self._excuse(find_losses(folder))
         self.found.runs = len(self._runs)
         self.found.unsealed = [run for run, state in self._runs.items() if not state.is_sealed]
-        self.found.missing = list(self._copies.values())
+        self.found.missing = self._copies.missing
+        self.found.cut, self.found.by_fields = self._copies.cut, self._copies.by_fields
+        with_events = {path for path, events in self._events.items() if events}
+        with_events |= {path.parent for path in with_events}
+        self.found.empty = [str(path) for path in paths if path not in with_events]
+        self.found.empty += [name for name, copy in self._copies.of.items() if not copy.events]
         return self.found
+
+    def _excuse(self, losses: dict[str, int]) -> None:
+        """Note which events a run says that the log has not taken: it counts them, and the chain goes on without them."""
+        self.found.lost.update(losses)
+        for run, count in losses.items():
+            state = self._runs.get(run)
+            if state is not None and state.absent <= count:
+                self.found.breaks = [it for it in self.found.breaks if it not in state.gaps]
 
     def _read_chain(self, files: Sequence[_File]) -> None:
         head: str | None = None
@@ -118,12 +153,13 @@ class Verifier:
             before = file.path
 
     def _read_line(self, line: bytes, place: _Place) -> None:
-        self._copies.pop(digest(line), None)
         event = _read(line)
+        self._copies.find(line, digest(line), event)
         if event is None:
             self.found.torn += 1
             return
         self.found.events += 1
+        self._events[place.path] = self._events.get(place.path, 0) + 1
         prev = event.get("prev")
         if prev is None and place.follows_compressed:
             self.found.unproven.append(place.remark(_AFTER_COMPRESSED))
@@ -138,8 +174,10 @@ class Verifier:
             return
         state = self._runs.setdefault(run, _Run(0))
         if seq != state.last + 1:
-            text = f"event {seq} of run {escape(run)} follows event {state.last} of it"
-            self.found.breaks.append(place.remark(text))
+            gap = place.remark(f"event {seq} of run {escape(run)} follows event {state.last} of it")
+            self.found.breaks.append(gap)
+            state.gaps.append(gap)
+            state.absent += seq - state.last - 1 if seq > state.last else sys.maxsize
         state.last = seq
         state.is_sealed = event["event"] == SEALED
         told = table(event, "seal").get("events")
@@ -182,6 +220,15 @@ class _Place:
         if prev is None:
             return f"it goes on from no line: it was put behind {whose}, or its writer could not read that"
         return f"it does not go on from {whose}"
+
+
+def find_losses(folder: Path) -> dict[str, int]:
+    """Return how many events are lost, by the run that has left a mark; none where the folder cannot be read."""
+    try:
+        marks = [path for path in sorted(folder.iterdir()) if _OF_LOSS.fullmatch(path.name)]
+        return {mark.name[len("audit.") : -len(".lost")]: max(1, mark.lstat().st_size) for mark in marks}
+    except OSError:
+        return {}
 
 
 def _read(line: bytes) -> dict[str, Any] | None:
@@ -242,26 +289,3 @@ def _is_at(path: Path, file: io.BufferedReader) -> bool:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except OSError:  # compressed since it was listed
         return False
-
-
-def _event_in(line: bytes) -> tuple[str, str] | None:
-    """Return the digest of the event in a line of a copy, and the event as text; None if there is none.
-
-    What syslog or a shipper has put before it does not count. A shortened event tells its digest.
-    """
-    start = line.find(b'{"schema":')
-    if start >= 0:
-        event = line[start : line.rfind(b"}") + 1]
-        return digest(event), _describe(_read(event) or {})
-    start = line.find(SHORTENED)
-    try:
-        told = json.loads(line[start : line.rfind(b"}") + 1]) if start >= 0 else {}
-    except (ValueError, RecursionError):
-        return None
-    is_event = isinstance(told, dict) and isinstance(told.get("sha256"), str)
-    return (told["sha256"], _describe(told)) if is_event else None
-
-
-def _describe(event: dict[str, Any]) -> str:
-    words = (str(event.get(name)) for name in ("time", "run", "seq", "event"))
-    return escape("  ".join(words))

@@ -7,6 +7,7 @@ fit into the memory lies in a folder that goes at the end.
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import tempfile
 import threading
@@ -16,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from ..audit.event import SCHEMA
 from ..audit.place import without_copies
-from .opening import ENDINGS, GZIP, LogError, explain
+from .opening import ENDINGS, GZIP, MAX_LINE, LogError, explain
+from .schema import schema_text
 
 Rows = list[tuple[Any, ...]]
 
@@ -29,9 +32,36 @@ PLAIN, PACKED, PARQUET = "uncompressed", "gzip", ".parquet"
 TIME_OF_A_TABLE = "coalesce(strftime(try_cast(time AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ'), CAST(time AS VARCHAR))"
 """Whoever made a table may have made a time stamp of the text: this makes the text of it again."""
 
-_MAX_LINE = 16 * 1024 * 1024
-LINES_OPTIONS = f"ignore_errors = true, maximum_object_size = {_MAX_LINE}, hive_partitioning = false"
+_MAX_OBJECT = 16 * 1024 * 1024
+LINES_OPTIONS = f"ignore_errors = true, maximum_object_size = {_MAX_OBJECT}, hive_partitioning = false"
 TABLE_OPTIONS = "union_by_name = true, hive_partitioning = false"
+
+_STRUCTURES = {
+    "STRUCT(file VARCHAR, key VARCHAR)": {"file": "VARCHAR", "key": "VARCHAR"},
+    "STRUCT(file VARCHAR, key VARCHAR, indexes VARCHAR[])": {"file": "VARCHAR", "key": "VARCHAR", "indexes": ["VARCHAR"]},
+    "VARCHAR[]": ["VARCHAR"],
+}
+"""Types of columns, as ``json_transform`` has them."""
+
+
+def _is_told_once(place: str) -> str:
+    """Return what tells that an object has no key twice: the engine takes the first, our reader neither."""
+    keys = f"json_keys(json{place})"
+    return f"len({keys}) = list_unique({keys})"
+
+
+_USUAL_KEYS = ", ".join(f"'{name}'" for name in json.loads(schema_text())["properties"])
+_WITHOUT_TEXTS = r"""regexp_replace(json, '"(?:[^"\\]|\\.)*"', '', 'g')"""
+_SUSPICIOUS = " OR ".join(f"contains(json, '{word}')" for word in ("NaN", "nan", "nfinity", ":inf", ":-inf", ",}", ",]"))
+_IS_READ = f"""coalesce(
+    strlen(json) < {MAX_LINE}
+    AND json_extract(json, '$.schema')::VARCHAR = '{SCHEMA}'
+    AND json_type(json, '$.time') = 'VARCHAR' AND json_type(json, '$.event') = 'VARCHAR'
+    AND CASE WHEN json_keys(json) = [{_USUAL_KEYS}] THEN true ELSE {_is_told_once("")} END
+    AND CASE WHEN json_type(json, '$.rule') = 'OBJECT' THEN {_is_told_once(", '$.rule'")} ELSE true END
+    AND CASE WHEN {_SUSPICIOUS} THEN NOT regexp_matches({_WITHOUT_TEXTS}, '(?i)nan|inf|,\\s*[}}\\]]') ELSE true END,
+false)"""
+"""Whether our own reader takes a line for an event: what it refuses, and the engine would take, is refused here too."""
 
 _PAUSE = 0.5
 _WHOLE_FILE = {
@@ -88,9 +118,7 @@ class Logs:
     def _select(self, kind: str, files: list[str], columns: dict[str, str]) -> str:
         """Return what selects these columns and ``filename`` of files of one kind."""
         if kind != PARQUET:
-            types = ", ".join(f"{name}: '{type_}'" for name, type_ in columns.items())
-            options = f"columns = {{{types}}}, filename = true, compression = '{kind}', {LINES_OPTIONS}"
-            return f"SELECT {', '.join(columns)}, filename FROM read_ndjson(?, {options})"  # noqa: S608  # our own words
+            return _select_lines(kind, columns)
         there = {row[0] for row in self.ask(f"DESCRIBE FROM read_parquet(?, {TABLE_OPTIONS})", [literally(files)])}
         # Whoever made the table may have made a time stamp of the text, or have left out what was always empty.
         names = ", ".join(
@@ -127,7 +155,7 @@ class Logs:
         try:
             with self._watched():
                 rows: Rows = self._connection.execute(query, list(values)).fetchall()
-        except self._engine.Error as error:
+        except (self._engine.Error, UnicodeError) as error:  # before 2.0 its messages may quote bytes that are no text
             raise LogError(f"DuckDB cannot read these logs: {str(error).splitlines()[0]}") from None
         return rows
 
@@ -192,6 +220,18 @@ class Sources:
         """Return the others."""
         kept = {kind: [file for file in files if file not in damaged] for kind, files in self.by_kind.items()}
         return Sources(kept, {**self.unread, **{Path(file): why for file, why in damaged.items()}})
+
+
+def _select_lines(kind: str, columns: Mapping[str, str]) -> str:
+    """Return what selects columns of lines, all of them NULL where a line is no whole event to our own reader."""
+    structure = json.dumps({name: _STRUCTURES.get(type_, type_) for name, type_ in columns.items()})
+    fields = ", ".join(f"CASE WHEN is_read THEN found.{name} END AS {name}" for name in columns)
+    return f"""
+        SELECT {fields}, filename FROM (
+            SELECT json_transform(json, '{structure}') AS found, {_IS_READ} AS is_read, filename
+            FROM read_ndjson_objects(?, filename = true, compression = '{kind}', {LINES_OPTIONS})
+        )
+    """  # noqa: S608  # our own words
 
 
 def _import_engine() -> Any:

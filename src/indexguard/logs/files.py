@@ -9,6 +9,7 @@ import heapq
 import io
 import os
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -215,9 +216,11 @@ def _read(file: io.BufferedReader, reading: Reading) -> Iterator[Event]:
 
 
 def _kept_lines(file: io.BufferedReader, reading: Reading) -> Iterator[bytes]:
-    for line in read_lines(file):
+    for number, line in enumerate(read_lines(file)):
         if isinstance(line, LongLine):
             reading.too_long += 1
             reading.foreign += 1
+        elif number == 0 and line.startswith(BOM_UTF8):  # a shipper's, or an editor's
+            yield line[len(BOM_UTF8) :]
         else:
             yield line

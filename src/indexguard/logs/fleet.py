@@ -19,7 +19,9 @@ _TEXTS = ("time", "event", "code", "name", "index_asked", "index_answered", "run
 _COUNTED = {"schema": "BIGINT", **dict.fromkeys(_TEXTS, "VARCHAR"), "rule": "STRUCT(file VARCHAR, key VARCHAR)"}
 _LISTED = {
     **dict.fromkeys((*_COUNTED, "host", "user"), "VARCHAR"),
-    "schema": "BIGINT", "seq": "BIGINT", "rule": "STRUCT(file VARCHAR, key VARCHAR, indexes VARCHAR[])",
+    "schema": "BIGINT",
+    "seq": "BIGINT",
+    "rule": "STRUCT(file VARCHAR, key VARCHAR, indexes VARCHAR[])",
     "versions": "VARCHAR[]",
 }
 _IS_EVENT = f"coalesce(schema = {SCHEMA} AND time IS NOT NULL AND event IS NOT NULL, false)"

@@ -52,7 +52,18 @@ def _refuse_number(text: str) -> NoReturn:
     raise ValueError(text)
 
 
-_DECODE = json.JSONDecoder(parse_constant=_refuse_number, parse_float=_finite).raw_decode
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; refuse an event, or its rule, that says one thing twice: readers differ on which of the two counts.
+
+    :raises ValueError: it does.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs) and ("event" in found or "key" in found):
+        raise ValueError(*found)
+    return found
+
+
+_DECODE = json.JSONDecoder(parse_constant=_refuse_number, parse_float=_finite, object_pairs_hook=_once).raw_decode
 """One decoder for all lines: ``json.loads`` makes one for each call that has such parameters."""
 
 

@@ -29,6 +29,7 @@ _OF_INDEXES = frozenset(
         errors.UNKNOWN_INDEX,
         errors.UNMATCHED_NAME,
         errors.CLAIMED_ELSEWHERE,
+        errors.PROBE_UNFINISHED,
         errors.ENTRY_EXPIRED,
         errors.SHADOWED_NAME,
         errors.REDIRECTED,
@@ -45,6 +46,7 @@ _NO_MATTER_OF_POLICY: dict[str, str] = {
     errors.INDEX_FAILED: "an index did not answer, which no policy changes",
     errors.UNVERIFIED_INDEX: "pip was told to trust a host without TLS, which no policy changes",
     errors.NAME_MISMATCH: "a distribution named another project, which no policy changes",
+    errors.GUARD_FILE: "a distribution would have written what the guard lives from, which no policy changes",
 }
 _CACHED = 10_000
 
@@ -127,7 +129,7 @@ class Replay:
         if verdict.refusal is not None or place is None:
             return verdict
         file = table(event, "chosen") or {"version": next(iter(items(event, "versions")), None)}
-        return self._file(authority, place, file)
+        return self._file(authority, place, event, file)
 
     def _offered(self, authority: Authority, event: Event) -> Verdict:
         """Judge what an index offered: it passes if one of the files does."""
@@ -138,7 +140,7 @@ class Replay:
             return verdict
         files = tables(event, "offered")
         files = files or [{"version": version} for version in items(event, "versions")]
-        verdicts = [self._file(authority, place, file) for file in files]
+        verdicts = [self._file(authority, place, event, file) for file in files]
         return next((verdict for verdict in verdicts if verdict.refusal is None), verdicts[0] if verdicts else verdict)
 
     def _page(self, authority: Authority, event: Event) -> tuple[Location | None, Verdict]:
@@ -152,7 +154,11 @@ class Replay:
         answered = self._place(event["index_answered"], "which index answered")
         return answered, outcome.answer(authority, verdict, answered, unverified=False)
 
-    def _file(self, authority: Authority, page: Location, file: dict[str, Any]) -> Verdict:
+    def _file(self, authority: Authority, page: Location, event: Event, file: dict[str, Any]) -> Verdict:
+        if file.get("file") is not None and file["file"] in items(event, "same_file"):
+            verdict = authority.same_file()
+            if verdict.refusal is not None:
+                return verdict
         check = outcome.file_check(authority, PASS, page)
         if check is None:
             return PASS

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..audit.kinds import REFUSING, SELECTED
+from ..audit.kinds import KNOWN, REFUSING, SELECTED
 from ..errors import SHADOWED_NAME
 from .files import Event
 
@@ -101,7 +101,7 @@ class Tally:
                 continue
             own = found.setdefault(group.name, NameCount(0, count.first, count.last))
             own.add(count)
-            own.shadowed += count.events if group.code == SHADOWED_NAME else 0
+            own.shadowed += count.events if group.code == SHADOWED_NAME and group.event != KNOWN else 0
             own.refused += count.events if group.event in REFUSING else 0
             own.selected += count.events if group.event == SELECTED else 0
             if group.asked is not None:

@@ -15,13 +15,19 @@ from .._vendor import platformdirs
 from ..errors import POLICY_MISSING, Fault, PolicyError
 from .model import Layer
 from .reader import read_policy
-from .trust import VARIABLE, Trust, read_trusted
+from .trust import VARIABLE, NotSearchableError, Trust, read_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 LAYER_KINDS = ("machine", "interpreter", "user", "environment")
 """The places, in the order in which they are looked at."""
+
+NOT_SEARCHABLE = "absent: this user may not search a folder above it"
+"""The state of a user's place where HOME is not this user's: nobody can tell what is there."""
+_OF_ALL_USERS = ("machine", "interpreter")
+"""The layers in which audit mode touches the rule for "no policy at all"."""
 
 _FILE = "policy.toml"
 
@@ -35,8 +41,8 @@ class Place:
     path: str | None
     """None where the place cannot be told: an unset variable, a user without a home."""
     state: str
-    """``loaded``, ``absent``, ``unset``, ``no home``, the code of its fault, or ``same file as`` and the kind that it
-    was read for."""
+    """``loaded``, ``absent``, ``NOT_SEARCHABLE``, ``unset``, ``no home``, the code of its fault, or ``same file as`` and
+    the kind that it was read for."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +58,30 @@ class LayersFound:
 
     @property
     def builtin_rule_applies(self) -> bool:
-        """Whether the rule for "no policy at all" is in force: no layer has an opinion on names.
+        """Whether the rule for "no policy at all" is enforced: no layer that enforces has an opinion on names.
 
-        A file that only ``INDEXGUARD_POLICY`` names and that is in audit mode does not switch it off.
+        A layer of the machine or the interpreter in audit mode has it only logged; one of the user or the environment
+        does not touch it.
         """
-        return not any(
-            layer.policy.indexes and (layer.enforces or layer.kind != "environment") for layer in self.layers
-        )
+        return not self._is_decided and not self._is_audited
+
+    @property
+    def builtin_rule_audited(self) -> bool:
+        """Whether that rule is only logged."""
+        return not self._is_decided and self._is_audited
+
+    @property
+    def _is_decided(self) -> bool:
+        return any(layer.policy.indexes and layer.enforces for layer in self.layers)
+
+    @property
+    def _is_audited(self) -> bool:
+        return any(layer.kind in _OF_ALL_USERS and not layer.enforces for layer in self.layers)
+
+    @property
+    def has_owners(self) -> bool:
+        """Whether a layer says which index a name belongs to, and is not one in audit mode that a user put there."""
+        return any(layer.policy.indexes and (layer.enforces or layer.kind in _OF_ALL_USERS) for layer in self.layers)
 
 
 def machine_policy_path(platform: str = sys.platform) -> str:
@@ -82,6 +105,12 @@ def user_policy_path() -> str | None:
     """Return the path of the user's policy file; None for a user without a home (HOME unset, no passwd entry)."""
     path = platformdirs.user_config_path("indexguard", appauthor=False) / _FILE
     return str(path) if path.is_absolute() else None
+
+
+def account_folder() -> Path | None:
+    """Return the folder that ``activate --user`` puts the guard into; None for a user without a home."""
+    path = platformdirs.user_data_path("indexguard", appauthor=False) / "hook"
+    return path if path.is_absolute() else None
 
 
 def find_layers(
@@ -128,7 +157,7 @@ def find_requirement() -> str | None:
 def _find_missing(found: LayersFound, machine_path: str) -> list[PolicyError]:
     """Return the fault of a place where a policy is required and none says which index a name belongs to."""
     requirement = find_requirement()
-    if requirement is None or found.faults or not found.builtin_rule_applies:
+    if requirement is None or found.faults or found.has_owners:
         return []
     reason = f"no policy says which index a name belongs to, and {requirement} demands one"
     return [PolicyError(machine_path, [Fault("", reason)], POLICY_MISSING)]
@@ -151,7 +180,7 @@ def survey_layers(
         ("environment", environ.get(VARIABLE) or None),
     ]
     places = []
-    layers = []
+    layers: list[Layer] = []
     faults = []
     seen: dict[tuple[int, int], str] = {}
     if environ.get("PYTHONHOME") and not sys.flags.ignore_environment:
@@ -166,21 +195,33 @@ def survey_layers(
                 paths.insert(2, ("interpreter", interpreter_policy_path(home)))
     for kind, path in paths:
         try:
-            found = None if path is None else read_trusted(path, trust, required=kind == "environment")
-            if path is None:
-                state = "unset" if kind == "environment" else "no home"
-            elif found is None:
-                state = "absent"
-            elif found.file in seen:
-                state = f"same file as {seen[found.file]}"
-            else:
-                state = "loaded"
-                seen[found.file] = kind
-                digest = hashlib.sha256(found.content).hexdigest()
-                layers.append(Layer(kind, path, digest, read_policy(found.content, path)))
+            state, layer = _look_at(kind, path, trust, seen)
+            layers += [] if layer is None else [layer]
         except PolicyError as error:
             state = error.code
             faults.append(error)
         places.append(Place(kind, path, state))
     read = LayersFound(tuple(places), tuple(layers), tuple(faults))
     return replace(read, faults=(*faults, *_find_missing(read, machine_path or machine_policy_path())))
+
+
+def _look_at(
+    kind: str, path: str | None, trust: Trust | None, seen: dict[tuple[int, int], str]
+) -> tuple[str, Layer | None]:
+    """Return the state of one place, and its layer where it has a file that no place before it led to.
+
+    :raises PolicyError: it cannot be used.
+    """
+    if path is None:
+        return ("unset" if kind == "environment" else "no home"), None
+    try:
+        found = read_trusted(path, trust, kind=kind)
+    except NotSearchableError:
+        return NOT_SEARCHABLE, None
+    if found is None:
+        return "absent", None
+    if found.file in seen:
+        return f"same file as {seen[found.file]}", None
+    seen[found.file] = kind
+    digest = hashlib.sha256(found.content).hexdigest()
+    return "loaded", Layer(kind, path, digest, read_policy(found.content, path))

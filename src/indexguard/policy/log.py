@@ -15,6 +15,13 @@ class SyslogAddress(NamedTuple):
     place: str
     """The path of the socket, or the host."""
     port: int = 0
+    form: str = ""
+    """Of its messages: ``bsd`` or ``rfc5424``; empty for what is usual there."""
+
+    @property
+    def is_bsd(self) -> bool:
+        """Whether messages have the BSD form, as local sockets expect it, and not that of RFC 5424."""
+        return self.form == "bsd" or (not self.form and self.transport == "unix")
 
     def __str__(self) -> str:
         if self.transport == "unix":
@@ -39,9 +46,12 @@ class LogSettings(NamedTuple):
     def combine(cls, settings: Iterable[LogSettings]) -> LogSettings:
         """Combine those of several layers, whatever their mode: no layer takes a sink away; the smallest limits count."""
         found = list(settings) or [cls()]
+        addresses: dict[tuple[object, ...], SyslogAddress] = {}
+        for address in (address for each in found for address in each.syslog):
+            addresses.setdefault(address[:3], address)  # of one address the first layer's form counts
         return cls(
             sinks=tuple(dict.fromkeys(sink for each in found for sink in each.sinks)),
-            syslog=tuple(dict.fromkeys(address for each in found for address in each.syslog)),
+            syslog=tuple(addresses.values()),
             max_size=min((each.max_size for each in found if each.max_size is not None), default=None),
             max_age=min((each.max_age for each in found if each.max_age is not None), default=None),
         )

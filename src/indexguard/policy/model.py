@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Fault, PolicyError, escape
 from .identity import PYPI, Location
 from .log import USUAL_LOG, LogSettings
 from .rules import Rules
 
+if TYPE_CHECKING:
+    from datetime import date
+
+    from ..patterns import Name
+
+NEVER_ABSENT = (401, 407, 408, 429)
+"""Statuses that never mean "no such name here": a login is missing, or the server is busy."""
+MAY_MEAN_ABSENT = frozenset(range(400, 500)).difference(NEVER_ABSENT)
+"""What an index may answer for names that it does not have, if the policy says so."""
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -39,10 +48,27 @@ class Index:
     """Whether anyone can register a name there."""
     files_from: tuple[FilesFrom, ...] | None = None
     """Where its files may come from; None allows any place."""
+    not_found: frozenset[int] = frozenset()
+    """Statuses that mean "no such name here" beside 404 and 410."""
     says_public: bool = False
     """Whether the file says that it is public, or that it is not; otherwise ``public`` is the default."""
     has_credentials: bool = False
     """Whether one of its URLs was written with a user name or a password."""
+
+
+class Known(NamedTuple):
+    """One ``[[shadow.known]]``: public projects of claimed names that nobody need be told of."""
+
+    key: str
+    """Where it stands in the file: ``shadow.known[0]``."""
+    names: frozenset[Name]
+    reason: str | None = None
+    expires: date | None = None
+    """The last day on which it is valid, UTC."""
+
+    def covers(self, name: Name, today: date) -> bool:
+        """Tell whether a public project of this name is known of (``today``: UTC)."""
+        return name in self.names and not (self.expires is not None and today > self.expires)
 
 
 class DirectUrls(NamedTuple):
@@ -54,6 +80,8 @@ class DirectUrls(NamedTuple):
     """The same for those that a distribution brings."""
     allow: tuple[Location, ...] = ()
     """Prefixes, by segment: what lies at or under one of them passes for every name, whoever gave it."""
+    redirects: tuple[Location, ...] = ()
+    """Prefixes that the download of what ``allow`` covers may be led to; they cover nothing by themselves."""
 
     def covers(self, place: Location) -> bool:
         """Tell whether a reference to ``place`` passes by a prefix."""
@@ -75,6 +103,9 @@ class Policy:
     """``always`` or ``never``."""
     shadow_action: str = "drop"
     """``drop`` or ``abort``."""
+    same_file: str = "warn"
+    """``warn`` or ``drop``: a file of a claimed name that its own index and a public one list with one sha256."""
+    known: tuple[Known, ...] = ()
     local: str = "allow"
     """``allow`` or ``block``."""
     when_nothing_left: str = "refuse"
@@ -92,6 +123,10 @@ class Policy:
             if asked in index.urls:
                 return index
         return None
+
+    def find_known(self, name: Name, today: date) -> Known | None:
+        """Return what the file knows of a public project of a claimed name, if it does (``today``: UTC)."""
+        return next((known for known in self.known if known.covers(name, today)), None)
 
     def find_owner(self, answered: Location) -> Index | None:
         """Return the index with the longest URL that is a prefix of ``answered``, by segment."""

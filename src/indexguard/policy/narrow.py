@@ -54,10 +54,8 @@ def _read_table(
             versions = _range(reader, f"{key}.version", text)
         else:
             reader.unexpected(f"{key}.version", text, 'a version range, such as ">=2,<3"')
-    reason = table.get("reason")
-    if reason is not None and not isinstance(reason, str):
-        reader.unexpected(f"{key}.reason", reason, "a text")
-    expires = _date(reader, f"{key}.expires", table)
+    reason = read_reason(reader, key, table)
+    expires = read_date(reader, f"{key}.expires", table)
     return None if pattern is None else Rule(pattern, indexes, key, versions, reason, expires), str(name)
 
 
@@ -79,7 +77,20 @@ def _range(reader: TableReader, key: str, text: str) -> SpecifierSet | None:
         return None
 
 
-def _date(reader: TableReader, key: str, table: Mapping[str, Any]) -> date | None:
+def read_reason(reader: TableReader, key: str, table: Mapping[str, Any]) -> str | None:
+    """Return the reason that the table at ``key`` gives, if it gives one."""
+    value = table.get("reason")
+    if value is None or isinstance(value, str):
+        return value
+    reader.unexpected(f"{key}.reason", value, "a text")
+    return None
+
+
+def read_date(reader: TableReader, key: str, table: Mapping[str, Any]) -> date | None:
+    """Return the last valid day that a table gives, if it gives one.
+
+    :param key: of the date itself.
+    """
     value = table.get("expires")
     if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
         return value

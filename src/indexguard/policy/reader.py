@@ -13,11 +13,11 @@ from ..errors import Fault, PolicyError
 from .entries import Entries
 from .identity import PYPI, Location, UnknownLocation, parse_location
 from .log import USUAL_LOG
-from .model import DirectUrls, FilesFrom, Index, Policy, join_key
+from .model import MAY_MEAN_ABSENT, NEVER_ABSENT, DirectUrls, FilesFrom, Index, Policy, join_key
 from .table import LATER, MAX_BYTES, Keys, SyntaxFaultError, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 __all__ = ["MAX_BYTES", "read_policy"]
 
@@ -29,10 +29,10 @@ _FILE = Keys(
     ("version", "mode", "indexes", "merge", "shadow", "direct-urls", "local", "when-nothing-left", "defaults", "log"),
     ("deny", "advisories", "typosquat"),
 )
-_INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from"), LATER)
-_SHADOW = Keys(("probe", "action"))
+_INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status"), LATER)
+_SHADOW = Keys(("probe", "action", "same-file", "known"))
 _DEFAULTS = Keys(("files-from",), LATER)
-_LOG = Keys(("sinks", "on-failure", "syslog", "max-size", "max-age"))
+_LOG = Keys(("sinks", "on-failure", "syslog", "syslog-format", "max-size", "max-age"))
 
 
 def read_policy(content: bytes, path: str) -> Policy:
@@ -71,7 +71,13 @@ class _Reader(Entries):
         defaults = self.table("defaults", tree.get("defaults", {}), _DEFAULTS)
         default_files = self._files_from("defaults.files-from", defaults)
         indexes = self._indexes(tree, default_files)
-        has_sections = not tree.keys().isdisjoint(("direct-urls", "log", "merge"))
+        probe = self.choice("shadow.probe", shadow, ("always", "never"))
+        same_file = self.choice("shadow.same-file", shadow, ("warn", "drop"))
+        if same_file == "drop" and probe != "always":
+            self.fault(
+                "shadow.same-file", '"drop" needs `probe = "always"`: the public index has to be asked for its files'
+            )
+        has_sections = not tree.keys().isdisjoint(("direct-urls", "log", "merge")) or "known" in shadow
         if has_sections:
             from . import sections  # noqa: PLC0415  # few policies have one
 
@@ -80,8 +86,10 @@ class _Reader(Entries):
             mode=mode,
             indexes=indexes,
             rules=self.rules,
-            probe=self.choice("shadow.probe", shadow, ("always", "never")),
+            probe=probe,
             shadow_action=self.choice("shadow.action", shadow, ("drop", "abort")),
+            same_file=same_file,
+            known=sections.read_known(self, shadow) if "known" in shadow else (),
             local=local,
             when_nothing_left=when_nothing_left,
             direct_urls=sections.read_direct_urls(self, tree) if has_sections else DirectUrls(),
@@ -106,9 +114,12 @@ class _Reader(Entries):
         if not isinstance(tables, dict) or not tables:
             self.unexpected("indexes", tables, "a table for each index, such as [indexes.corp]")
             tables = {}
-        return tuple(self._index(name, table, default_files) for name, table in tables.items())
+        merged = _find_merged(tree)
+        return tuple(self._index(name, table, default_files, merged) for name, table in tables.items())
 
-    def _index(self, name: str, value: object, default_files: tuple[FilesFrom, ...] | None) -> Index:
+    def _index(
+        self, name: str, value: object, default_files: tuple[FilesFrom, ...] | None, merged: Collection[str]
+    ) -> Index:
         key = join_key("indexes", name)
         if not name or not name.isprintable():
             self.fault(key, "an index needs a name that can be printed")
@@ -117,8 +128,9 @@ class _Reader(Entries):
             return Index(name, ())
         insecure = self.flag(f"{key}.insecure", table, default=False)
         urls = self._urls(f"{key}.url", table, name, insecure=insecure)
-        if "packages" not in table and "namespaces" not in table:
-            self.fault(key, "an index needs at least one entry in `packages` or `namespaces`: what it may serve")
+        if "packages" not in table and "namespaces" not in table and name not in merged:
+            expected = "an index needs at least one entry in `packages` or `namespaces`, or a [[merge]] that names it"
+            self.fault(key, f"{expected}: what it may serve")
         if "packages" in table:
             self.packages(f"{key}.packages", table["packages"], (name,))
         if "namespaces" in table:
@@ -130,6 +142,7 @@ class _Reader(Entries):
             public=self.flag(f"{key}.public", table, default=any(location == PYPI for location, _ in urls)),
             says_public="public" in table,
             files_from=default_files if files is None else files,
+            not_found=self._statuses(f"{key}.not-found-status", table) if "not-found-status" in table else frozenset(),
             has_credentials=any(_HAS_CREDENTIALS.match(text) for _, text in urls),
         )
 
@@ -166,6 +179,16 @@ class _Reader(Entries):
         self.found(key, text, f", the same place as {first}{'' if owner == name else '; two indexes need two places'}")
         return None
 
+    def _statuses(self, key: str, table: Mapping[str, Any]) -> frozenset[int]:
+        found = set()
+        for place, status in enumerate(self.items(key, table["not-found-status"], "statuses, such as [403]")):
+            if type(status) is int and status in MAY_MEAN_ABSENT:
+                found.add(status)
+            else:
+                never = ", ".join(map(str, NEVER_ABSENT))
+                self.unexpected(f"{key}[{place}]", status, f"a number from 400 to 499 that is none of {never}")
+        return frozenset(found)
+
     def _files_from(self, key: str, table: Mapping[str, Any]) -> tuple[FilesFrom, ...] | None:
         if "files-from" not in table:
             return None
@@ -189,3 +212,10 @@ class _Reader(Entries):
             except UnknownLocation as reason:
                 self.unexpected(key, text, f"{expected}: {reason}")
         return None
+
+
+def _find_merged(tree: Mapping[str, Any]) -> set[str]:
+    """Return the indexes that some ``[[merge]]`` names, whatever else is wrong with it."""
+    merges = tree.get("merge")
+    lists = [merge.get("indexes") for merge in merges if isinstance(merge, dict)] if isinstance(merges, list) else []
+    return {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}

@@ -1,4 +1,4 @@
-"""The tables that few policies have, read where a file has them: ``[log]``, ``[direct-urls]`` and ``[[merge]]``."""
+"""The tables that few policies have, read where a file has them: ``[log]``, ``[direct-urls]``, ``[[merge]]`` and ``[[shadow.known]]``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ..patterns import Name, normalise_name, parse_pattern
 from .hints import find_url
 from .identity import Location, UnknownLocation, parse_reference
 from .log import LogSettings, SyslogAddress
-from .model import DirectUrls
+from .model import DirectUrls, Known
+from .narrow import read_date, read_reason
 from .table import Keys, TableReader
 
 if TYPE_CHECKING:
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
 
     from .entries import Entries
 
+_KNOWN = Keys(("packages", "reason", "expires"))
 _MERGE = Keys(("packages", "indexes"))
-_DIRECT_URLS = Keys(("requested", "transitive", "allow"))
+_DIRECT_URLS = Keys(("requested", "transitive", "allow", "redirects"))
 
 _SINKS = ("file", "stderr", "syslog", "journald")
 _DEV_LOG = SyslogAddress("unix", "/dev/log")
@@ -43,6 +46,11 @@ def read_log(reader: TableReader, table: Mapping[str, Any]) -> LogSettings:
         if not is_meant:
             reader.fault("log.syslog", 'has no effect: log.sinks has no "syslog"')
         addresses = tuple(address for address in found if address is not None)
+    if "syslog-format" in table:
+        form = reader.choice("log.syslog-format", table, ("bsd", "rfc5424"))
+        if not is_meant:
+            reader.fault("log.syslog-format", 'has no effect: log.sinks has no "syslog"')
+        addresses = tuple(address._replace(form=form) for address in addresses)
     return LogSettings(
         sinks=sinks,
         syslog=addresses,
@@ -104,19 +112,63 @@ def _number(
     return int(found[1]), found[2]
 
 
+def read_known(reader: TableReader, shadow: Mapping[str, Any]) -> tuple[Known, ...]:
+    """Return every ``[[shadow.known]]``."""
+    tables = shadow["known"]
+    if not isinstance(tables, list) or not tables:
+        reader.unexpected("shadow.known", tables, "tables of the form [[shadow.known]]")
+        return ()
+    places: dict[Name, str] = {}
+    return tuple(_known(reader, f"shadow.known[{place}]", table, places) for place, table in enumerate(tables))
+
+
+def _known(reader: TableReader, key: str, value: object, places: dict[Name, str]) -> Known:
+    table = reader.table(key, value, _KNOWN)
+    names = []
+    if "packages" in table:
+        for place, text in enumerate(reader.items(f"{key}.packages", table["packages"], "project names")):
+            name = _exact_name(reader, f"{key}.packages[{place}]", text, places)
+            names += [] if name is None else [name]
+    elif isinstance(value, dict):
+        reader.fault(f"{key}.packages", "missing; expected the names of public projects that you know of")
+    return Known(key, frozenset(names), read_reason(reader, key, table), read_date(reader, f"{key}.expires", table))
+
+
+def _exact_name(reader: TableReader, key: str, text: object, places: dict[Name, str]) -> Name | None:
+    try:
+        is_exact = isinstance(text, str) and parse_pattern(text).exact
+    except ValueError:
+        is_exact = False
+    if not is_exact:
+        reader.unexpected(key, text, "the name of one project: no pattern and no version")
+        return None
+    name = normalise_name(str(text))
+    first = places.setdefault(name, key)
+    if first != key:
+        reader.found(key, text, f", but `{name}` stands in {first} already")
+    return name
+
+
 def read_direct_urls(reader: TableReader, tree: Mapping[str, Any]) -> DirectUrls:
     """Return what ``[direct-urls]`` says."""
     key = "direct-urls"
     table = reader.table(key, tree.get(key, {}), _DIRECT_URLS)
-    prefixes: list[Location | None] = []
-    if "allow" in table:
-        texts = reader.items(f"{key}.allow", table["allow"], "URL prefixes")
-        prefixes = [_prefix(reader, f"{key}.allow[{place}]", text) for place, text in enumerate(texts)]
+    allow = _prefixes(reader, f"{key}.allow", table)
     return DirectUrls(
         requested=reader.choice(f"{key}.requested", table, ("allow", "block")),
         transitive=reader.choice(f"{key}.transitive", table, ("block", "allow")),
-        allow=tuple(prefix for prefix in prefixes if prefix is not None),
+        allow=allow,
+        redirects=_prefixes(reader, f"{key}.redirects", table),
     )
+
+
+def _prefixes(reader: TableReader, key: str, table: Mapping[str, Any]) -> tuple[Location, ...]:
+    name = key.rpartition(".")[2]
+    if name not in table:
+        return ()
+    texts = reader.items(key, table[name], "URL prefixes")
+    found = [_prefix(reader, f"{key}[{place}]", text) for place, text in enumerate(texts)]
+    return tuple(prefix for prefix in found if prefix is not None)
 
 
 def _prefix(reader: TableReader, key: str, text: object) -> Location | None:

@@ -101,6 +101,7 @@ def _facts(event: Event) -> tuple[tuple[str, str], ...]:
         ("Files", _number(event, "files")),
         ("Offered", _offered(event)),
         ("Kept", _list(event, "kept")),
+        ("Also public", _list(event, "same_file")),
         ("Requested by", _list(event, "requested_by", sign=" > ")),
         ("CI job", _ci(event)),
         ("Environment", read_text(event, "prefix", MAX_LINE)),

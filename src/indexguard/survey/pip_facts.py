@@ -21,9 +21,42 @@ _TIMEOUT = 120
 class Listing:
     """What the root page of an index lists."""
 
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    """Its projects."""
     problem: str | None = None
     """Why there are no names."""
+    empty: tuple[str, ...] = ()
+    """Of the names, those whose page lists no file."""
+    misspelt: tuple[str, ...] = ()
+    """Of the names, those whose page is not where pip asks for it."""
+    unsure: tuple[tuple[str, str], ...] = ()
+    """Of the names, those whose page did not come, each with the reason."""
+    left_out: tuple[str, ...] = ()
+    """What it lists beside them, and is no project of this index."""
+    unread: tuple[str, ...] = ()
+    """What may be a project, and cannot be read."""
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Listing:
+        """Read what the child says of one index."""
+        unsure = tuple((name, redact_text(reason)) for name, reason in told["unsure"])
+        lists = {key: tuple(told[key]) for key in ("names", "empty", "misspelt", "left_out", "unread")}
+        return cls(problem=told["problem"], unsure=unsure, **lists)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What two indexes list of one project that both have."""
+
+    name: str
+    same: int
+    """How many files have one name and one hash on both."""
+    differ: tuple[str, ...]
+    """Files that have one name and two hashes."""
+    unknown: int
+    """How many files of one name have no hash that both tell."""
+    only: int
+    """How many files the first index has alone."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +82,8 @@ class PipFacts:
     stopped: Mapping[str, str | None] | None = None
     """Code and text of the error that the finder raises when it is made."""
     listings: Mapping[int, Listing] = field(default_factory=dict)
+    comparisons: Mapping[tuple[int, int], tuple[Compared, ...]] = field(default_factory=dict)
+    """By the numbers of two indexes."""
 
     @property
     def is_guarded(self) -> bool:
@@ -70,13 +105,21 @@ class PipFacts:
         return redact(url) if location is None else str(location)
 
 
-def ask_pip(listings: Sequence[int] = (), python: str = sys.executable) -> PipFacts:
+def ask_pip(
+    listings: Sequence[int] = (),
+    python: str = sys.executable,
+    *,
+    comparisons: Mapping[tuple[int, int], Sequence[str]] | None = None,
+) -> PipFacts:
     """Start a child and ask it. Never raises: what went wrong stands in ``problem``.
 
     :param listings: numbers of configured indexes whose root pages are to be read.
     :param python: the interpreter whose pip is meant.
+    :param comparisons: for the numbers of two configured indexes, names whose files are to be compared; the second index
+        is asked only for those that the first one has.
     """
-    arguments = [python, str(_PROBE), *map(str, listings)]
+    pairs = [f"{one}:{other}:{','.join(names)}" for (one, other), names in (comparisons or {}).items()]
+    arguments = [python, str(_PROBE), *map(str, listings), *pairs]
     try:
         answer = ask(arguments, seconds=_TIMEOUT, late="pip did not answer")
     except InterpretersError as error:
@@ -99,9 +142,12 @@ def _read(told: Mapping[str, Any]) -> PipFacts:
         find_links=tuple(told["find_links"]),
         trusted_hosts=tuple(told["trusted_hosts"]),
         pypi=find_location(told["pypi"]),
-        listings={
-            int(number): Listing(tuple(listing["names"] or ()), listing["problem"])
-            for number, listing in told["listings"].items()
+        listings={int(number): Listing.of(listing) for number, listing in told["listings"].items()},
+        comparisons={
+            (int(pair.partition(":")[0]), int(pair.partition(":")[2])): tuple(
+                Compared(**{**one, "differ": tuple(one["differ"])}) for one in found
+            )
+            for pair, found in told["comparisons"].items()
         },
         **told["guard"],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from indexguard.audit.event import EventFields
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
+from indexguard.cli.console import count
 from support.shell import Shell
 
 
@@ -49,6 +51,53 @@ def test_copy(shell: Shell, log: Path, pack: type[bytes]) -> None:
     answer = shell("log", "verify", "--copy", str(copy), str(log))
     assert answer.code == 1
     assert answer.out.startswith("MISSING  a copy has it, the log has not: ")
+
+
+def test_number_of_events_compared_is_said(shell: Shell, log: Path) -> None:
+    copy = log.parent.parent / "copy.json"
+    for text in (b"", b"something else\n", b'{"MESSAGE":"x"}\n'):
+        copy.write_bytes(text)
+        answer = shell("log", "verify", "--copy", str(copy), str(log))
+        assert answer.code == 2
+        assert answer.out == "NOT verified: 2 events of 1 run in 1 file; 0 events of 1 copy compared\n"
+        assert f"{copy}: no event in {count(len(text.splitlines()), 'line')} of this copy" in answer.err
+        found = shell("log", "verify", "--json", "--copy", str(copy), str(log))
+        assert (found.code, found.json["whole"], found.json["compared"], found.json["empty"]) == (
+            2,
+            False,
+            0,
+            [str(copy)],
+        )
+    copy.write_text("".join(json.dumps({"MESSAGE": line}) + "\n" for line in log.read_text().splitlines()))
+    answer = shell("log", "verify", "--copy", str(copy), "--copy", str(log), str(log))
+    assert (answer.code, answer.out) == (0, "whole: 2 events of 1 run in 1 file; 2 events of 2 copies compared\n")
+
+
+def test_where_there_is_no_event_nothing_is_whole(shell: Shell, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = log.parent.parent / "folder"
+    folder.mkdir()
+    (folder / "other.jsonl").write_bytes(log.read_bytes())
+    empty, foreign = folder / "empty", folder / "foreign"
+    empty.touch()
+    foreign.write_text("something else\n")
+    for path, why in (
+        (folder, "no event in this folder: it has no audit.jsonl with one"),
+        (empty, "no event in this file"),
+        (foreign, "no event in this file"),
+    ):
+        for more in ([], [str(log)]):
+            answer = shell("log", "verify", str(path), *more)
+            assert answer.code == 2
+            assert answer.out.startswith("NOT verified: ")
+            assert f"{path}: {why}" in answer.err
+    monkeypatch.setattr("indexguard.cli.log.verify.log_path", lambda: folder / "nowhere" / "audit.jsonl")
+    answer = shell("log", "verify")
+    assert (answer.code, answer.out) == (2, "NOT verified: 0 events of 0 runs in 0 files\n")
+    assert f"{folder}/nowhere: there is no such folder: nothing was recorded" in answer.err
+    # What a copy has is missing there.
+    answer = shell("log", "verify", "--copy", str(log))
+    assert answer.code == 1
+    assert answer.out.count("MISSING") == 2
 
 
 @pytest.mark.parametrize("words", [[], ["--copy"]])

@@ -29,7 +29,7 @@ def log(tmp_path: Path) -> str:
 
 
 def test_last_choice_of_each_environment(shell: Shell, log: str) -> None:
-    answer = shell("log", "who-from", "--json", "--file", log, "Acme_Core")
+    answer = shell("log", "who-from", "--all", "--json", "--file", log, "Acme_Core")
     found = {(row["use"], row["prefix"]): row for row in answer.json["found"]}
     assert {key: row["version"] for key, row in found.items()} == {
         ("installed", "/home/ann/venv"): "1.1",
@@ -61,12 +61,59 @@ def test_text(shell: Shell, log: str) -> None:
     assert answer.err == "1 choice of runs that failed left out\n"
 
 
+PIP = "/usr/bin/pip"
+MODULE = ("/usr/bin/python", "-m", "pip")
+
+
+@pytest.mark.parametrize(
+    ("use", "command"),
+    [
+        ("tried", [PIP, "install", "--dry-run", "acme-core"]),
+        ("tried", [*MODULE, "-v", "install", "acme-core", "--dry"]),
+        ("tried", [*MODULE, "--log", "download", "install", "--dr", "acme-core"]),
+        ("downloaded", [PIP, "download", "-r", "install"]),
+        ("downloaded", [*MODULE, "--cache-dir", "install", "download", "acme-core"]),
+        ("locked", [PIP, "lock", "acme-core"]),
+        ("built into a wheel", [PIP, "wheel", "acme-core", "install"]),
+        ("looked up", [PIP, "index", "versions", "acme-core"]),
+        ("looked up", [PIP, "list", "--outdated"]),
+        ("resolved", ["/srv/venv/bin/pip-compile", "requirements.in"]),
+    ],
+)
+def test_what_installs_nothing_is_not_where_the_package_came_from(
+    shell: Shell, tmp_path: Path, use: str, command: list[str]
+) -> None:
+    installed = selected(1, "acme-core", "1.0", run="a" * 16)
+    later = selected(2, "acme-core", "9.0", MIRROR, command=command, run="b" * 16)
+    log = write(tmp_path / "audit.jsonl", installed, sealed(3, 2, 0, run="b" * 16), later)
+    answer = shell("log", "who-from", "--json", "--file", log, "acme-core")
+    assert [(row["use"], row["version"]) for row in answer.json["found"]] == [("installed", "1.0")]
+    assert answer.json["not_installed"] == 1
+    assert f"1 choice left out that installed nothing ({use}): --all shows them" in answer.err
+    rows = shell("log", "who-from", "--all", "--json", "--file", log, "acme-core").json["found"]
+    assert {row["use"]: row["version"] for row in rows} == {"installed": "1.0", use: "9.0"}
+    alone = write(tmp_path / "alone.jsonl", later)
+    answer = shell("log", "who-from", "--file", alone, "acme-core")
+    assert (answer.code, answer.out) == (1, "")
+    assert "acme-core: the log has no run that installed a file of it and ended well" in answer.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[PIP, "install", "acme-core"], [*MODULE, "install", "--", "--dry-run"], [PIP, "--proxy", "lock", "install", "x"],
+     [PIP, "install", "download", "--d", "lock"], ["/srv/tool"], []],
+)  # fmt: skip
+def test_what_may_have_installed_it_is_shown(shell: Shell, tmp_path: Path, command: list[str]) -> None:
+    log = write(tmp_path / "audit.jsonl", selected(1, "acme-core", "1.0", command=command))
+    assert shell("log", "who-from", "--file", log, "acme-core").code == 0
+
+
 def test_name_that_was_never_chosen(shell: Shell, log: str) -> None:
     answer = shell("log", "who-from", "--json", "--file", log, "numpy", "Nobody")
     assert answer.code == 1
     assert [row["name"] for row in answer.json["found"]] == ["numpy"]
     assert answer.json["missing"] == ["nobody"]
-    assert "nobody: the log has no run that chose a file of it" in answer.err
+    assert "nobody: the log has no run that installed a file of it" in answer.err
 
 
 def test_other_machine(shell: Shell, log: str) -> None:

@@ -217,7 +217,9 @@ def test_a_redirect_of_the_download_counts(bench: Bench, evil: str, *, named: bo
         path = f"/files/moved/{evil.rpartition('/')[2]}"
         bench.corp.answers[path] = (302, {"Location": target}, b"")
         bench.public.asked.clear()
-        done = bench.install(f"acme-core @ {bench.corp.origin}{path}" if named else bench.corp.origin + path, policy=policy)
+        done = bench.install(
+            f"acme-core @ {bench.corp.origin}{path}" if named else bench.corp.origin + path, policy=policy
+        )
         assert (done.code, done.origins) == (0 if origins else 1, origins)
         if not origins:
             assert f" to {evil}\n" in done.output
@@ -228,7 +230,11 @@ def test_a_redirect_of_the_download_counts(bench: Bench, evil: str, *, named: bo
 def test_a_redirect_of_an_archive_without_a_name_is_refused_when_the_name_is_known(bench: Bench) -> None:
     sdist = Dist("acme-core", "99.0", "public", kind="sdist")
     bench.public.answers["/files/archive.tar.gz"] = sdist.content
-    bench.corp.answers["/files/archive.tar.gz"] = (302, {"Location": f"{bench.public.origin}/files/archive.tar.gz"}, b"")
+    bench.corp.answers["/files/archive.tar.gz"] = (
+        302,
+        {"Location": f"{bench.public.origin}/files/archive.tar.gz"},
+        b"",
+    )
     policy = direct_urls(bench, f'allow = ["{bench.corp.origin}/files/"]')
     done = bench.install("--no-build-isolation", f"{bench.corp.origin}/files/archive.tar.gz", policy=policy)
     assert (done.code, done.origins) == (1, {})

@@ -12,7 +12,7 @@ from indexguard.decision.verdict import Finding
 from indexguard.errors import clean
 from indexguard.inpip.search.page import Page
 from indexguard.inpip.search.search import Search
-from indexguard.inpip.search.simple_page import find_foreign
+from indexguard.inpip.search.simple_page import find_foreign, is_sign_in
 from indexguard.patterns import Name, is_distribution
 from indexguard.policy.identity import parse_location
 
@@ -138,40 +138,37 @@ def test_a_page_of_other_projects_files(response: Response) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "alone", "failure"),
+    ("status", "failure"),
     [
-        (404, False, None),
-        (410, False, None),
-        (401, False, "status 401"),
-        (403, False, "status 403"),
-        (401, True, None),
-        (403, True, None),
-        (404, True, None),
-        (429, True, "status 429"),
-        (500, True, "status 500"),
-        (503, False, "status 503"),
-        (200, False, "not a simple index page: content type text/html; charset=utf-8"),
-        (304, False, "not a simple index page: content type text/html; charset=utf-8"),
+        (404, None),
+        (410, None),
+        (401, "status 401: is its login missing, wrong or expired?"),
+        (403, "status 403: is its login missing, wrong or expired?"),
+        (429, "status 429"),
+        (500, "status 500"),
+        (503, "status 503"),
+        (200, "not a simple index page: content type text/html; charset=utf-8"),
+        (304, "not a simple index page: content type text/html; charset=utf-8"),
     ],
 )
-def test_an_answer_that_is_no_page(response: Response, status: int, failure: str | None, *, alone: bool) -> None:
+def test_an_answer_that_is_no_page(response: Response, status: int, failure: str | None) -> None:
     page = open_page()
     page.exchanges.append(response(status=status))
-    assert page.find_failure(NAME, alone=alone) == failure
+    assert page.find_failure(NAME) == failure
 
 
 def test_an_answer_without_content_type(response: Response) -> None:
     page = open_page()
     page.exchanges.append(response(content_type=None))
-    assert page.find_failure(NAME, alone=False) == "not a simple index page: content type missing"
+    assert page.find_failure(NAME) == "not a simple index page: content type missing"
 
 
 def test_no_answer_at_all() -> None:
     page = open_page()
-    assert page.find_failure(NAME, alone=False) == "pip did not ask it (not https, and not a trusted host?)"
-    assert open_page("file:///wheels/").find_failure(NAME, alone=False) is None
+    assert page.find_failure(NAME) == "pip did not ask it (not https, and not a trusted host?)"
+    assert open_page("file:///wheels/").find_failure(NAME) is None
     page.exchanges.append(ConnectionError("to https://user:secret@corp.example/\n\x1b[31mrefused"))
-    failure = page.find_failure(NAME, alone=True)
+    failure = page.find_failure(NAME)
     assert failure == r"ConnectionError: to https://corp.example/ \x1b[31mrefused"
 
 
@@ -193,7 +190,7 @@ def test_a_page_that_pip_could_read(
     page = open_page()
     page.exchanges.append(response(body))
     page.take_links([] if href is None else [link(href)])
-    failure = page.find_failure(NAME, alone=False)
+    failure = page.find_failure(NAME)
     assert failure == ("the answer is not a simple index page (a captive portal?)" if fails else None)
 
 
@@ -201,7 +198,7 @@ def test_a_local_page_never_fails(link: Link) -> None:
     page = open_page("file:///wheels/")
     page.take_links([link("https://portal.example/terms")])
     assert page.is_local
-    assert page.find_failure(NAME, alone=False) is None
+    assert page.find_failure(NAME) is None
 
 
 @pytest.mark.parametrize(
@@ -275,6 +272,44 @@ def test_failures_count_only_where_something_enforces() -> None:
     assert search.failed == []
     search.failures_count = True
     assert search.failed == [failing]
+
+
+@pytest.mark.parametrize(
+    ("url", "is_one"),
+    [
+        ("https://login.corp.example/", True),
+        ("https://corp.example/_signin?reply_to=/simple/acme-core/", True),
+        ("https://corp.example/users/sign_in", True),
+        ("https://corp.example/Account/LogOn.aspx", True),
+        ("https://sso.corp.example/saml2/start", True),
+        ("https://corp.example/simple/acme-core/", False),
+        ("https://public.example/simple/oauthlib/", False),
+        ("https://login-service.example/", False),
+        ("https://[x/login", False),
+    ],
+)
+def test_a_sign_in_page_by_its_url(url: str, *, is_one: bool) -> None:
+    assert is_sign_in(url, "acme-core") is is_one
+
+
+def test_a_project_whose_name_is_that_of_a_sign_in_page() -> None:
+    assert not is_sign_in("https://public.example/simple/Log_In/", "log-in")
+    assert is_sign_in("https://public.example/login/log-in/", "log-in")
+
+
+def test_a_404_from_elsewhere_is_told_as_such(response: Response) -> None:
+    page = open_page()
+    page.exchanges.append(response(status=404))
+    page.exchanges[0].url = f"{URL}Acme_Core/"  # type: ignore[union-attr]  # a response
+    assert page.outcome == "has no such name (status 404)"
+    page.exchanges[0].url = "https://u:p@public.example/simple/acme-core/?x=1"  # type: ignore[union-attr]  # as above
+    told = "forwarded to https://public.example/simple/acme-core/, which has no such name (status 404)"
+    assert page.outcome == told
+    page.led_to = "https://u:p@public.example/simple/acme-core/?x=1"
+    assert page.find_failure(NAME) is None
+    assert page.outcome == "forwarded to https://public.example/simple/acme-core/, which was not asked"
+    page.probing = True
+    assert "where a probe does not follow" in str(page.find_failure(NAME))
 
 
 def test_the_page_of_a_link(link: Link) -> None:

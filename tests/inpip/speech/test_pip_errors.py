@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
 
 from indexguard.errors import GuardError
+from indexguard.inpip.mains import Main
 from indexguard.inpip.speech import pip_errors
 
 # What an index may say; `[/]` closes a tag that rich, pip's printer, never opened.
@@ -16,10 +18,11 @@ MARKUP = GuardError("redirected", "refused `x[/]`", [("asked", "https://h.exampl
 
 
 @pytest.fixture(autouse=True)
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forgets the class made for this pip, and what it was about to say."""
-    monkeypatch.setattr(pip_errors, "_classes", {})
-    monkeypatch.setattr(pip_errors, "_last_word", pip_errors._LastWord())  # noqa: SLF001  # there is one in a process
+def running() -> Iterator[Main]:
+    """A call of pip's ``main()``."""
+    with Main() as main:
+        yield main
+        main.end()
 
 
 @pytest.fixture
@@ -65,6 +68,7 @@ def test_an_error_without_facts(diagnostic: Any) -> None:
 
 def test_old_pips_get_the_same_parts_as_text(exceptions: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(exceptions, "DiagnosticPipError", raising=False)
+    monkeypatch.setattr(exceptions, "_indexguard_refusal", None, raising=False)
     made = pip_errors.as_pip_error("pip", MARKUP)
     assert type(made) is exceptions.InstallationError
     assert str(made) == (
@@ -124,6 +128,6 @@ def test_the_watch_survives_that_pip_sets_logging_up_anew(exceptions: Any) -> No
         pip_errors.as_pip_error("pip", MARKUP)
         root.handlers.clear()
         pip_errors.as_pip_error("pip", MARKUP)
-        assert [type(handler).__name__ for handler in root.handlers] == ["_LastWord"]
+        assert [type(handler).__name__ for handler in root.handlers] == ["LastWord"]
     finally:
         root.handlers[:] = before

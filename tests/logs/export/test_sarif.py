@@ -19,7 +19,7 @@ from support.log_events import KINDS, events, odd_events, sample
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "data/sarif/sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
 OFFICIAL = Draft4Validator(SCHEMA, format_checker=Draft4Validator.FORMAT_CHECKER)
-ROUTINE = {"selected", "not-asked", "sealed"}
+ROUTINE = {"selected", "not-asked", "probed", "known-shadow", "sealed"}
 
 
 def _document(*given_events: dict[str, Any]) -> dict[str, Any]:

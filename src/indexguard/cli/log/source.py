@@ -88,6 +88,9 @@ def read_events(arguments: argparse.Namespace, console: Console, *, in_order: bo
     if not paths and not own.is_absolute():
         console.note("nothing was recorded: this user has no home folder, and so no audit log")
         return
+    if not paths and not _may_look(own):
+        console.note(f"nothing was recorded: this user may not search a folder above {own}")
+        return
     stream = LogStream(paths, in_order=in_order, own=own)
     with bad_logs():
         yield from with_progress(stream, console)
@@ -99,6 +102,17 @@ def read_events(arguments: argparse.Namespace, console: Console, *, in_order: bo
         names = ", ".join(str(reading.path) for reading in stream.readings[:3])
         more = len(stream.readings) - 3
         console.note(f"there is no event in {names}" + (f" and {more} more files" if more > 0 else ""))
+
+
+def _may_look(path: Path) -> bool:
+    """Tell whether the folders above a path may be searched: HOME may be another user's."""
+    try:
+        path.lstat()
+    except PermissionError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from ...audit.kinds import SEALED, SELECTED
@@ -15,7 +16,33 @@ from ..console import GREEN, YELLOW, Console, count
 from ..parsing import BadInputError, Command
 from .source import add_file_option, add_times, read_events
 
-_SUBCOMMANDS = ("install", "download", "wheel", "lock")
+INSTALLED, FOR_A_BUILD, UNKNOWN = "installed", "for a build", "chosen"
+_USES = {
+    "install": INSTALLED,
+    "download": "downloaded",
+    "wheel": "built into a wheel",
+    "lock": "locked",
+    **dict.fromkeys(
+        ("index", "list", "search", "show", "check", "freeze", "inspect", "cache", "config", "debug", "hash", "help",
+         "completion", "uninstall"),
+        "looked up",
+    ),
+}  # fmt: skip
+"""What pip's commands do with the files that they choose."""
+_INSTALLS = (INSTALLED, FOR_A_BUILD, UNKNOWN)
+_ONLY_RESOLVES = ("pip-compile", "pip-compile.exe")
+_DRY_RUN, _SHORTEST = "--dry-run", len("--dr")
+_WITH_VALUE = frozenset({
+    "--python", "--log", "--log-file", "--local-log", "--keyring-provider", "--proxy", "--retries", "--timeout",
+    "--default-timeout", "--exists-action", "--trusted-host", "--cert", "--client-cert", "--cache-dir", "--use-feature",
+    "--use-deprecated", "--resume-retries", "-m",
+})  # fmt: skip
+"""Options before pip's command whose value is a word of its own; and Python's."""
+_ORIGINS = {
+    "own": "the name's own",
+    "other": "not the name's own",
+    "none": "no policy says that it is the name's own",
+}
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -24,6 +51,7 @@ def add_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--host", metavar="HOST", help="only this machine")
     add_times(group)
     add_file_option(group)
+    group.add_argument("--all", action="store_true", help="also what was chosen and not installed: downloads, dry runs")
     group.add_argument("--json", action="store_true", help="print one JSON object")
     group.add_argument("names", metavar="NAME", nargs="+", help="a project, in any spelling; acme-* takes all of them")
 
@@ -34,7 +62,9 @@ class Origin:
 
     name: str
     use: str
-    """``installed``, ``downloaded``, or ``for a build``: a build requirement, in an environment of its own."""
+    """``installed``, ``for a build`` (a build requirement, in an environment of its own), ``chosen`` where the log does
+    not tell; what installs nothing is ``downloaded``, ``built into a wheel``, ``locked``, ``tried`` (a dry run),
+    ``resolved`` (pip-compile) or ``looked up``."""
     prefix: str
     """sys.prefix of pip's Python; of an older log the interpreter."""
     host: str
@@ -79,11 +109,26 @@ class Choices:
 
 def find_origin(event: dict[str, Any]) -> Origin:
     """Return what a ``selected`` event is the origin of."""
-    arguments = texts(event, "command")[1:]
-    subcommand = next((word for word in arguments if word in _SUBCOMMANDS), "install")
-    use = "for a build" if text(event, "parent_run") else "installed" if subcommand == "install" else "downloaded"
+    use = FOR_A_BUILD if text(event, "parent_run") else _find_use(texts(event, "command"))
     prefix = text(event, "prefix") or text(event, "executable")
     return Origin(text(event, "name"), use, prefix, text(event, "host"))
+
+
+def _find_use(command: Sequence[str]) -> str:
+    """Return what a command line does with what it chooses."""
+    if not command:
+        return INSTALLED  # an older log
+    words = iter(command[1:])
+    for word in words:
+        if word in _WITH_VALUE:
+            next(words, None)
+        elif word in _USES:
+            rest = list(words)
+            options = rest[: rest.index("--")] if "--" in rest else rest
+            # pip takes an option's beginning too.
+            is_dry = any(len(each) >= _SHORTEST and _DRY_RUN.startswith(each) for each in options)
+            return "tried" if is_dry and word == "install" else _USES[word]
+    return "resolved" if PurePath(command[0]).name in _ONLY_RESOLVES else UNKNOWN
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -108,15 +153,24 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     )
     choices = Choices.of(events)
     rows = sorted(choices.last.items(), key=lambda item: (item[0].name, item[0].host, item[0].prefix, item[0].use))
+    others = [] if arguments.all else sorted({origin.use for origin, _ in rows if origin.use not in _INSTALLS})
+    left_out = sum(origin.use in others for origin, _ in rows)
+    rows = [(origin, event) for origin, event in rows if origin.use not in others]
     missing = [name for name in names if not any(name_pattern([name]).fullmatch(origin.name) for origin, _ in rows)]
     if arguments.json:
         found = [_as_json(origin, event) for origin, event in rows]
-        console.json({"found": found, "missing": missing, "failed": choices.failed})
+        told = {"found": found, "missing": missing, "failed": choices.failed, "not_installed": left_out}
+        console.json(told)
     else:
         for origin, event in rows:
             _print(origin, event, console)
+    if left_out:
+        console.note(
+            f"{count(left_out, 'choice')} left out that installed nothing ({', '.join(others)}): --all shows them"
+        )
     for name in missing:
-        console.note(f"{name}: the log has no run that chose a file of it and ended well", YELLOW)
+        done = "chose" if arguments.all else "installed"
+        console.note(f"{name}: the log has no run that {done} a file of it and ended well", YELLOW)
     if choices.failed:
         console.note(f"{count(choices.failed, 'choice')} of runs that failed left out")
     return 1 if missing else 0
@@ -146,6 +200,7 @@ def _file(event: dict[str, Any]) -> dict[str, Any]:
         "hash": text(chosen, "hash") or (f"{algorithm}:{value}" if value else None),
         "index": text(chosen, "index") or text(event, "index_asked") or None,
         "url": text(chosen, "url") or None,
+        "origin": text(chosen, "origin") or None,
     }
 
 
@@ -174,6 +229,7 @@ def _print(origin: Origin, event: dict[str, Any], console: Console) -> None:
         (origin.use, f"{event['time']} by run {text(event, 'run')}"),
         ("in", f"{origin.prefix} on {origin.host}".strip()),
         ("required by", " > ".join(texts(event, "requested_by"))),
+        ("index", _ORIGINS.get(chosen["origin"])),
         ("under", decided),
     ]
     console.line(

@@ -15,7 +15,7 @@ from ...errors import CODES
 from ...patterns import Name, is_in_range, normalise_name, parse_pattern
 from ...policy.identity import Location, redact
 from ...policy.layers import find_layers
-from ...policy.model import Layer, Policy
+from ...policy.model import Known, Layer, Policy
 from ...policy.rules import Rule
 from ...survey.pip_facts import PipFacts, ask_pip
 from ..console import BOLD, GREEN, RED, YELLOW, Console
@@ -105,6 +105,8 @@ class Explanation:
     version: str | None
     of_version: Verdict
     """What the layers say of that version."""
+    same_file: Verdict
+    """What they say of a file that the name's own index and a public one list alike."""
     today: date
 
     @classmethod
@@ -126,7 +128,12 @@ class Explanation:
         configured = authority.configured([place for _, place in places if place is not None])
         missing = configured.findings if urls else ()
         of_version = PASS if version is None else authority.version(version)
-        return cls(name, tuple(layers), built_in, asked, missing, version, of_version, today)
+        same_file = authority.same_file()
+        return cls(name, tuple(layers), built_in, asked, missing, version, of_version, same_file, today)
+
+    def known_in(self, layer: Layer) -> Known | None:
+        """Return what a layer knows of a public project of this name, if it does."""
+        return layer.policy.find_known(self.name, self.today)
 
     @property
     def is_allowed(self) -> bool:
@@ -140,6 +147,7 @@ class Explanation:
         :param is_known: whether the indexes are; without them nothing is allowed for certain.
         """
         refused = [finding.layer for finding in self.of_version.findings]
+        dropping = [finding.layer for finding in self.same_file.findings]
         return {
             "name": self.name,
             "version": self.version,
@@ -152,6 +160,8 @@ class Explanation:
                     "mode": layer.policy.mode,
                     "rules": [_rule_as_json(rule, self.today) for rule in matching_rules(layer.policy, self.name)],
                     "version_allowed": None if self.version is None else layer not in refused,
+                    "same_file_dropped": layer in dropping,
+                    "known": known.key if (known := self.known_in(layer)) is not None else None,
                 }
                 for layer in self.layers
             ],
@@ -260,13 +270,26 @@ def _print_layer(explanation: Explanation, layer: Layer, console: Console) -> No
         return
     first, *others = rules
     console.line(f"  decided by  {first.key}: `{first.pattern}` belongs to {_urls(layer.policy, first)}")
-    for label, text in _details(explanation, first):
+    for label, text in _details(explanation, layer, first):
         console.line(f"  {label:<10}  {text}")
     for rule in others:
         console.line(f"  not by      {rule.key}: `{rule.pattern}` of {', '.join(rule.indexes)} is less specific")
 
 
-def _details(explanation: Explanation, rule: Rule) -> list[tuple[str, str]]:
+def _shadow_details(explanation: Explanation, layer: Layer, rule: Rule) -> list[tuple[str, str]]:
+    """Say what becomes of public files of a claimed name, where that is not the usual."""
+    details = []
+    known = explanation.known_in(layer)
+    if known is not None and not rule.pattern.is_catch_all:
+        until = "" if known.expires is None else f" until {known.expires.isoformat()}"
+        reason = "" if known.reason is None else f": {known.reason}"
+        details.append(("known", f"public files are dropped without a warning{until} ({known.key}{reason})"))
+    if layer in [finding.layer for finding in explanation.same_file.findings]:
+        details.append(("same file", "a file that a public index lists with one sha256 is dropped (shadow.same-file)"))
+    return details
+
+
+def _details(explanation: Explanation, layer: Layer, rule: Rule) -> list[tuple[str, str]]:
     kind = (
         "not claimed: only `*` matches" if rule.pattern.is_catch_all else "claimed: no other index may serve the name"
     )
@@ -279,6 +302,7 @@ def _details(explanation: Explanation, rule: Rule) -> list[tuple[str, str]]:
         details.append(("versions", f"{rule.versions}{answer}"))
     if rule.reason is not None:
         details.append(("reason", rule.reason))
+    details += _shadow_details(explanation, layer, rule)
     if rule.expires is not None:
         ended = " (expired: still claimed, nothing allowed)" if rule.is_expired(explanation.today) else ""
         details.append(("expires", f"{rule.expires.isoformat()}{ended}"))

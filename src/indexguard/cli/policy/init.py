@@ -11,25 +11,45 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from ...errors import escape
-from ...patterns import Name, Pattern, normalise_name, parse_pattern
 from ...policy.identity import PYPI, Location
 from ...policy.layers import interpreter_policy_path, machine_policy_path, survey_layers, user_policy_path
 from ...policy.lints import lint_policy
 from ...policy.reader import read_policy
 from ...policy.trust import VARIABLE
 from ...survey.pip_facts import Listing, PipFacts, ask_pip
-from ..console import GREEN, YELLOW, Console
+from ..console import GREEN, YELLOW, Console, columns
 from ..files import write_file
 from ..parsing import BadInputError, Command
+from .beside import Beside, compare_indexes, read_arrangements
+from .claims import (
+    Claims,
+    Configured,
+    Silent,
+    claim_listed,
+    find_index,
+    is_usable,
+    note_listings,
+    note_shared,
+    note_unclaimed,
+    read_claims,
+)
 from .policy_text import IndexTable, is_insecure, name_index, render
 
-MAX_LISTED = 1000
-"""An index that lists more names is taken for a mirror: it does not tell which of them are internal."""
+_AUDIT = (
+    (
+        "Nothing is dropped, and every index is asked as without this file. What would be refused is in the audit log,"
+        " and in one line at the end of each run."
+    ),
+    (
+        "A machine's or an interpreter's policy in audit turns the rule that is built in (a name that several indexes"
+        " offer is refused) to audit too, unless another layer enforces; a user's does not."
+    ),
+    "When the log shows nothing any more that you need, remove this line.",
+)
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -43,6 +63,17 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         help="NAME and NAME-* belong to the internal index; with a `*` at its end, that prefix does",
     )
     group.add_argument("--rest", metavar="INDEX", help="the index of all other names (default: the public one)")
+    group.add_argument(
+        "--same",
+        metavar="INDEX",
+        action="append",
+        default=[],
+        help="it has the same content as the index of all other names",
+    )
+    group.add_argument(
+        "--merge", metavar="INDEX", action="append", default=[], help="it has public names too: they come from both"
+    )
+    group.add_argument("--audit", action="store_true", help='write `mode = "audit"`: nothing is dropped, all is logged')
     group.add_argument("--output", metavar="PATH", help="where to write; - is standard output (default: see below)")
     group.add_argument("--force", action="store_true", help="overwrite a file that is there")
 
@@ -63,65 +94,48 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise BadInputError(_explain_single(indexes[0], arguments))
     rest = _choose_rest(indexes, arguments, console)
     internal = [index for index in indexes if index != rest]
-    claims = _read_claims(arguments.claim, internal)
-    listings = _list_names(internal)
+    claims = read_claims(arguments.claim, internal)
+    arranged = read_arrangements(arguments.same, arguments.merge, internal, claims)
+    # The public index lists every project that there is.
+    listings = _list_names(indexes if internal and rest.place != PYPI else internal)
+    own = [index for index in internal if index.name not in arranged]
+    note_listings(own, listings, console)
+    note_shared(own, rest, listings, console)
+    beside = compare_indexes(own, rest, claims, listings)
     if not arguments.yes:
-        _ask_claims(internal, claims, listings, console)
-    _claim_listed(internal, claims, listings, arguments)
-    _note_unclaimed(internal, claims, listings, console)
-    tables = [_table(index, claims[index.name]) for index in internal]
-    tables.append(_rest_table(rest))
+        arranged.update(_ask_arrangements(beside, console))
+        own = [index for index in internal if index.name not in arranged]
+        _ask_claims(own, claims, listings, console)
+    silent = claim_listed(own, claims, listings)
+    if silent:
+        raise BadInputError(_explain_silence(silent, beside, arguments, several=len(internal) > 1))
+    _note_beside(own, beside, console)
+    note_unclaimed(own, claims, listings, console)
+    _finish(_write(facts, internal, rest, claims, arranged, audit=arguments.audit), path, arguments, console)
+    return 0
+
+
+def _write(
+    facts: PipFacts,
+    internal: Sequence[Configured],
+    rest: Configured,
+    claims: Mapping[str, Claims],
+    arranged: Mapping[str, str],
+    *,
+    audit: bool,
+) -> str:
+    """Return the text of the policy."""
     header = [
         f"Written by `indexguard init` from the indexes that pip {facts.pip} is configured with.",
         "The most specific entry decides which index a name belongs to; no other index may serve it.",
     ]
-    _finish(render(header, tables), path, arguments, console)
-    return 0
-
-
-@dataclass(frozen=True)
-class Configured:
-    """One remote index that pip is configured with."""
-
-    name: str
-    """Its name in the policy."""
-    place: Location
-    number: int
-    """Its number in pip's configuration."""
-
-
-@dataclass
-class Claims:
-    """What is claimed for one internal index."""
-
-    namespaces: list[str]
-    packages: list[str]
-    listed: bool = False
-    """Whether the packages were read from the index."""
-
-    @property
-    def patterns(self) -> list[Pattern]:
-        """All patterns that the claims stand for."""
-        own = [parse_pattern(text) for text in (*self.namespaces, *self.packages)]
-        return own + [parse_pattern(f"{text}-*") for text in self.namespaces]
-
-    def add(self, text: str) -> None:
-        """Add a name, which claims its namespace, or a prefix with ``*``.
-
-        :raises BadInputError: it is neither.
-        """
-        try:
-            pattern = parse_pattern(text)
-        except ValueError as error:
-            raise BadInputError(f"cannot claim {error}") from None
-        if pattern.is_catch_all:
-            raise BadInputError("cannot claim `*`: --rest names the index of all names that are not claimed")
-        if pattern.exact or pattern.stem.endswith("-"):
-            namespace = pattern.stem.rstrip("-")
-            if namespace not in self.namespaces:
-                self.namespaces.append(namespace)
-        elif str(pattern) not in self.packages:
-            self.packages.append(str(pattern))
+    mirrors = [index for index in internal if arranged.get(index.name) == "same"]
+    others = [index for index in internal if index not in mirrors]
+    merged = [index.name for index in others if index.name in arranged]
+    tables = [_table(index, claims.get(index.name, Claims())) for index in others]
+    tables.append(_rest_table(rest, mirrors, is_merged=bool(merged)))
+    mode = "audit" if audit else "enforce"
+    return render(header, tables, mode, mode_comment=_AUDIT, merged=[rest.name, *merged] if merged else [])
 
 
 # The indexes
@@ -159,22 +173,28 @@ def _name_indexes(facts: PipFacts, console: Console) -> list[Configured]:
 def _choose_rest(indexes: Sequence[Configured], arguments: argparse.Namespace, console: Console) -> Configured:
     """Return the index of the names that nobody claims."""
     if arguments.rest is not None:
-        return _find(indexes, arguments.rest)
+        return find_index(indexes, arguments.rest)
     for index in indexes:
         if index.place == PYPI:
             return index
-    names = ", ".join(index.name for index in indexes)
+    table = columns([(index.name, str(index.place)) for index in indexes], "    ")
     if arguments.yes:
+        # No name is filled in: whoever ran the line as it stands would get everything from that index.
         raise BadInputError(
-            f"pip is configured with several indexes, and the public one is not among them: {names}\n"
-            f"    say which of them has all names that are not claimed: --rest {indexes[0].name}"
+            "\n".join(
+                [
+                    "pip is configured with several indexes, and the public one is not among them:",
+                    *table,
+                    "    say which of them has all names that are not claimed, such as a mirror of the public one:",
+                    f"        {_command(arguments, '--rest', 'INDEX')}",
+                ]
+            )
         )
-    for index in indexes:
-        console.note(f"  {index.name}  {index.place}")
+    console.note("\n".join(table))
     while True:
         answer = _ask("Which index has all names that you do not claim?", console)
         try:
-            return _find(indexes, answer)
+            return find_index(indexes, answer)
         except BadInputError as error:
             console.note(str(error))
 
@@ -186,53 +206,35 @@ def _explain_single(index: Configured, arguments: argparse.Namespace) -> str:
         [
             f"pip is configured with one index, {index.place}, so there is {what}; nothing was written",
             "    if you have an internal index: configure pip with both (index-url and extra-index-url), then run this again",
-            f"    to refuse every other index from now on: {_command(arguments, '--rest', index.name)}",
+            f"    to refuse every other index from now on, run this again with `--rest INDEX`; INDEX is {index.name}",
         ]
     )
 
 
 def _command(arguments: argparse.Namespace, *more: str) -> str:
-    """Return the same command with something added, without its claims."""
+    """Return the same command with something added."""
     command = ["indexguard", "init", *(["--yes"] if arguments.yes else [])]
     for option, value in (("--rest", arguments.rest), ("--output", arguments.output)):
         command += [option, value] if value is not None and option not in more else []
+    if "--claim" not in more:
+        command += [text for claim in arguments.claim for text in ("--claim", claim)]
+    command += [text for name in arguments.same for text in ("--same", name)]
+    command += [text for name in arguments.merge for text in ("--merge", name)]
+    command += ["--audit"] if arguments.audit else []
     command += ["--force"] if arguments.force else []
     return " ".join(map(shlex.quote, [*command, *more]))
 
 
-def _find(indexes: Sequence[Configured], name: str) -> Configured:
-    for index in indexes:
-        if index.name == name:
-            return index
-    raise BadInputError(f"there is no index {name!r}; pip is configured with {', '.join(i.name for i in indexes)}")
+# What they list
 
 
-# The claims
-
-
-def _read_claims(texts: Sequence[str], internal: Sequence[Configured]) -> dict[str, Claims]:
-    claims: dict[str, Claims] = {}
-    for text in texts:
-        prefix, mark, name = text.rpartition("=")
-        if not mark and len(internal) > 1:
-            names = ", ".join(index.name for index in internal)
-            raise BadInputError(f"say for which index {text!r} is claimed, as INDEX={text}; INDEX is one of {names}")
-        index = _find(internal, prefix) if mark else internal[0]
-        claims.setdefault(index.name, Claims([], [])).add(name)
-    return claims
-
-
-def _list_names(internal: Sequence[Configured]) -> Mapping[int, Listing]:
-    """Read the root pages of the internal indexes, in a second child: the first told which they are."""
-    if not internal:
+def _list_names(indexes: Sequence[Configured]) -> Mapping[int, Listing]:
+    """Read what indexes list, in a second child: the first told which there are."""
+    if not indexes:
         return {}
-    facts = ask_pip([index.number for index in internal])
-    nothing = Listing((), facts.problem or "it was not asked")
-    return {index.number: facts.listings.get(index.number, nothing) for index in internal}
-
-
-def _usable(listing: Listing) -> bool:
-    return 0 < len(listing.names) <= MAX_LISTED
+    facts = ask_pip([index.number for index in indexes])
+    nothing = Listing(problem=facts.problem or "it was not asked")
+    return {index.number: facts.listings.get(index.number, nothing) for index in indexes}
 
 
 def _ask_claims(
@@ -241,14 +243,14 @@ def _ask_claims(
     for index in internal:
         while index.name not in claims:
             listing = listings[index.number]
-            offer = f"; empty: the {len(listing.names)} that it lists now" if _usable(listing) else ""
+            offer = f"; empty: the {len(listing.names)} that it lists now" if is_usable(listing) else ""
             answer = _ask(
                 f"Names or prefixes (acme, billing-models) of {index.place}, separated by spaces{offer}:", console
             )
             if not answer and offer:
                 break
             try:
-                wanted = Claims([], [])
+                wanted = Claims()
                 for text in answer.replace(",", " ").split():
                     wanted.add(text)
             except BadInputError as error:
@@ -258,75 +260,44 @@ def _ask_claims(
                 claims[index.name] = wanted
 
 
-def _claim_listed(
-    internal: Sequence[Configured],
-    claims: dict[str, Claims],
-    listings: Mapping[int, Listing],
-    arguments: argparse.Namespace,
-) -> None:
-    """Claim the listed names of each index for which nothing else was claimed.
-
-    :raises BadInputError: an index tells no names, or two list the same one.
-    """
-    claimed = [pattern for own in claims.values() for pattern in own.patterns]
-    owners: dict[Name, str] = {}
-    silent = []
-    for index in internal:
-        listing = listings[index.number]
-        if index.name in claims:
-            continue
-        names = [normalise_name(name) for name in listing.names] if _usable(listing) else []
-        names = sorted({name for name in names if not any(pattern.matches(name) for pattern in claimed)})
-        for name in names:
-            if name in owners:
-                raise BadInputError(
-                    f"both {owners[name]} and {index.name} list {name}: "
-                    f"say whose it is with --claim {owners[name]}={name} or --claim {index.name}={name}"
-                )
-            owners[name] = index.name
-        if names:
-            claims[index.name] = Claims([], [str(name) for name in names], listed=True)
-        else:
-            silent.append((index, _reason(listing)))
-    if silent:
-        raise BadInputError(_explain_silence(silent, arguments, several=len(internal) > 1))
+def _ask_arrangements(beside: Mapping[str, Beside], console: Console) -> dict[str, str]:
+    """Ask what the indexes are that have public names."""
+    arranged = {}
+    for name, found in beside.items():
+        console.note(found.describe())
+        for number, words in enumerate(("it has names of your own", "it is a mirror", "it is public too"), 1):
+            console.note(f"  {number}  {words}")
+        answer = ""
+        while answer not in ("1", "2", "3"):
+            answer = _ask(f"Which is {found.index.place}, beside {found.rest.place}? [1]", console) or "1"
+        if answer != "1":
+            arranged[name] = "same" if answer == "2" else "merge"
+    return arranged
 
 
-def _reason(listing: Listing) -> str:
-    if listing.problem is not None:
-        return listing.problem
-    if len(listing.names) > MAX_LISTED:
-        return f"it lists {len(listing.names)} names, too many to be internal ones"
-    return "every name that it lists is claimed for another index" if listing.names else "it lists no names"
+def _note_beside(own: Sequence[Configured], beside: Mapping[str, Beside], console: Console) -> None:
+    """Say what else would fit an index that has public names, where its list was believed."""
+    for index in own:
+        if index.name in beside:
+            console.note(f"{beside[index.name].describe()}; {beside[index.name].advise()}", YELLOW)
 
 
-def _explain_silence(silent: Sequence[tuple[Configured, str]], arguments: argparse.Namespace, *, several: bool) -> str:
+def _explain_silence(
+    silent: Sequence[Silent], beside: Mapping[str, Beside], arguments: argparse.Namespace, *, several: bool
+) -> str:
     """Say why nothing is written, and the command that would write it: the same one with what is missing."""
-    claims = [*arguments.claim, *(f"{index.name}=YOUR-PREFIX" if several else "YOUR-PREFIX" for index, _ in silent)]
-    options = [text for claim in claims for text in ("--claim", claim)]
-    lines = [f"    {index.place}: {reason}" for index, reason in silent]
+    claims = [f"{one.index.name}=YOUR-PREFIX" if several else "YOUR-PREFIX" for one in silent]
+    options = [text for claim in (*arguments.claim, *claims) for text in ("--claim", claim)]
+    found = [beside[one.index.name] for one in silent if one.index.name in beside]
     return "\n".join(
         [
             "which names are internal cannot be told from the indexes, and a policy that guesses would be wrong:",
-            *lines,
+            *(f"    {one.index.place}: {one.reason}" for one in silent),
+            *(f"    {line}" for one in found for line in (one.describe(), f"  {one.advise()}")),
             "    say it, once for each name or prefix (acme stands for acme and acme-*):",
             f"        {_command(arguments, *options)}",
         ]
     )
-
-
-def _note_unclaimed(
-    internal: Sequence[Configured], claims: Mapping[str, Claims], listings: Mapping[int, Listing], console: Console
-) -> None:
-    patterns = [pattern for own in claims.values() for pattern in own.patterns]
-    for index in internal:
-        names = listings[index.number].names
-        left = [name for name in names if not any(pattern.matches(normalise_name(name)) for pattern in patterns)]
-        if left and len(names) <= MAX_LISTED:
-            shown = ", ".join(left[:10]) + (f" and {len(left) - 10} more" if len(left) > 10 else "")  # noqa: PLR2004
-            console.note(
-                f"{index.place} also lists names that you did not claim; it will not be asked for {shown}", YELLOW
-            )
 
 
 # The tables
@@ -342,7 +313,7 @@ def _table(index: Configured, claims: Claims) -> IndexTable:
             f"The names that this index listed on {today}. A name that is published there later is not claimed until it"
             " is added here: until then it is taken from the index with `*`. A common prefix under `namespaces` is safer."
         )
-    else:
+    elif claims.patterns:
         comments.append("Names of this index that are not claimed here are taken from the index with `*`.")
     return IndexTable(
         index.name,
@@ -354,9 +325,19 @@ def _table(index: Configured, claims: Claims) -> IndexTable:
     )
 
 
-def _rest_table(index: Configured) -> IndexTable:
-    comments = ("Every name that nothing above claims.", *_insecure_comment(index))
-    return IndexTable(index.name, str(index.place), (), ("*",), insecure=is_insecure(index.place), comments=comments)
+def _rest_table(index: Configured, mirrors: Sequence[Configured], *, is_merged: bool) -> IndexTable:
+    all_of_it = [index, *mirrors]
+    comments = [] if is_merged else ["Every name that nothing above claims."]
+    if mirrors:
+        comments.insert(0, "These serve the same content: a name may come from each of them.")
+    return IndexTable(
+        index.name,
+        str(index.place),
+        mirrors=tuple(str(mirror.place) for mirror in mirrors),
+        packages=() if is_merged else ("*",),
+        insecure=any(is_insecure(one.place) for one in all_of_it),
+        comments=(*comments, *dict.fromkeys(comment for one in all_of_it for comment in _insecure_comment(one))),
+    )
 
 
 def _insecure_comment(index: Configured) -> tuple[str, ...]:

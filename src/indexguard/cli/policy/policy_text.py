@@ -29,19 +29,31 @@ class IndexTable:
     """Whether anyone can register a name there, where that does not go without saying."""
     comments: tuple[str, ...] = ()
     """Sentences that stand above the entries."""
+    mirrors: tuple[str, ...] = ()
+    """Further URLs of the same content."""
 
 
-def render(header: Sequence[str], tables: Sequence[IndexTable], mode: str = "enforce") -> str:
+def render(
+    header: Sequence[str],
+    tables: Sequence[IndexTable],
+    mode: str = "enforce",
+    *,
+    mode_comment: Sequence[str] = (),
+    merged: Sequence[str] = (),
+) -> str:
     """Return the text of a policy file.
 
     :param header: sentences that stand at its top.
     :param mode: as the key of this name; its default is left out.
+    :param mode_comment: sentences above it.
+    :param merged: the names of the indexes that all names which nothing claims may come from; empty: no ``[[merge]]``.
     """
     lines = [*_comment(header), "version = 1"]
     if mode != "enforce":
-        lines.append(f"mode = {_quote(mode)}")
+        lines += [*_comment(mode_comment), f"mode = {_quote(mode)}"]
     for table in tables:
-        lines += ["", f"[indexes.{table.name}]", f"url = {_quote(table.url)}"]
+        urls = [_quote(url) for url in (table.url, *table.mirrors)]
+        lines += ["", f"[indexes.{table.name}]", f"url = {urls[0] if len(urls) == 1 else '[' + ', '.join(urls) + ']'}"]
         if table.insecure:
             lines.append("insecure = true")
         if table.public:
@@ -50,6 +62,9 @@ def render(header: Sequence[str], tables: Sequence[IndexTable], mode: str = "enf
         for key, entries in (("namespaces", table.namespaces), ("packages", table.packages)):
             if entries:
                 lines += _list(key, entries)
+    if merged:
+        comment = "Every name that nothing above claims may come from each of these; pip takes the newest version."
+        lines += ["", "[[merge]]", *_comment([comment]), 'packages = ["*"]', *_list("indexes", merged)]
     return "\n".join(lines) + "\n"
 
 

@@ -22,10 +22,13 @@ _METADATA = ("metadata_file_data", "dist_info_metadata")
 """What pip >= 23.2, and 22.3 to 23.1, keep of the metadata file that lies beside a file."""
 
 
-def sift_ambiguous(search: Search, places: Collection[Location], found: Sequence[Candidate]) -> Sequence[Candidate]:
+def sift_ambiguous(
+    search: Search, places: Collection[Location], found: Sequence[Candidate], *, audited: bool
+) -> Sequence[Candidate]:
     """Return the files that may be used where several indexes are configured: all, or those that every index offers.
 
     :param places: the identities of all that pip is configured with.
+    :param audited: whether the rule is only audited: then all may be used, and what would not is noted.
     """
     offered = [(page, files) for page in search.pages if not page.is_local and (files := page.offered(search.name))]
     identities = [find_identity(places, page) for page, _ in offered]
@@ -42,13 +45,14 @@ def sift_ambiguous(search: Search, places: Collection[Location], found: Sequence
     alike = outcome.sift_ambiguous(offers)
     if alike is None:
         return found
+    finding = outcome.find_ambiguous(audited=audited)
     listed: set[int] = set()
     """The very links of the pages: whatever else pip has found is no file of an index."""
     for (page, files), told in zip(offered, names):
         listed.update(id(link) for (_, link), name in zip(files, told) if name in alike)
         left_out = [file for file, name in zip(files, told) if name not in alike]
         if left_out:
-            search.drop(outcome.AMBIGUOUS, page, left_out)
+            search.drop(finding, page, left_out)
     kept = []
     for candidate in found:
         link = candidate.link
@@ -58,20 +62,24 @@ def sift_ambiguous(search: Search, places: Collection[Location], found: Sequence
         # A remote file that a --find-links option or a local page names: the name is refused, wherever it is.
         source = search.page_of(link)
         if source is None or source.is_local:
-            search.drop(outcome.AMBIGUOUS, source, [(str(candidate.version), link)])
-    return kept
+            search.drop(finding, source, [(str(candidate.version), link)])
+    return kept if finding.enforced else found
 
 
 def forget_metadata(search: Search, kept: Sequence[Candidate]) -> None:
     """Have pip read the metadata in a file, where several indexes offer the file and not one metadata file (PEP 658).
 
-    The hash of a file says nothing of the metadata that an index serves beside it, and that brings requirements.
+    The hash of a file says nothing of the metadata that an index serves beside it, and that brings requirements; nor of
+    the parts of it that pip fetches by themselves (``fast-deps``).
     """
+    pages = [page for page in search.pages if not page.is_local and page.offered(search.name)]
+    if len(pages) <= 1:
+        return
+    search.is_whole = True
     beside = [candidate.link for candidate in kept if _find_metadata(candidate.link)]
-    pages = [page for page in search.pages if beside and not page.is_local]
     said: dict[str, Collection[str]] = {}
     unlike: set[str] = set()
-    for link in (link for page in pages for _, link in page.offered(search.name)):
+    for link in (link for page in pages if beside for _, link in page.offered(search.name)):
         name, digests = name_file(link), _digests_of_metadata(link)
         if name in said and (said[name] != digests or "sha256" not in digests):
             unlike.add(name)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ...audit.event import MAX_VERSIONS
 from ...decision import outcome
 from ...decision.verdict import PASS
+from ...errors import SHADOWED_NAME
 from ...patterns import normalise_name
 from ...policy.identity import find_reference, is_trusted
 from ..run import Run
@@ -41,16 +42,21 @@ class NameFilter:
         found: Sequence[Candidate] = call()
         search = self._searches.of(finder, normalise_name(project_name))
         kept = self._sift(finder, search, found)
+        if kept is search.source:
+            return list(search.kept)
+        search.source = kept
+        if any(drop.finding.code == SHADOWED_NAME for drop in search.drops):
+            from .same_files import sift_same_files  # few names are squatted
+
+            kept = sift_same_files(search, kept)
         with self._searches.lock:
             search.keep(kept)
             told, search.told = search.told, len(search.drops)
-        if told == len(search.drops):
-            return list(kept)
         if told is None:
-            events.record_search(self._speaker, search, built_in=self._run.built_in)
-        else:
+            events.record_search(self._speaker, self._run, search)
+        elif told < len(search.drops):
             events.record_drops(self._speaker, search, search.drops[told:])
-        if search.has_news:
+        if told != len(search.drops) and search.has_news:
             from ..speech.words import warn_of_drops
 
             # Where nothing is left, the refusal says it all; what only looks, or may go on to another version, does not.
@@ -91,13 +97,19 @@ class NameFilter:
             search.found, search.alike = found, None
             search.sifted = self._sift_sources(finder, search, found)
         # A requirement with hashes is not ambiguous: pip installs nothing that does not match them.
-        if not self._run.built_in or not search.several or search.failed or self._searches.hashed:
+        if self._searches.hashed or not self._is_built_in(search):
             return search.sifted
         if search.alike is None:
             from .ambiguous import sift_ambiguous
 
-            search.alike = sift_ambiguous(search, configured_places(self._run, finder, search), search.sifted)
+            places = configured_places(self._run, finder, search)
+            search.alike = sift_ambiguous(search, places, search.sifted, audited=self._run.audits_built_in)
         return search.alike
+
+    def _is_built_in(self, search: Search) -> bool:
+        """Tell whether a name is judged by the rule that holds without a policy."""
+        applies = self._run.built_in or self._run.audits_built_in
+        return applies and search.several and not outcome.find_failed(search.pages)
 
     def _sift_sources(self, finder: Finder, search: Search, found: Sequence[Candidate]) -> list[Candidate]:
         run = self._run
@@ -125,7 +137,7 @@ class NameFilter:
                 continue  # no other remote source may stand in for an index that failed
             elif self._may_use_file(search, candidate, is_locked=locked is link):
                 kept.append(candidate)
-        if run.built_in and search.several and not failed:
+        if run.built_in and self._is_built_in(search):
             from .ambiguous import forget_metadata  # where a policy decides, this rule does not hold
 
             forget_metadata(search, kept)
@@ -145,7 +157,7 @@ class NameFilter:
             verdict = outcome.ask(search.authority, asked, unverified=unverified)
             page = Page(url, page_url, asked, is_index=True, verdict=verdict)
             if verdict.refusal is None:
-                page.failure = page.find_failure(search.name, alone=self._run.built_in)
+                page.failure = page.find_failure(search.name)
             search.pages.append(page)
 
     def _may_use_file(self, search: Search, candidate: Candidate, *, is_locked: bool) -> bool:

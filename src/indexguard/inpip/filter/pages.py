@@ -10,13 +10,14 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...decision import outcome
 from ...errors import INDEX_FAILED, GuardError, clean
 from ...patterns import is_distribution, normalise_name
 from ...policy.identity import Location, find_location, find_reference, is_trusted
-from ..gate.references import Reference, response_hook
+from ..gate.references import redirect_hook
 from ..gate.requests import Requests
 from ..run import Run
 from ..seams import pip_module
@@ -31,13 +32,11 @@ if TYPE_CHECKING:
 class PageFilter:
     """Stands for the methods of pip that ask for pages and read them.
 
-    :param check_redirect: is given each place that the download of a reference is led to, and raises where that is not
-        allowed.
+    :param check_redirect: is given each place that a watched download is led to, and raises where that is not allowed
+        (``Gate.check_redirect``).
     """
 
-    def __init__(
-        self, run: Run, searches: Searches, requests: Requests, check_redirect: Callable[[Reference, str], None]
-    ) -> None:
+    def __init__(self, run: Run, searches: Searches, requests: Requests, check_redirect: Callable[..., None]) -> None:
         self._run = run
         self._searches = searches
         self._requests = requests
@@ -55,14 +54,19 @@ class PageFilter:
             reference = self._requests.watched(url)
             if reference is None:
                 return call()
-            return call(hooks={"response": response_hook(self._check_redirect, reference)})
+
+            def check(came_from: str, led_to: str) -> None:
+                self._check_redirect(reference, came_from, led_to, session.pip_trusted_origins)
+
+            return call(hooks={"response": redirect_hook(check)})
+        hooks = {} if page.check_hop is None else {"hooks": {"response": redirect_hook(page.check_hop)}}
         try:
             if page.probing:
                 # One probe at a time: pip <= 21.3 has a thread pool (`list --outdated`), and the adapter is shared.
                 with self._searches.probing, _once(session, url):
-                    response = call()
+                    response = call(**hooks)
             else:
-                response = call()
+                response = call(**hooks)
         except Exception as error:
             page.exchanges.append(error)
             raise
@@ -84,13 +88,8 @@ class PageFilter:
             return []  # pip >= 21.1 tries a file that --find-links names as a page, too
         with self._searches.lock:
             search.pages.append(page)
-        if not page.is_local:
-            unverified = is_trusted(page.url, trusted_hosts(finder))
-            page.verdict = outcome.ask(search.authority, page.asked, unverified=unverified)
-            if page.verdict.refusal is not None:
-                if not page.verdict.probes:
-                    return []
-                page.probing = True
+        if not page.is_local and not self._may_ask(finder, search, page):
+            return []
         try:
             with self._searches.fetching(page):
                 candidates: Sequence[Candidate] = call()
@@ -105,7 +104,9 @@ class PageFilter:
             page.exchanges.append(error)
             page.links = None
             candidates = []
-        page.failure = page.find_failure(search.name, alone=self._run.built_in)
+        page.failure = page.find_failure(search.name)
+        if page.failure is not None and page.status is not None and page.links is None:
+            self._look_at_status(finder, search, page)
         page.close()
         return candidates
 
@@ -136,6 +137,29 @@ class PageFilter:
         search.use(page)
         candidates: Sequence[Candidate] = call(links=links)
         return candidates if page.is_local else _sift_files(search, page, candidates)
+
+    def _may_ask(self, finder: Finder, search: Search, page: Page) -> bool:
+        """Tell whether a remote index is asked, be it for squatters only."""
+        unverified = is_trusted(page.url, trusted_hosts(finder))
+        page.verdict = outcome.ask(search.authority, page.asked, unverified=unverified)
+        page.probing = page.verdict.refusal is not None and page.verdict.probes
+        if search.authority.rules:
+            page.check_hop = partial(self._check_hop, finder, search, page)
+        return page.verdict.refusal is None or page.probing
+
+    def _look_at_status(self, finder: Finder, search: Search, page: Page) -> None:
+        """Find out whether the status of a failed index says that it does not have the name, beside 404 and 410."""
+        from ..search.absence import is_not_here  # few answer so
+
+        alone = self._run.built_in and counts_failures(self._run, finder, search)
+        names = self._requests.names
+        if is_not_here(self._run, finder, self._searches, page, search.authority, names=names, alone=alone):
+            page.is_not_here, page.failure = True, None
+
+    def _check_hop(self, finder: Finder, search: Search, page: Page, came_from: str, led_to: str) -> None:
+        from .redirects import check_page  # few indexes redirect
+
+        check_page(self._run, search, page, (came_from, led_to), trusted_hosts(finder))
 
     def _unreadable(self, search: Search, page: Page, error: Exception) -> Exception:
         """Return pip's error for a page that breaks pip, where no failure counts.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import posixpath
 import zipfile
+from collections.abc import Iterator
 from email.parser import HeaderParser
 from typing import Any
 
 from ...audit.event import MAX_CHAIN
 from ...patterns import Name, normalise_name
+
+_SCHEME = ("purelib", "platlib", "headers", "scripts", "data")
 
 
 def parents_of(requirement: Any) -> list[str]:
@@ -53,6 +57,33 @@ def names_in_wheel(path: str) -> set[Name]:
             if file in ("", "metadata", "pkg-info"):
                 names.add(HeaderParser().parsestr(wheel.read(entry).decode("utf-8", "replace")).get("Name", ""))
     return {normalise_name(name) for name in names if name}
+
+
+def entries_of_wheel(path: str) -> Iterator[tuple[str, str]]:
+    """Yield place and path of all that pip makes of a wheel, and of what it would take away with it.
+
+    The place is a key of pip's schemes (``scripts``, ``data``, ...), empty for where the root of a wheel goes.
+    """
+    with zipfile.ZipFile(path) as wheel:
+        names = {name for name in wheel.namelist() if not name.endswith("/")}
+        for entry in names:
+            first, _, rest = posixpath.normpath(entry).partition("/")
+            key, _, below = rest.partition("/")
+            if first.endswith(".data"):
+                yield from [(key, below)] if key in _SCHEME and below else []  # pip refuses any other
+            else:
+                yield "", entry
+        for entry in names:
+            _, file = metadata_entry(entry)
+            text = wheel.read(entry).decode("utf-8", "replace") if file in ("record", "entry_points.txt") else ""
+            if file == "record":
+                # pip believes it when it uninstalls, also of files that the wheel does not hold.
+                yield from (("", row[0]) for row in csv.reader(text.splitlines()) if row and row[0] not in names)
+            section = ""
+            for line in map(str.strip, text.splitlines() if file == "entry_points.txt" else ()):
+                section = line.strip("[ ]") if line.startswith("[") else section
+                if "=" in line and section in ("console_scripts", "gui_scripts"):
+                    yield "scripts", line.partition("=")[0].strip()
 
 
 def metadata_entry(entry: str) -> tuple[str | None, str | None]:

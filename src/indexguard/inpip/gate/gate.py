@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from ...audit.event import MAX_VERSIONS, EventFields
 from ...audit.kinds import REFUSED, SELECTED
-from ...decision.outcome import find_mismatch
+from ...decision.authority import Origin
+from ...decision.outcome import find_guard_file, find_mismatch
 from ...decision.verdict import Finding
 from ...errors import clean, escape
 from ...patterns import Name, find_version
 from ...policy.identity import find_reference, redact
+from .. import seams
 from ..run import Run
+from ..search.page import Page
 from ..search.searches import Searches
 from ..speech.events import as_offer, with_offers
 from ..speech.speaker import Speaker
@@ -25,9 +28,11 @@ from .references import Reference
 from .requests import Requests
 
 if TYPE_CHECKING:
-    from ..objects import CacheEntry, Call, Distribution, Link, Requirement, Resolved
+    from ..objects import CacheEntry, Call, Distribution, Link, Options, Requirement, Resolved
+    from .destinations import Destinations
 
 _CODE_HAS_RUN = "its name was known only after it was fetched: code of its build has run"
+_SETUP_HAS_RUN = "its setup.py has run and installed files; the metadata of the other project was taken away again"
 _UNNAMED = Name("")
 """Stands for a name that is not yet known: no pattern but `*` matches it."""
 
@@ -40,6 +45,7 @@ class Gate:
         self._searches = searches
         self._requests = requests
         self._speaker = speaker
+        self._options: Options | None = None
 
     def prepare(self, call: Call, preparer: object, req: Requirement) -> Distribution:
         """Judge a requirement before anything of it is fetched, and the name in its metadata afterwards.
@@ -67,6 +73,11 @@ class Gate:
             self._check_version(req.link, name, distribution)
         return distribution
 
+    def fetch_lazily(self, call: Call, preparer: object, link: Link) -> Distribution | None:
+        """Have pip fetch the whole of a file, and check its hash, where a part of it (``fast-deps``) proves nothing."""
+        del preparer
+        return None if self._searches.must_be_whole(link) else call()
+
     def get_cache_entry(self, call: Call, cache: object, link: Link) -> CacheEntry | None:
         """Note which link a cached wheel was built from: pip itself keeps that from 26.3 on only."""
         del cache
@@ -74,6 +85,12 @@ class Gate:
         if entry is not None:
             self._requests.note_built(entry.link, link)
         return entry
+
+    def get_requirements(self, call: Call, command: object, args: object, options: Options) -> object:
+        """Note what the command was told: where it installs."""
+        del command, args
+        self._options = options
+        return call()
 
     def resolve(self, call: Call, resolver: object, root_reqs: Iterable[Requirement]) -> Resolved:
         """Note what the user requested, have refusals end the run while pip resolves, and record what was selected."""
@@ -90,26 +107,56 @@ class Gate:
         return resolved
 
     def get_installation_order(self, call: Call, resolver: object, req_set: Resolved) -> list[Requirement]:
-        """Check the names in the wheels that are about to be installed, before the first one is.
+        """Check the wheels that are about to be installed, before the first one is: their names, and what they write.
 
         A wheel that was built here, or before, is a file of its own: its metadata need not be what its sdist said.
         """
         del resolver, req_set
         ordered: list[Requirement] = call()
+        from .destinations import Destinations  # pip 26.3 refuses imports from here on
+
+        destinations = Destinations(self._run, self._options, building=self._requests.is_building)
         for requirement in ordered:
             path: str | None = getattr(requirement, "local_file_path", None)
             if path is not None and path.endswith(".whl") and requirement.link is not None:
-                self._check_names(requirement.link, name_of(requirement), names_in_wheel(path))
+                names = names_in_wheel(path)
+                self._check_names(requirement.link, name_of(requirement), names)
+                self._check_places(requirement.link, name_of(requirement), path, names, destinations)
         return ordered
+
+    def install(self, call: Call, requirement: Requirement, *given: object, **named: object) -> object:
+        """Check what a setup.py of pip <= 23.0 has installed."""
+        link, name = requirement.link, name_of(requirement)
+        if link is None or name is None or (requirement.local_file_path or "").endswith(".whl"):
+            return call()
+        from .setup_py import Installed  # few packages have no wheel, and cannot be built into one
+
+        installed = Installed(self._run.root, name, {**dict(zip(seams.INSTALL.parameters, given)), **named})
+        result = call()
+        foreign = installed.find_foreign()
+        if foreign and self._mismatch(name).enforced:
+            installed.remove(foreign)
+        if foreign:
+            self._check_names(link, name, set().union(*foreign.values()), _SETUP_HAS_RUN)
+        return result
 
     def is_approved(self, requirement: Requirement, link: Link) -> bool:
         """Tell whether the finder approved the link of a requirement, or the link that its cached wheel was built from."""
         name = name_of(requirement)
         return name is not None and self._searches.find_approval(name, self._requests.source_of(link)) is not None
 
-    def check_redirect(self, reference: Reference, url: str) -> None:
-        """Judge a place that the download of a reference is led to, before it is asked."""
-        self._check_hop(reference, url, reference.name)
+    def check_redirect(
+        self, reference: Reference, came_from: str, url: str, hosts: Iterable[tuple[str, int | None]]
+    ) -> None:
+        """Judge a place that a download is led to, before it is asked.
+
+        :param hosts: those that pip was told to trust without TLS.
+        """
+        from ...decision.redirects import is_unverified_hop  # few downloads are led elsewhere
+
+        unverified = is_unverified_hop(came_from, url, hosts)
+        reference.hops.append((url, unverified))
+        self._check_hop(reference, url, reference.name, unverified=unverified)
 
     def _prepare_approved(self, requirement: Requirement, link: Link, call: Call) -> Distribution:
         name = name_of(requirement)
@@ -117,6 +164,8 @@ class Gate:
         if name is not None and approval is not None and (approval[1] is None or approval[1].is_local):
             # A file that a lock, a --find-links option or a local page names: a requested direct URL.
             self._requests.watch(requirement, link, name, requested=True)
+        elif name is not None and self._run.layers:
+            self._requests.watch_file(requirement, link, name)
         distribution: Distribution = call()
         link = requirement.link or link
         self._check_names(link, name, names_in(distribution))
@@ -134,16 +183,20 @@ class Gate:
             for found in sorted(names_in(distribution)):
                 self._check_reference(requirement, link, found, late=True)
                 if reference is not None:
-                    for url in reference.hops:
-                        self._check_hop(reference, url, found, late=True)
+                    for url, unverified in reference.hops:
+                        self._check_hop(reference, url, found, unverified=unverified, late=True)
         self._check_names(link, name or name_of(requirement), names_in(distribution))
         return distribution
 
-    def _check_hop(self, reference: Reference, url: str, name: Name, *, late: bool = False) -> None:
-        requirement = reference.requirement
-        shown = None if requirement.link is None else redact(requirement.link.url)
-        fields = EventFields(name=name or None, index_asked=shown, index_answered=redact(url))
-        verdict = reference.judge(self._run.authority(name), url)
+    def _check_hop(self, reference: Reference, url: str, name: Name, *, unverified: bool, late: bool = False) -> None:
+        from . import redirects  # as above
+
+        verdict, requirement = (
+            redirects.judge(self._run, reference, name, url, unverified=unverified),
+            reference.requirement,
+        )
+        link = None if requirement.link is None else self._requests.source_of(requirement.link)
+        fields = redirects.describe(self._searches, link, name, url)
         self._speaker.record_observed(verdict, fields)
         if verdict.refusal is not None:
             facts = [("redirected", f"to {redact(url)}")]
@@ -190,23 +243,43 @@ class Gate:
         note = _CODE_HAS_RUN if late else ""
         return self._refuse(finding, escape(fields.name or "") or shown, facts, fields, note)
 
-    def _check_names(self, link: Link, expected: Name | None, names: set[Name]) -> None:
+    def _check_names(self, link: Link, expected: Name | None, names: set[Name], note: str = "") -> None:
         """Check that the distribution's own metadata names the project that was authorised.
 
         :param expected: the name that was judged. With the legacy resolver pip gives a requirement the name in the
             metadata of what it prepared ("Fix your #egg= fragments"), so that afterwards the two are always alike.
         """
         others = sorted(names - {expected})
-        if expected is None or not others or not (self._run.layers or self._run.built_in):
+        if expected is None or not others:
             return
-        finding = find_mismatch(self._run.authority(expected))
+        finding = self._mismatch(expected)
         fields = EventFields(name=expected, index_asked=redact(link.url), files=1)
         if not finding.enforced:
             self._speaker.record_finding(finding, REFUSED, fields)
             return
         told = ", ".join(map(escape, others))
         facts = [("asked for", escape(expected)), ("metadata", told), ("file", redact(link.url))]
-        raise self._refuse(finding, escape(expected), facts, fields)
+        raise self._refuse(finding, escape(expected), facts, fields, note)
+
+    def _mismatch(self, name: Name) -> Finding:
+        run = self._run
+        return find_mismatch(run.authority(name), built_in=run.built_in, audited=run.audits_built_in)
+
+    def _check_places(
+        self, link: Link, name: Name | None, path: str, names: set[Name], destinations: Destinations
+    ) -> None:
+        """Check that a wheel writes nothing that the guard lives from."""
+        found = destinations.find_guarded(name or "", path, own=names == {name} == {"indexguard"})
+        finding = find_guard_file(found, audited=self._run.audits_built_in)
+        if finding is None:
+            return
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        note = f"it would write {clean(found[0])}{more}"
+        fields = EventFields(name=name, index_asked=redact(link.url), files=1, message=note)
+        if not finding.enforced:
+            self._speaker.record_finding(finding, REFUSED, fields)
+            return
+        raise self._refuse(finding, escape(name or ""), [("file", redact(link.url))], fields, note)
 
     def _check_version(self, link: Link, name: Name | None, distribution: Distribution) -> None:
         """Check the version that the metadata tells: the legacy resolver does not compare it with the file's name.
@@ -235,7 +308,8 @@ class Gate:
 
     def _record_selected(self, requirement: Requirement) -> None:
         link, name = requirement.link, name_of(requirement)
-        if link is None or name is None or requirement.constraint:
+        # The legacy resolver has what is installed already among its requirements.
+        if link is None or name is None or requirement.constraint or requirement.satisfied_by is not None:
             return
         source = self._requests.source_of(link)
         approval = self._searches.find_approval(name, source)
@@ -249,10 +323,22 @@ class Gate:
             index_asked=page.shown if page is not None else redact(source.url),
             index_answered=page.shown_answer if page is not None else None,
             chosen=(as_offer(version or "", source), None if page is None else page.shown),
+            origin=self._origin(name, source, page),
             requested_by=parents_of(requirement),
             message=f"{escape(source.filename)}{digest}",
         )
-        search = next((search for search in self._searches.all(name) if search.kept), None)
+        searches = self._searches.all(name)
+        if any(source.filename in search.same_names for search in searches):
+            fields = fields._replace(same_file=[source.filename])
+        search = next((search for search in searches if search.kept), None)
         if search is not None:
             fields = with_offers(fields, search.newest_left(MAX_VERSIONS), len(search.kept))
         self._speaker.record(SELECTED, None, fields)
+
+    def _origin(self, name: Name, source: Link, page: Page | None) -> Origin:
+        authority = self._run.authority(name)
+        if page is not None and not page.is_local:
+            return authority.origin(page.answered or page.asked)
+        if page is None and self._requests.is_locked(source):
+            return authority.origin(None, self._run.locate_locked(source.url), find_reference(source.url))
+        return authority.origin(None)

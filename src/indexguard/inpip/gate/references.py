@@ -1,15 +1,12 @@
-"""A reference that goes round every index, and where its download is led to."""
+"""A download that is watched, of a reference or of a file of an index: where it is led to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urljoin
 
-from ...decision.authority import Authority
-from ...decision.verdict import Verdict
 from ...patterns import Name
-from ...policy.identity import find_reference
+from ...policy.identity import Location
 from ...policy.model import Layer
 
 if TYPE_CHECKING:
@@ -19,42 +16,32 @@ Hook = Callable[..., None]
 
 
 class Reference(NamedTuple):
-    """A reference that passed, and whose download is watched."""
+    """A reference that passed, or a file of an index, whose download is watched."""
 
     requirement: Requirement
     name: Name
     """Empty while it is not known."""
     requested: bool
-    hops: list[str]
-    """Where its download was led to, so far."""
+    hops: list[tuple[str, bool]]
+    """Where its download was led to, so far; and whether that left https or led to a host that is trusted without."""
+    place: Location | None
+    """What it is a reference to."""
     holders: tuple[Layer, ...] = ()
-    """Layers in which one of the name's own indexes holds the file that a lock names: where it leads to is its matter."""
-
-    def judge(self, authority: Authority, url: str) -> Verdict:
-        """Say whether a URL may be used for a name as this reference's own was.
-
-        :param authority: what the layers say of the name.
-        """
-        verdict = authority.direct(find_reference(url), requested=self.requested)
-        return Verdict(tuple(finding for finding in verdict.findings if finding.layer not in self.holders))
+    """Layers to which it is a file of one of the name's own indexes: of one that a lock names, and that is not allowed
+    as a reference, or of all where an index lists it."""
 
 
-def response_hook(check: Callable[[Reference, str], None], reference: Reference) -> Hook:
+def redirect_hook(check: Callable[[str, str], None]) -> Hook:
     """Return what pip's session calls with every response, before it follows a redirect.
 
-    :param check: is given each place that the download is led to, and raises where that is not allowed.
+    :param check: is given each redirect, from where and where to, and raises where it is not to be followed.
     """
 
     def look(response: Response, *_args: object, **_kwargs: object) -> None:
-        for url in _target(response):
-            reference.hops.append(url)
-            check(reference, url)
+        if response.is_redirect:
+            from .hops import find_targets  # few do
+
+            for url in find_targets(response):
+                check(response.url, url)
 
     return look
-
-
-def _target(response: Response) -> Iterator[str]:
-    if response.is_redirect:
-        # As requests reads it: bytes of UTF-8, which http.client took for Latin-1.
-        location = response.headers["location"].encode("latin1").decode("utf-8", "replace")
-        yield urljoin(response.url, location)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from ...patterns import Name
+from ...patterns import Name, normalise_name
 from ...policy.identity import Location, find_reference
 from ..run import Run
 from .references import Reference
@@ -31,6 +31,8 @@ class Requests:
     def __init__(self, run: Run, *, takes_requests: bool) -> None:
         self._run = run
         self._takes_requests = takes_requests
+        self.names: set[Name] = set()
+        """Requested by name, by the user or for a build: known before any of them is looked for."""
         self._urls: set[str] = set()
         """Given by the user: on the command line, in requirements and constraints files."""
         self._locked: set[str] = set()
@@ -39,6 +41,8 @@ class Requests:
         """By the URL of a wheel in pip's cache, the link that it was built from."""
         self._references: dict[str, Reference] = {}
         """Those whose download is watched, by URL without fragment."""
+        self._by_requirement: dict[int, Reference] = {}
+        """The same by the identity of the requirement, which they keep alive."""
         self._building: list[bool] = []
         """For each set of build requirements that is being installed in this process, the innermost last: whether it is
         that of a local project that was itself requested."""
@@ -49,6 +53,16 @@ class Requests:
     def takes_requests(self) -> bool:
         """Whether what pip is asked to resolve now is the user's: build requirements are the distribution's."""
         return self._building[-1] if self._building else self._takes_requests
+
+    @property
+    def innermost(self) -> Requirement | None:
+        """The requirement that is being prepared or built, if any."""
+        return self._preparing[-1] if self._preparing else None
+
+    @property
+    def is_building(self) -> bool:
+        """Whether build requirements are being installed in this process."""
+        return bool(self._building)
 
     @contextmanager
     def preparing(self, requirement: Requirement) -> Iterator[None]:
@@ -74,6 +88,8 @@ class Requests:
 
     def note_roots(self, requirements: Iterable[Requirement]) -> None:
         """Note the references among the root requirements, if they are the user's and not a distribution's."""
+        requirements = list(requirements)
+        self.names.update(normalise_name(it.name) for it in requirements if it.name and not (it.link or it.constraint))
         if not self.takes_requests:
             return
         for requirement in requirements:
@@ -118,16 +134,23 @@ class Requests:
     def watch(self, requirement: Requirement, link: Link, name: Name, *, requested: bool) -> Reference | None:
         """Have every redirect of a reference's download judged like the reference; None where pip downloads nothing.
 
-        Each layer by itself: one that refuses the reference as such has let it pass as a file of the name's own index,
-        and where an index keeps its files is its own matter.
+        Each layer by itself: to one that refuses the reference as such it has passed as a file of the name's own index.
         """
+        place = find_reference(link.url)
+        objections = self._run.authority(name).direct(place, requested=requested).findings
+        holders = tuple(finding.layer for finding in objections if finding.layer is not None and finding.enforced)
+        return self._watch(link, Reference(requirement, name, requested, [], place, holders))
+
+    def watch_file(self, requirement: Requirement, link: Link, name: Name) -> None:
+        """Have every redirect of the download of a file judged that an index lists."""
+        place = find_reference(link.url)
+        self._watch(link, Reference(requirement, name, True, [], place, self._run.layers))
+
+    def _watch(self, link: Link, reference: Reference) -> Reference | None:
         url = link.url.partition("#")[0]
         if not url.lower().startswith(("http:", "https:")):
             return None
-        objections = self._run.authority(name).direct(find_reference(url), requested=requested).findings
-        holders = tuple(finding.layer for finding in objections if finding.layer is not None and finding.enforced)
-        reference = Reference(requirement, name, requested, [], holders)
-        self._references[_spelt(url)] = reference
+        self._references[_spelt(url)] = self._by_requirement[id(reference.requirement)] = reference
         return reference
 
     def watched(self, url: str) -> Reference | None:
@@ -137,9 +160,9 @@ class Requests:
         What it prepares for another one's build, in this process (pip >= 26.0), is judged as itself: the innermost counts.
         """
         if self._preparing:
-            for reference in self._references.values():
-                if reference.requirement is self._preparing[-1]:
-                    return reference
+            reference = self._by_requirement.get(id(self._preparing[-1]))
+            if reference is not None:
+                return reference
         return self._references.get(_spelt(url))
 
 

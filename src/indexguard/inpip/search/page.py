@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...decision.verdict import PASS, Finding, Verdict
 from ...errors import clean, cut
 from ...patterns import Name, is_distribution, normalise_name
-from ...policy.identity import Location, redact
+from ...policy.identity import Location, find_location, redact
 from .links import find_offered, name_file, newest_files
 
 if TYPE_CHECKING:
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
     from .listing import Listing
 
 _FIRST_ERROR = 400
+_LATE = re.compile("timed? ?out", re.IGNORECASE)
+"""In each pip's own words; only the type of some says so, and the text of others."""
 _LONG = 60
 """How many characters of a file's name are shown."""
 _NOT_OFFERED = (404, 410)
-_NOT_OFFERED_TO_US = (*_NOT_OFFERED, 401, 403)
+_OF_THE_LOGIN = (401, 403)
 
 
 @dataclass(eq=False, repr=False)  # quicker to make
@@ -34,6 +38,8 @@ class Drop:
     """Version and link of each file, until they have been told; then of those that can be told."""
     more: int = 0
     """How many files there are beside them."""
+    is_unseen: bool = False
+    """Whether nobody knows which files there are: they lie behind a redirect that was not followed."""
 
     @property
     def files(self) -> int:
@@ -45,6 +51,14 @@ class Drop:
         files = self.files
         self.offered = newest_files(self.offered, limit)
         self.more = files - len(self.offered)
+
+
+class Closed(NamedTuple):
+    """What is remembered of a request."""
+
+    status_code: int | None
+    url: str
+    is_late: bool
 
 
 @dataclass(eq=False, repr=False)  # quicker to make
@@ -72,15 +86,20 @@ class Page:
     """Whether a file of the name is among them, as far as is known."""
     other: str | None = None
     """If none is: a file of another name."""
-    status: int | None = None
-    """What its last request was answered with."""
     answered_url: str | None = None
     answered: Location | None = None
     failure: str | None = None
     """Why the index is not to be relied on in this run."""
-    was_sent: bool = False
     found: list[tuple[str, Link]] | None = None
     """What ``offered`` has found."""
+    is_not_here: bool = False
+    """Whether its status means that it does not have the name, though it is neither 404 nor 410."""
+    check_hop: Callable[[str, str], None] | None = None
+    """Is given each redirect, from where and where to, before it is followed, and raises where it is not to be."""
+    led_to: str | None = None
+    """Where a redirect led that was not followed."""
+    signs_in: bool = False
+    """Whether that looks like a sign-in page."""
 
     @property
     def is_local(self) -> bool:
@@ -103,9 +122,25 @@ class Page:
         return None if self.answered_url is None else redact(self.answered_url)
 
     @property
+    def status(self) -> int | None:
+        """The status of the last answer; None where there was none."""
+        return getattr(self.exchanges[-1], "status_code", None) if self.exchanges else None
+
+    @property
+    def shown_forward(self) -> str | None:
+        """The place beside the index that the last request was led to, fit to be shown; None where there was none."""
+        url = getattr(self.exchanges[-1], "url", None) if self.exchanges else None
+        if not isinstance(url, str):
+            return None
+        place, asked = find_location(url), find_location(self.page_url)
+        if place is None or asked is None or place.is_at_or_under(asked.parent if self.is_index else asked):
+            return None
+        return redact(url)
+
+    @property
     def was_asked(self) -> bool:
         """Whether a request was sent, or a local page read."""
-        return self.was_sent or bool(self.exchanges) or self.links is not None
+        return bool(self.exchanges) or self.links is not None
 
     def offered(self, name: Name) -> list[tuple[str, Link]]:
         """Return version and link of every file of this name on the page, fit for this platform or not: found out once."""
@@ -128,13 +163,17 @@ class Page:
         # The annotation in old pips says a page object; it has always been text.
         self.answered_url = url if isinstance(url, str) else getattr(url, "url", None)
 
-    def find_failure(self, name: Name, *, alone: bool) -> str | None:
+    def find_failure(self, name: Name) -> str | None:
         """Return why the index did not answer with a page; None for a page, and for "not here" (404, 410).
 
         :param name: the name that was asked for.
-        :param alone: whether no policy names the index: then 401 and 403 count as "not here" too.
         """
         last = self.exchanges[-1] if self.exchanges else None
+        if self.led_to is not None:
+            if self.probing:
+                return f"led to {redact(self.led_to)}, where a probe does not follow"
+            where = f"led to a sign-in page, {redact(self.led_to)}: is the index's login missing, wrong or expired?"
+            return where if self.signs_in else None
         if self.links is not None:
             self.lists_name = self._lists(name)
             self.other = None if self.lists_name else self._find_other()
@@ -148,18 +187,27 @@ class Page:
             return None if self.is_local else "pip did not ask it (not https, and not a trusted host?)"
         if isinstance(last, BaseException):
             return clean(f"{type(last).__name__}: {last}")
-        if last.status_code in (_NOT_OFFERED_TO_US if alone else _NOT_OFFERED):
+        if last.status_code in _NOT_OFFERED or self.is_not_here:
             return None
         if last.status_code < _FIRST_ERROR:
             return clean(f"not a simple index page: content type {last.headers.get('Content-Type', 'missing')}")
-        return f"status {last.status_code}"
+        login = ": is its login missing, wrong or expired?" if last.status_code in _OF_THE_LOGIN else ""
+        return f"status {last.status_code}{login}"
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the last request did not end in time."""
+        last: object = self.exchanges[-1] if self.exchanges else None
+        if isinstance(last, Closed):
+            return last.is_late
+        return isinstance(last, BaseException) and _LATE.search(f"{type(last).__name__} {last}") is not None
 
     def close(self) -> None:
         """Forget the answers themselves: else a run that asks for many names would hold all their pages to its end."""
         if self.exchanges:
-            self.was_sent = True
-            self.status = getattr(self.exchanges[-1], "status_code", None)
-            self.exchanges = []
+            url = getattr(self.exchanges[-1], "url", None)
+            closed: Any = Closed(self.status, url if isinstance(url, str) else "", self.is_unfinished)
+            self.exchanges = [closed]
 
     def forget(self) -> None:
         """Forget the files too, when the name is decided: most are such as pip itself has forgotten."""
@@ -180,11 +228,13 @@ class Page:
         """What became of it, in words."""
         if self.failure:
             return f"failed: {self.failure}"
+        if self.led_to is not None:
+            return f"forwarded to {redact(self.led_to)}, which was not asked"
         if not self.was_asked:
             return "not asked"
         if self.links is None:
-            status = getattr(self.exchanges[-1], "status_code", None) if self.exchanges else self.status
-            return f"has no such name (status {status})" if status else "has no such name"
+            told = f"has no such name (status {self.status})" if self.status else "has no such name"
+            return f"forwarded to {self.shown_forward}, which {told}" if self.shown_forward else told
         return f"answered{self.wants}"
 
     @property

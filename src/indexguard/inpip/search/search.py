@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...decision.authority import Authority
 from ...decision.outcome import NOT_TO_BE_ASKED, Met, find_failed
@@ -15,7 +15,19 @@ from ...policy.identity import Location
 from .page import Drop, Page
 
 if TYPE_CHECKING:
+    from ...policy.model import Layer
     from ..objects import Candidate, Link
+
+
+class SameFile(NamedTuple):
+    """A file that an index of the name lists with the sha256 that one lists it with, too, which only squats the name."""
+
+    version: str
+    link: Link
+    own: Page
+    theirs: Link
+    squatter: Page
+    layer: Layer
 
 
 @dataclass(eq=False, repr=False)  # quicker to make
@@ -36,6 +48,10 @@ class Search:
     """What remains of it by every rule that does not depend on the requirement."""
     alike: Sequence[Candidate] | None = None
     """What remains of that for a requirement without hashes, where several indexes are configured; None: not known."""
+    source: Sequence[Candidate] | None = None
+    """Which of the two ``kept`` was made of."""
+    is_whole: bool = False
+    """Whether no part of its files may be read before the hash of the whole is checked."""
     index_pages: dict[str, str] | None = None
     """The indexes by the page that pip asks each for; None before that is known."""
     places: frozenset[Location] | None = None
@@ -45,6 +61,8 @@ class Search:
     not_configured: Verdict = PASS
     failures_count: bool = False
     """Whether an index that failed refuses the name."""
+    same_files: Sequence[SameFile] | None = None
+    """None before there is a squatter to compare with."""
     told: int | None = None
     """How many drops have been told, in events and warnings; None before the first time: pip asks the finder often."""
     approved: dict[str, Candidate] = field(default_factory=dict)
@@ -57,23 +75,28 @@ class Search:
         if page.answered_url is not None:
             self.by_answer[page.answered_url] = page
 
-    def drop(self, finding: Finding, page: Page | None, offered: Sequence[tuple[str, Link]]) -> None:
+    def drop(
+        self, finding: Finding, page: Page | None, offered: Sequence[tuple[str, Link]], *, unseen: bool = False
+    ) -> None:
         """Note that files were kept from pip.
 
         :param offered: version and link of each.
+        :param unseen: whether there may be others, behind a redirect that is not followed.
         """
         key = (None if page is None else page.url, finding.code, id(finding.layer))
         drop = self._by_objection.get(key)
         if drop is None:
             drop = self._by_objection[key] = Drop(finding, page)
             self.drops.append(drop)
+        drop.is_unseen |= unseen
         drop.offered += offered
         drop.versions.update(version for version, _ in offered)
 
     @property
     def met(self) -> Met:
         """What the heart decides by."""
-        return Met(self.authority, self.pages, self.drops, self.not_configured)
+        unseen = [drop.finding for drop in self.drops if drop.is_unseen]
+        return Met(self.authority, self.pages, self.drops, self.not_configured, unseen)
 
     def keep(self, candidates: Sequence[Candidate]) -> None:
         """Note which of pip's candidates remain."""
@@ -122,6 +145,11 @@ class Search:
         self._by_page = None
 
     @property
+    def same_names(self) -> set[str]:
+        """The names of the files that the name's own index lists, and a squatter too."""
+        return {link.filename for same in self.same_files or () for link in (same.link, same.theirs)}
+
+    @property
     def failed(self) -> list[Page]:
         """The pages that failed, where failures count."""
         return find_failed(self.pages) if self.failures_count else []
@@ -130,7 +158,8 @@ class Search:
     def has_news(self) -> bool:
         """Whether the user is to hear something: files were dropped, an index failed, or is one that nobody may ask."""
         refusals = (page.verdict.refusal for page in self.pages)
-        return bool(self.drops or self.failed) or any(it is not None and it.code in NOT_TO_BE_ASKED for it in refusals)
+        is_news = self.same_files or self.failed or any(not drop.finding.is_known for drop in self.drops)
+        return bool(is_news) or any(it is not None and it.code in NOT_TO_BE_ASKED for it in refusals)
 
     def page_of(self, link: Link) -> Page | None:
         """Return the page that lists a link; None for a link that no page lists."""

@@ -33,6 +33,8 @@ class Searches:
         """Whether all that was looked for has been found: pip installs."""
         self.resolving = 0
         """How many resolvers are at work; commands that only look have none."""
+        self.absences: dict[tuple[str, object], bool] = {}
+        """What has been found out of an index, by what and by its place (``absence``)."""
         self._run = run
         self._local = threading.local()
         self._by_name: dict[Name, list[Search]] = {}
@@ -74,6 +76,10 @@ class Searches:
             if listing is None or not listing.is_of(links):
                 listing = self._listings[page.page_url] = Listing(links)
             return listing
+
+    def must_be_whole(self, link: Link) -> bool:
+        """Tell whether no part of a file may be read before the hash of the whole is checked."""
+        return any(search.is_whole and search.page_of(link) is not None for search in self.all())
 
     @property
     def page(self) -> Page | None:

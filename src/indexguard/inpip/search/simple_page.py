@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ...patterns import normalise_name
 
 _OK, _NON_AUTHORITATIVE = 200, 203
 
+_SIGN_IN = re.compile(
+    r"_*(?:log[-_]?(?:in|on)|sign[-_]?in|sso|saml2?|oauth2?|openid|oidc|adfs|idp|auth|authorize|authenticate|captive"
+    r"|portal|hotspot|accounts)(?:\.[a-z]+)?",
+    re.IGNORECASE,
+)
 _PORTAL = "the answer is not a simple index page (a captive portal?)"
 
 
@@ -34,13 +43,27 @@ def find_foreign(response: Any, *, lists_files: bool, is_index: bool) -> str | N
         return None
     if response.headers.get("Content-Type", "").partition(";")[0].strip().lower().endswith("json"):
         return None if _is_json_page(response) else "JSON that is no simple index page"
-    reader = _PageReader()
+    reader = PageReader()
     try:
-        reader.feed(_text_of(response))
+        reader.feed(text_of(response))
     except AssertionError:  # html.parser's own, at a broken declaration
         return _PORTAL
     is_foreign = reader.is_portal or (reader.has_words and not lists_files)
     return _PORTAL if is_foreign and not reader.has_version else None
+
+
+def is_sign_in(url: str, name: str) -> bool:
+    """Tell whether a redirect leads to a sign-in page, by its URL alone: a segment, or a label of its host, says so.
+
+    :param name: the project's; a segment that is one is no such word.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    labels = (parts.hostname or "").split(".")
+    segments = [segment for segment in unquote(parts.path).split("/") if normalise_name(segment) != name]
+    return any(_SIGN_IN.fullmatch(word) for word in (*labels, *segments))
 
 
 def _is_json_page(response: Any) -> bool:
@@ -60,7 +83,7 @@ def _is_cut_off(response: Any) -> bool:
     )
 
 
-def _text_of(response: Any) -> str:
+def text_of(response: Any) -> str:
     """Return the text of a page, whatever it says of its encoding: ``response.text`` raises for some of what it may say."""
     content: bytes = response.content
     try:
@@ -69,7 +92,9 @@ def _text_of(response: Any) -> str:
         return content.decode("latin-1")
 
 
-class _PageReader(HTMLParser):
+class PageReader(HTMLParser):
+    """Reads of a page what tells it from others: links, forms, words."""
+
     _PORTAL = frozenset(("form", "input", "script", "iframe", "button", "object", "embed"))
     _HEADINGS = frozenset(("title", "h1", "h2", "h3", "style"))
 
@@ -79,9 +104,12 @@ class _PageReader(HTMLParser):
         self.is_portal = False
         self.has_words = False
         """Or pictures or links: what a page without files has no use for."""
+        self.links: list[str] = []
+        """Targets, as they are written."""
         self._heading = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Look at one tag."""
         values = dict(attrs)
         if tag == "meta" and values.get("name") == "pypi:repository-version":
             self.has_version = True
@@ -89,13 +117,18 @@ class _PageReader(HTMLParser):
             self.is_portal = True
         if tag in ("a", "img"):
             self.has_words = True
+        href = values.get("href")
+        if tag == "a" and href:
+            self.links.append(href)
         if tag in self._HEADINGS:
             self._heading += 1
 
     def handle_endtag(self, tag: str) -> None:
+        """Leave a heading."""
         if tag in self._HEADINGS:
             self._heading -= 1
 
     def handle_data(self, data: str) -> None:
+        """Note text beside the headings."""
         if data.strip() and self._heading <= 0:
             self.has_words = True

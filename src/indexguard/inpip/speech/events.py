@@ -7,11 +7,12 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from ...audit.event import MAX_VERSIONS, EventFields, Offer
-from ...audit.kinds import DROPPED, KIND_OF_CODE, REFUSED
-from ...decision.outcome import find_failures
+from ...audit.kinds import DROPPED, KIND_OF_CODE, KNOWN, PROBED, REFUSED, EventKind
+from ...decision.outcome import find_failures, find_probed
 from ...decision.verdict import Finding
 from ...errors import REDIRECTED, SHADOWED_NAME, UNKNOWN_INDEX
 from ...patterns import newest_first
+from ..run import Run
 from ..search.links import newest_files
 from ..search.page import Drop, Page
 from ..search.search import Search
@@ -21,29 +22,30 @@ if TYPE_CHECKING:
     from ..objects import Link
 
 
-def record_search(speaker: Speaker, search: Search, *, built_in: bool) -> None:
-    """Write the events of one name: what was not asked, what was kept from pip, which index failed.
-
-    :param built_in: whether the rule that holds without a policy is in force.
-    """
-    failures = find_failures(search.authority, built_in=built_in and search.failures_count)
+def record_search(speaker: Speaker, run: Run, search: Search) -> None:
+    """Write the events of one name: what was not asked, what was kept from pip, which index failed."""
+    built_in = search.several if run.audits_built_in else run.built_in and search.failures_count
+    failures = find_failures(search.authority, built_in=built_in, audited=run.audits_built_in)
     shadowed = {id(drop.page) for drop in search.drops if drop.finding.code == SHADOWED_NAME}
     for page in search.pages:
-        for finding in _objections(page, shadowed=id(page) in shadowed):
+        for finding, kind in _objections(page, shadowed=id(page) in shadowed):
             fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome)
-            speaker.record_finding(finding, KIND_OF_CODE.get(finding.code, REFUSED), fields)
+            speaker.record_finding(finding, kind, fields)
         for finding in failures if page.failure is not None and not page.probing else ():
             fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome, kept=kept_by(search))
             speaker.record_finding(finding, REFUSED, fields)
     record_drops(speaker, search, search.drops)
 
 
-def _objections(page: Page, *, shadowed: bool) -> list[Finding]:
+def _objections(page: Page, *, shadowed: bool) -> list[tuple[Finding, EventKind]]:
+    if page.probing and page.was_asked:
+        found = () if shadowed else find_probed(page.verdict, unfinished=page.is_unfinished)
+        return [(finding, PROBED) for finding in found]
     # A layer in audit mode has the index asked; unless the page offered files, there was nothing to refuse.
     return [
-        finding
+        (finding, KIND_OF_CODE.get(finding.code, REFUSED))
         for finding in page.verdict.findings
-        if not (shadowed and finding.probe) and (finding.enforced or finding.code == UNKNOWN_INDEX)
+        if finding.enforced or finding.code == UNKNOWN_INDEX
     ]
 
 
@@ -51,10 +53,12 @@ def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> Non
     """Write the events of what was kept from pip."""
     for drop in drops:
         page, code = drop.page, drop.finding.code
-        if (page is not None and code == UNKNOWN_INDEX) or not (drop.files or code == REDIRECTED):
+        if (page is not None and code == UNKNOWN_INDEX) or not (drop.files or code == REDIRECTED or drop.is_unseen):
             continue
+        same = search.same_names
         fields = EventFields(
             name=search.name,
+            same_file=[link.filename for _, link in drop.offered if link.filename in same],
             versions=newest_first(drop.versions, MAX_VERSIONS),
             more_versions=max(0, len(drop.versions) - MAX_VERSIONS),
             files=drop.files,
@@ -62,7 +66,18 @@ def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> Non
             index_answered=page.shown_answer if page else None,
             kept=kept_by(search),
         )
-        speaker.record_finding(drop.finding, KIND_OF_CODE.get(code, DROPPED), with_offers(fields, drop.offered, drop.files))
+        fields = with_offers(fields, drop.offered, drop.files)
+        if drop.finding.is_known:
+            # Routine, in whatever mode its layer is.
+            message = _explain_known(search, drop.finding)
+            speaker.record(KNOWN, code, fields._replace(finding=drop.finding, message=message))
+        else:
+            speaker.record_finding(drop.finding, KIND_OF_CODE.get(code, DROPPED), fields)
+
+
+def _explain_known(search: Search, finding: Finding) -> str:
+    known = None if finding.layer is None else search.authority.find_known(finding.layer)
+    return "" if known is None else f"{known.key}: {known.reason}" if known.reason else known.key
 
 
 def with_offers(fields: EventFields, files: Sequence[tuple[str, Link]], total: int) -> EventFields:

@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import logging
+from weakref import WeakKeyDictionary
 
 from ...errors import GuardError
+from .. import mains
+from ..mains import Main
+from ..reports import report_to_parent
 from ..seams import pip_module
 
 logger = logging.getLogger("indexguard")
 
-_classes: dict[str, type[Exception]] = {}
+_REFUSAL = "_indexguard_refusal"
+"""The attribute of pip's module of exceptions that holds our own class: pip catches those that are made from its own."""
 
 
 def as_pip_error(root: str, error: GuardError) -> Exception:
     """Return ``error`` as an exception that pip prints without a traceback, and that ends its run with status 1.
 
     pip >= 22.0 has ``DiagnosticPipError``, with places for message, context and hint; before, the same parts are text.
+    The pip that started this one hears of it, so that it can explain it last.
     """
-    if root not in _classes:
-        exceptions = pip_module(root, "_internal.exceptions")
+    report_to_parent(error)
+    exceptions = pip_module(root, "_internal.exceptions")
+    usual = exceptions.InstallationError
+    pip_class = vars(exceptions).get(_REFUSAL)
+    if pip_class is None or not issubclass(pip_class, usual):  # the second: the module was loaded again
         diagnostic = getattr(exceptions, "DiagnosticPipError", None)
-        usual = exceptions.InstallationError
-        _classes[root] = usual if diagnostic is None else _make_diagnostic(root, diagnostic, usual)
-    pip_class = _classes[root]
-    made = pip_class(error) if hasattr(pip_class, "is_guards") else pip_class(str(error))
-    _last_word.expect(made, error)
+        pip_class = usual if diagnostic is None else _make_diagnostic(root, diagnostic, usual)
+        setattr(exceptions, _REFUSAL, pip_class)
+    made: Exception = pip_class(error) if hasattr(pip_class, "is_guards") else pip_class(str(error))
+    main = mains.current()
+    if main is not None:
+        _last_word_of(main).expect(made, error)
     return made
 
 
@@ -55,8 +65,8 @@ def _make_diagnostic(root: str, base: type[Exception], usual: type[Exception]) -
     return Refusal
 
 
-class _LastWord(logging.Handler):
-    """Watches pip's log records, to know whether the guard's explanation is the last thing that pip printed."""
+class LastWord(logging.Handler):
+    """Watches the log records of a run of pip, to know whether the guard's explanation is the last thing it printed."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -81,12 +91,26 @@ class _LastWord(logging.Handler):
             record.msg in self._texts
         )
 
+    def end(self, _status: int | None) -> None:
+        """Watch no longer."""
+        logging.getLogger().removeHandler(self)
 
-_last_word = _LastWord()
+
+_last_words: WeakKeyDictionary[Main, LastWord] = WeakKeyDictionary()
+
+
+def _last_word_of(main: Main) -> LastWord:
+    if main not in _last_words:
+        _last_words[main] = LastWord()
+        main.at_end.append(_last_words[main].end)
+    return _last_words[main]
 
 
 def explain_last(errors: list[GuardError]) -> None:
-    """Print the explanations, unless the last thing that pip printed was one of them."""
-    if errors and not _last_word.was_ours:
+    """Print the explanations, unless the last thing that pip printed was one of them; the pip above hears of them, too."""
+    for error in errors:
+        report_to_parent(error)
+    main = mains.current()
+    if errors and (main is None or not _last_word_of(main).was_ours):
         for error in errors:
             logger.error("%s", error)

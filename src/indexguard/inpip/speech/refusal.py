@@ -8,10 +8,27 @@ from dataclasses import dataclass, field
 from ...audit.event import EventFields
 from ...codes import words_of
 from ...decision.verdict import Finding
-from ...errors import DIRECT_URL, ENTRY_EXPIRED, LOCKED_LINK, NAME_MISMATCH, VERSION_NOT_ALLOWED, GuardError
+from ...errors import (
+    AMBIGUOUS_NAME,
+    DIRECT_URL,
+    ENTRY_EXPIRED,
+    GUARD_FILE,
+    INDEX_FAILED,
+    LOCKED_LINK,
+    NAME_MISMATCH,
+    VERSION_NOT_ALLOWED,
+    GuardError,
+)
 
-_BUILT_IN: dict[str, str] = {NAME_MISMATCH: "built in: a distribution must be the project that was asked for"}
-_BUILT_IN_NAMES = "built in: without a policy file, no name may come from more than one index"
+_VALUES: dict[str, str] = {"shadow.same-file": "drop"}
+"""What a key that decides is set to, where that is not ``block``."""
+_OF_NAMES = "built in: without a policy file, no name may come from more than one index"
+_BUILT_IN: dict[str, str] = {
+    AMBIGUOUS_NAME: _OF_NAMES,
+    INDEX_FAILED: _OF_NAMES,
+    NAME_MISMATCH: "built in: a distribution must be the project that was asked for",
+    GUARD_FILE: "built in: no distribution may write what the guard lives from",
+}
 
 
 @dataclass(frozen=True)
@@ -20,7 +37,7 @@ class Refusal:
 
     finding: Finding
     subject: str
-    """What was refused: a project name, or a URL; fit to be shown."""
+    """What was refused: a project name, or a URL; fit to be shown. Empty for a pip as a whole."""
     facts: Sequence[tuple[str, str]] = ()
     """What is told beside the rule: labels and texts."""
     fields: EventFields = field(default_factory=EventFields)
@@ -35,8 +52,9 @@ class Refusal:
         """The refusal in words."""
         finding = self.finding
         note = [("note", self.note)] if self.note else []
-        facts = [("rule", rule_in_words(finding, self.subject)), *self.facts, *note]
-        return GuardError(finding.code, self._refused, facts, self.hint)
+        rule = rule_in_words(finding, self.subject)
+        facts = [*([("rule", rule)] if rule else []), *self.facts, *note]
+        return GuardError(finding.code, self._refused, facts, self.hint, self.fields.name)
 
     @property
     def event(self) -> EventFields:
@@ -46,19 +64,20 @@ class Refusal:
 
     @property
     def _refused(self) -> str:
-        return f"refused `{self.subject}`: {words_of(self.finding.code).meaning}"
+        meaning = words_of(self.finding.code).meaning
+        return f"refused `{self.subject}`: {meaning}" if self.subject else f"a pip stopped: {meaning}"
 
 
 def rule_in_words(finding: Finding, subject: str) -> str:
-    """Return which rule decided, with its key and, on a line of its own, its file.
+    """Return which rule decided, with its key and, on a line of its own, its file; empty where that is not known.
 
     :param subject: what it decided about, fit to be shown.
     """
     if finding.layer is None:
-        return _BUILT_IN.get(finding.code, _BUILT_IN_NAMES)
+        return _BUILT_IN.get(finding.code, "")
     rule, path = finding.rule, finding.layer.path
     if finding.key:
-        return f'{finding.key} = "block"\n{path}'
+        return f'{finding.key} = "{_VALUES.get(finding.key, "block")}"\n{path}'
     if rule is None:
         return f"none matches `{subject}`\n{path}"
     names = ", ".join(f"`{index}`" for index in rule.indexes)
@@ -68,7 +87,7 @@ def rule_in_words(finding: Finding, subject: str) -> str:
     if finding.code == VERSION_NOT_ALLOWED and rule.versions is not None:
         text += f"\nallows {rule.versions}"
     if finding.code in (DIRECT_URL, LOCKED_LINK):
-        text += "\nno prefix in direct-urls.allow covers the URL"
+        text += "\nno prefix in direct-urls.allow covers the URL, or in direct-urls.redirects a place that it leads to"
     if rule.reason:
         text += f"\nreason: {rule.reason}"
     return text

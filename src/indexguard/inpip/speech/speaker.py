@@ -82,12 +82,10 @@ class Speaker:
         return self._refuse(refusal.error, refusal.event)
 
     def _refuse(self, error: GuardError, fields: EventFields) -> Exception:
-        from ..reports import report_to_parent
         from .pip_errors import as_pip_error
 
         if self.add_refusals([error]):
             self._write(REFUSED, error.code, fields._replace(message=fields.message or error.refused))
-            report_to_parent(error)
         return as_pip_error(self._run.root, error)
 
     def add_refusals(self, errors: list[GuardError]) -> list[GuardError]:

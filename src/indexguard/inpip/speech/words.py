@@ -19,7 +19,8 @@ from ...errors import (
     cut,
 )
 from ...patterns import newest_first
-from ...policy.model import Index
+from ...policy.identity import redact
+from ...policy.model import MAY_MEAN_ABSENT, Index, join_key
 from ..search.page import Drop, Page
 from ..search.search import Search
 from .events import kept_by, with_offers
@@ -39,18 +40,35 @@ def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> No
     :param refused_next: whether the run is refused if nothing is left: the refusal then says it all.
     """
     _warn_of_unasked(speaker, search)
-    parts = [_dropped(drop) for drop in _enforced(search)]
+    parts = [_dropped(drop) for drop in _enforced(search) if not drop.finding.is_known]
     parts += [
         f"every other remote source, because {page.shown} {page.outcome} ({INDEX_FAILED})" for page in search.failed
     ]
-    if not parts or (refused_next and not search.kept):
+    same = _same_files(search)
+    if not (parts or same) or (refused_next and not search.kept):
         return
     rules = {place_of_rule(drop.finding) for drop in search.drops if drop.finding.enforced} or {
         _rule_of_failure(search)
     }
-    speaker.warn(
-        f"indexguard: {search.name}: dropped {'; '.join(_some(parts))}; kept {_kept(search)}; {'; '.join(sorted(rules))}"
-    )
+    dropped = [f"dropped {'; '.join(_some(parts))}"] if parts else []
+    speaker.warn(f"indexguard: {search.name}: {'; '.join([*dropped, f'kept {_kept(search)}', *same, *sorted(rules)])}")
+
+
+def warn_of_absence(speaker: Speaker, searches: Sequence[Search]) -> None:
+    """Print one warning line that says for which names another index's files were used after one had answered 403."""
+    names: dict[str, list[str]] = {}
+    for search in searches:
+        lacking = [page for page in search.pages if page.is_not_here]
+        used = {id(search.page_of(candidate.link)) for candidate in search.kept} if lacking else ()
+        if not any(id(page) in used for page in search.pages if not page.is_local):
+            continue
+        for page in lacking:
+            names.setdefault(page.shown, []).append(search.name)
+    told = [f"{index} answers 403 for {', '.join(sorted(set(found)))}" for index, found in names.items()]
+    if told:
+        speaker.warn(
+            f"indexguard: {'; '.join(told)}, as for every name that it does not have: another index's files were used"
+        )
 
 
 def _warn_of_unasked(speaker: Speaker, search: Search) -> None:
@@ -90,6 +108,7 @@ def refusal_of(search: Search, cause: Finding) -> Refusal:
         *_unfit(search),
         *(("refused", text) for text in _some([_dropped(drop) for drop in _enforced(search)])),
         ("kept", _kept(search)),
+        *(("same file", text) for text in _same_files(search)),
     ]
     offered = [file for drop in drops for file in drop.offered]
     return Refusal(cause, search.name, facts, with_offers(fields, offered, fields.files), _hint(search, cause))
@@ -107,12 +126,26 @@ def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
         else:
             text = f"found no `{search.name}` where the policy lets pip look for it"
             facts = [("rule", rule_in_words(cause, search.name)), *_asked(search)]
-            found.append(GuardError(cause.code, text, facts, f"check the name; {words_of(cause.code).remedy}"))
+            hint = f"check the name; {words_of(cause.code).remedy}"
+            found.append(GuardError(cause.code, text, facts, hint, search.name))
     return found
 
 
 def _enforced(search: Search) -> list[Drop]:
-    return [drop for drop in search.drops if drop.finding.enforced and drop.files]
+    return [drop for drop in search.drops if drop.finding.enforced and (drop.files or drop.is_unseen)]
+
+
+def _same_files(search: Search) -> list[str]:
+    """Say which files the name's own index and a squatter list alike: then one passes on, or has taken, the other's."""
+    versions: dict[tuple[str, str], set[str]] = {}
+    for same in search.same_files or ():
+        if same.layer.enforces:
+            versions.setdefault((same.own.shown, same.squatter.shown), set()).add(same.version)
+    return [
+        f"{_versions(found)} from {own} is the very file that {public} lists (same sha256): {own} passes"
+        " public files on, or somebody published yours"
+        for (own, public), found in versions.items()
+    ]
 
 
 def _asked(search: Search) -> list[tuple[str, str]]:
@@ -155,20 +188,27 @@ def _answer(page: Page) -> str:
     if refusal is not None and not page.probing:
         return f"not asked ({refusal.code})"
     asked_for = " (for squatters only)" if page.probing else ""
-    if page.answered is not None and page.asked is not None and not page.answered.is_at_or_under(page.asked):
-        return f"answered from {page.shown_answer}{page.wants}{asked_for}"
+    if (
+        page.links is not None
+        and page.answered is not None
+        and page.asked is not None
+        and not page.answered.is_at_or_under(page.asked)
+    ):
+        why = f"{page.outcome}; it came" if page.failure else f"answered{page.wants}"
+        return f"{why} from {page.shown_answer}{asked_for}"
     return f"{page.outcome}{asked_for}"
 
 
 def _dropped(drop: Drop) -> str:
-    return f"{_versions(drop.versions)} {_from(drop)} ({drop.finding.code})"
+    what = "whatever it has" if drop.is_unseen and not drop.versions else _versions(drop.versions)
+    return f"{what} {_from(drop)} ({drop.finding.code})"
 
 
 def _from(drop: Drop) -> str:
     if drop.page is None:
         return "of a file or link"
     answered = drop.page.shown_answer
-    if drop.finding.code == REDIRECTED and answered is not None:
+    if answered is not None and (drop.finding.code == REDIRECTED or drop.is_unseen):
         return f"from {answered} by way of {drop.page.shown}"
     return f"from {drop.page.shown}"
 
@@ -198,19 +238,68 @@ def _hint(search: Search, cause: Finding) -> str | None:
     if cause.layer is None or cause.rule is None:
         return None
     indexes = [cause.layer.policy.index(name) for name in cause.rule.indexes]
+    if cause.code == INDEX_FAILED:
+        return _hint_status(search, indexes)
     if cause.code == INDEX_NOT_CONFIGURED:
-        return "; or ".join(_option(index) for index in indexes)
+        return find_hint(cause)
     if cause.code not in (SHADOWED_NAME, CLAIMED_ELSEWHERE, REDIRECTED):
         return None
+    if cause.code == REDIRECTED and cause.rule.pattern.is_catch_all:
+        return _hint_forwarding(search, indexes)
     what = f"a file of `{search.name}` that fits" if _unfit(search) else f"`{search.name}`"
-    hint = f"publish {what} on index {' or '.join(f'`{index.name}`' for index in indexes)}"
+    hint = f"publish {what} on index {_names(indexes)}"
+    if cause.key:  # its own files are public ones
+        return (
+            f"have index {_names(indexes)} list no public files (no mirror, no pull-through), or {hint} that nobody has"
+        )
     if cause.code == SHADOWED_NAME:
         return f"{hint}; the public project of that name is not yours unless you registered it"
     return f"{hint}; {words_of(cause.code).remedy}" if cause.code == REDIRECTED else hint
 
 
+def _names(indexes: Sequence[Index]) -> str:
+    return " or ".join(f"`{index.name}`" for index in indexes)
+
+
+def find_hint(cause: Finding) -> str | None:
+    """Return what to do that the rule alone tells; None where that is the remedy of the code."""
+    if cause.code != INDEX_NOT_CONFIGURED or cause.layer is None or cause.rule is None:
+        return None
+    return "; or ".join(_option(cause.layer.policy.index(name)) for name in cause.rule.indexes)
+
+
+def _hint_status(search: Search, indexes: Sequence[Index]) -> str | None:
+    """Say what to do where an index may answer so for whatever it does not have, as object storage does."""
+    failed = [page for page in search.failed if page.status in MAY_MEAN_ABSENT]
+    names = [index.name for index in indexes if any(page.asked in index.urls for page in failed)]
+    if not names:
+        return None
+    status = failed[0].status
+    return (
+        f"see whether pip's login for {failed[0].shown} is still valid; if that index answers {status} for whatever it "
+        f"does not have, as object storage does, say so in the policy: `not-found-status = [{status}]` at "
+        f"{join_key('indexes', names[0])}"
+    )
+
+
+def _hint_forwarding(search: Search, indexes: Sequence[Index]) -> str:
+    """Say what to do where the one index that pip has forwards all names that it does not hold: a common set-up."""
+    names = " or ".join(f"`{index.name}`" for index in indexes)
+    places = [page.led_to for page in search.pages if page.led_to is not None]
+    # The page that it led to is that of the name: what stands before it is the index.
+    shown = ", ".join(f"{redact(url).rstrip('/').rpartition('/')[0]}/" for url in places) or "URL"
+    return (
+        f"add that other index to pip.conf (`extra-index-url = {shown}`) and to the policy, where {names} keeps its own "
+        f'names; give it `packages = ["*"]`; and have {names} answer 404 instead of forwarding (pypiserver: '
+        "`--disable-fallback`)"
+    )
+
+
 def _option(index: Index) -> str:
     url = index.urls[0]
     if url.scheme == "pypi":
-        return f"have pip ask index `{index.name}`, its default one (no --no-index, no other --index-url in its place)"
+        return (
+            f"have pip ask index `{index.name}`, its default one (no --no-index, no other --index-url in its place: "
+            "another index goes into --extra-index-url)"
+        )
     return f"have pip ask index `{index.name}`: --index-url {url}, or --extra-index-url {url}"

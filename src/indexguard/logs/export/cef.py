@@ -10,7 +10,7 @@ import re
 import shlex
 
 from ... import __version__
-from ...audit.kinds import DROPPED, REDIRECTED, REFUSED, SELECTED, SHADOWED
+from ...audit.kinds import DROPPED, KNOWN, REDIRECTED, REFUSED, SELECTED, SHADOWED
 from ...errors import cut, escape
 from ..record import table
 from .fields import Event, identity, meaning, milliseconds, number, severity, summary, text, texts, version
@@ -20,10 +20,14 @@ _CUSTOM = 4000
 # The keys of the extension dictionary that are used, with the most characters that each may have. An escape counts as
 # one: what it stands for is what the limit is about.
 _LIMITS = {
-    "act": 63, "outcome": 63, "dvchost": 100, "externalId": 40, "fileHash": 255,
+    "act": 63,
+    "outcome": 63,
+    "dvchost": 100,
+    "externalId": 40,
+    "fileHash": 255,
     **dict.fromkeys(("cat", "fname", "msg", "reason", "request", "suser"), _LONG),
 }
-_BLOCKED = (REFUSED, SHADOWED, REDIRECTED, DROPPED)
+_BLOCKED = (REFUSED, SHADOWED, KNOWN, REDIRECTED, DROPPED)
 
 
 def line(event: Event) -> str:

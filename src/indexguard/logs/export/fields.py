@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
-from ...audit.kinds import SEALED, SELECTED, SEVERITIES, SHADOWED, UNKNOWN_SEVERITY
+from ...audit.kinds import KNOWN, SEALED, SELECTED, SEVERITIES, SHADOWED, UNKNOWN_SEVERITY
 from ...codes import all_words
 from ...errors import SHADOWED_NAME, escape
 from .. import record
@@ -104,7 +104,8 @@ def severity(event: Event) -> int:
 
 def is_shadow(event: Event) -> bool:
     """Tell whether a public index offers a name that belongs to another one, whatever was done about it."""
-    return text(event, "event") == SHADOWED or text(event, "code") == SHADOWED_NAME
+    kind = text(event, "event")
+    return kind == SHADOWED or (text(event, "code") == SHADOWED_NAME and kind != KNOWN)
 
 
 def meaning(event: Event) -> str:

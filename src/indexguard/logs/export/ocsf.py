@@ -33,17 +33,19 @@ _CONTROL: dict[str, tuple[int, int, int]] = {
     # What happened: action, disposition, status.
     kinds.REFUSED: (2, 2, 2),
     kinds.SHADOWED: (2, 6, 2),
+    kinds.KNOWN: (2, 6, 2),
     kinds.REDIRECTED: (2, 2, 2),
     kinds.DROPPED: (2, 6, 2),
     kinds.SELECTED: (1, 1, 1),
     kinds.WOULD_REFUSE: (3, 17, 1),
     kinds.NOT_ASKED: (3, 16, 0),
+    kinds.PROBED: (3, 16, 0),
     kinds.GUARD_FAILED: (0, 27, 2),
     kinds.SEALED: (3, 17, 1),
 }
 _OF_THE_RUN = (kinds.GUARD_FAILED, kinds.SEALED)
 _UNMAPPED = ("parent_run", "python", "prefix", "versions", "more_versions", "files", "kept", "offered", "more_offered", "chosen",
-             "requested_by", "index_asked", "index_answered", "policy", "ci", "seal", "prev")  # fmt: skip
+             "requested_by", "same_file", "index_asked", "index_answered", "policy", "ci", "seal", "prev")  # fmt: skip
 
 
 def line(event: Event) -> str:

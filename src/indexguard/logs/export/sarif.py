@@ -22,7 +22,7 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 _ERROR = 7
 _PLACES = {code: place for place, code in enumerate(CODES)}
 _OWN = ("run", "seq", "event", "versions", "more_versions", "files", "index_asked", "index_answered", "kept",
-        "requested_by", "host", "user", "command", "ci")  # fmt: skip
+        "requested_by", "same_file", "host", "user", "command", "ci")  # fmt: skip
 
 
 def opening() -> str:

@@ -24,6 +24,7 @@ COLUMNS = (
     "requested_by", "rule_layer", "rule_file", "rule_key", "rule_pattern", "rule_indexes", "policy", "message",
     "run", "seq", "parent_run", "user", "host", "pid", "ppid", "guard", "pip", "python", "executable", "prefix", "cwd",
     "command", "ci_provider", "ci_job", "ci_run", "ci_repository", "ci_ref", "seal_events", "seal_exit", "prev",
+    "same_file",
 )  # fmt: skip
 """The columns; their order never changes, and new ones come at the end."""
 
@@ -59,6 +60,7 @@ def _cells(event: Event) -> dict[str, Cell]:
         "kept": _listed(texts(event, "kept")),
         "offered": _listed([_joined(offer, "version", "file", "hash", "url") for offer in tables(event, "offered")]),
         "requested_by": _listed(texts(event, "requested_by")),
+        "same_file": _listed(texts(event, "same_file")),
         "rule_indexes": _listed(texts(table(event, "rule"), "indexes")),
         "policy": _listed([_joined(layer, "layer", "mode", "sha256", "file") for layer in tables(event, "policy")]),
         "command": shlex.join(texts(event, "command")),

@@ -1,0 +1,3 @@
+"""Commands that are told of servers by pip, with real ones."""
+
+from __future__ import annotations

@@ -1,0 +1,44 @@
+"""Where the download of a reference, or of a file of an index, is led to; loaded with the first redirect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...audit.event import EventFields
+from ...decision.redirects import judge_hop_of_file, judge_hop_of_reference
+from ...decision.verdict import Verdict
+from ...patterns import Name
+from ...policy.identity import find_reference, redact
+from ..run import Run
+from ..search.searches import Searches
+from ..speech.events import with_offers
+from .references import Reference
+
+if TYPE_CHECKING:
+    from ..objects import Link
+
+
+def judge(run: Run, reference: Reference, name: Name, url: str, *, unverified: bool) -> Verdict:
+    """Say whether a watched download may be led to a URL, for a name."""
+    authority, place = run.authority(name), find_reference(url)
+    found = []
+    if reference.holders:
+        of_file = judge_hop_of_file(authority, run.locate_hop(url), unverified=unverified).findings
+        found += [finding for finding in of_file if finding.layer in reference.holders]
+    of_reference = judge_hop_of_reference(authority, reference.place, place, requested=reference.requested).findings
+    return Verdict((*found, *(finding for finding in of_reference if finding.layer not in reference.holders)))
+
+
+def describe(searches: Searches, link: Link | None, name: Name, url: str) -> EventFields:
+    """Return what an event tells of it.
+
+    :param link: what is downloaded.
+    """
+    fields = EventFields(name=name or None, index_answered=redact(url))
+    if link is None:
+        return fields
+    candidate, page = searches.find_approval(name, link) or (None, None)
+    if candidate is None or page is None or page.is_local:
+        return fields._replace(index_asked=redact(link.url))
+    version = str(candidate.version)
+    return with_offers(fields._replace(versions=[version], index_asked=page.shown), [(version, candidate.link)], 1)

@@ -1,0 +1,172 @@
+"""What a wheel may not write, by where its files would come to lie."""
+
+from __future__ import annotations
+
+import os
+import sys
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from indexguard.inpip.gate import destinations
+from indexguard.inpip.gate.destinations import Destinations
+from support.strategies import make_run
+
+SITE = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+INFO = "nice-1.0.dist-info"
+POLICY = "etc/indexguard/policy.toml"
+
+
+class Machine:
+    """A prefix to install into, with a policy and the standard library of an activated guard beside it."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.prefix = folder / "prefix"
+        self.library = self.prefix / SITE.rpartition("/")[0]
+        (self.prefix / SITE / "indexguard").mkdir(parents=True)
+        (self.library / "_indexguard").mkdir()
+        (self.prefix / POLICY).parent.mkdir(parents=True)
+        monkeypatch.setattr(destinations, "_LIBRARY", str(self.library))
+        monkeypatch.setattr(destinations, "account_folder", lambda: self.prefix / "share/indexguard/hook")
+        monkeypatch.setattr(sys, "prefix", str(self.prefix))
+
+    def find(self, *entries: str, texts: dict[str, str] | None = None, own: bool = False, **options: Any) -> list[str]:
+        """Return what of the guard's a wheel with these entries would write, below the folder."""
+        wheel = self.folder / "nice-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            for entry in ("nice/__init__.py", f"{INFO}/METADATA", *entries):
+                archive.writestr(entry, "")
+            for entry, text in (texts or {}).items():
+                archive.writestr(entry, text)
+        told = SimpleNamespace(**{"prefix_path": str(self.prefix), **options})
+        run = make_run()._replace(policy_places=(str(self.prefix / POLICY), str(self.folder / "mine.toml")))
+        found = Destinations(run, told, building=False).find_guarded("nice", str(wheel), own=own)
+        return [os.path.relpath(path, self.folder) for path in found]
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(tmp_path, monkeypatch)
+
+
+OWN = [
+    "_indexguard_hook.py",
+    "indexguard.pth",
+    "indexguard.start",
+    "indexguard/inpip/__init__.py",
+    "indexguard.cpython-311-x86_64-linux-gnu.so",
+    "_indexguard_hook/__init__.py",
+    "__pycache__/_indexguard_hook.cpython-311.pyc",
+    "nice-1.0.data/purelib/_indexguard_hook.py",
+    "nice-1.0.data/platlib/indexguard.pth",
+    f"nice-1.0.data/data/{SITE}/indexguard/errors.py",
+    "nice-1.0.data/data/lib/python3.99/site-packages/indexguard.pth",
+    "nice-1.0.data/scripts/indexguard",
+    "nice-1.0.data/data/bin/indexguard",
+    "nice/../indexguard.pth",
+]
+NEVER = [
+    f"nice-1.0.data/data/{POLICY}",
+    "nice-1.0.data/data/etc/indexguard/policy.d/10.toml",
+    f"nice-1.0.data/data/{SITE}/../sitecustomize.py",
+    f"nice-1.0.data/data/{SITE}/../sitecustomize/__init__.py",
+    f"nice-1.0.data/data/{SITE}/../__pycache__/sitecustomize.cpython-311.pyc",
+    f"nice-1.0.data/data/{SITE}/../_indexguard/current",
+    "nice-1.0.data/data/share/indexguard/hook/current/indexguard/__init__.py",
+    "indexguard-seed.pth",
+    "nice-1.0.data/data/pyvenv.cfg",
+]
+
+
+@pytest.mark.parametrize("entry", OWN)
+def test_only_a_release_of_the_guard_writes_its_files(machine: Machine, entry: str) -> None:
+    assert len(machine.find(entry)) >= 1
+    assert machine.find(entry, own=True) == []
+
+
+@pytest.mark.parametrize("entry", NEVER)
+def test_no_distribution_writes_a_policy_or_what_activate_wrote(machine: Machine, entry: str) -> None:
+    assert len(machine.find(entry)) >= 1
+    assert len(machine.find(entry, own=True)) >= 1
+
+
+FREE = [
+    "nice/indexguard/policy.toml",
+    "nice/_indexguard_hook.py",
+    "nice/indexguard.pth",
+    "indexguards/__init__.py",
+    "nice.pth",
+    "sitecustomize.py",
+    "INDEXGUARD.PTH",
+    "nice-1.0.data/data/etc/nice/policy.toml",
+    "nice-1.0.data/data/etc/indexguard.conf",
+    "nice-1.0.data/headers/indexguard.h",
+    "nice-1.0.data/scripts/nice-indexguard",
+]
+
+
+@pytest.mark.parametrize("entry", FREE)
+def test_what_is_not_the_guards_is_free(machine: Machine, entry: str) -> None:
+    assert machine.find(entry) == []
+
+
+def test_where_the_file_system_takes_letters_for_alike(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(destinations.Guarded, "_folds", lambda *_: True)
+    # The file system itself would find a folder that is there.
+    (machine.prefix / POLICY).parent.rmdir()
+    (machine.prefix / POLICY).parent.parent.rmdir()
+    for entry in ("IndexGuard.PTH", "_INDEXGUARD_HOOK.py", "nice-1.0.data/data/ETC/IndexGuard/Policy.TOML"):
+        assert len(machine.find(entry)) >= 1, entry
+
+
+def test_what_the_record_claims_and_what_scripts_make_count_too(machine: Machine) -> None:
+    record = f"nice/__init__.py,,\n../../../{POLICY},,\n"
+    assert machine.find(texts={f"{INFO}/RECORD": record}) == [f"prefix/{POLICY}"]
+    assert machine.find(texts={f"{INFO}/RECORD": '""indexguard.pth,,\n'}) == [f"prefix/{SITE}/indexguard.pth"]
+    scripts = "[console_scripts]\nnice = nice:main\n{} = nice:main\n[nice.plugins]\nindexguard = nice:plugin\n"
+    assert machine.find(texts={f"{INFO}/entry_points.txt": scripts.format("indexguard")}) == ["prefix/bin/indexguard"]
+    climbing = scripts.format(f"../{SITE}/indexguard.pth")
+    assert machine.find(texts={f"{INFO}/entry_points.txt": climbing}) == [f"prefix/{SITE}/indexguard.pth"]
+    assert machine.find(texts={f"{INFO}/entry_points.txt": scripts.format("other")}) == []
+
+
+def test_links_lead_where_they_lead(machine: Machine) -> None:
+    (machine.prefix / SITE / "nice").symlink_to(machine.prefix / "etc")
+    assert machine.find("nice/indexguard/policy.toml") == [f"prefix/{SITE}/nice/indexguard/policy.toml"]
+    (machine.prefix / "linked").symlink_to(machine.prefix / POLICY)  # it leads to what is not there yet
+    assert machine.find("nice-1.0.data/data/linked") == ["prefix/linked"]
+
+
+def test_a_link_on_the_way_to_a_policy_is_not_replaced(machine: Machine) -> None:
+    (machine.prefix / "etc").rename(machine.folder / "real")
+    (machine.prefix / "etc").symlink_to(machine.folder / "real")
+    (machine.folder / "real/indexguard/policy.toml").touch()
+    assert machine.find("nice-1.0.data/data/etc") == ["prefix/etc"]
+    assert machine.find("nice-1.0.data/data/etc/indexguard/policy.toml") == [f"prefix/{POLICY}"]
+
+
+def test_a_folder_of_ones_own_and_another_root(machine: Machine) -> None:
+    target = str(machine.prefix / SITE)
+    assert machine.find("indexguard.pth", prefix_path=None, target_dir=target) == [f"prefix/{SITE}/indexguard.pth"]
+    data = "nice-1.0.data/data/lib/python/indexguard.pth"
+    assert machine.find(data, prefix_path=None, target_dir=target) == [f"prefix/{SITE}/indexguard.pth"]
+    assert machine.find("nice-1.0.data/data/indexguard.pth", prefix_path=None, target_dir=target) != []
+    policy: dict[str, Any] = {"prefix_path": None, "target_dir": str(machine.prefix)}
+    assert machine.find(f"nice-1.0.data/data/{POLICY}", **policy) == [f"prefix/{POLICY}"]
+    assert machine.find("nice-1.0.data/data/etc/nice.toml", **policy) == []
+    (machine.prefix / POLICY).touch()
+    # With --upgrade pip replaces the whole of what lies there.
+    assert machine.find("nice-1.0.data/data/etc/nice.toml", upgrade=True, **policy) == ["prefix/etc"]
+    inside: dict[str, Any] = {"prefix_path": "/", "root_path": str(machine.prefix)}
+    assert machine.find(f"nice-1.0.data/data/{POLICY}", **inside) == [f"prefix/{POLICY}"]
+
+
+def test_a_path_that_no_system_can_hold_is_left_to_pip(machine: Machine) -> None:
+    assert (
+        machine.find(texts={f"{INFO}/RECORD": "nice\0indexguard.pth,,\n", f"{INFO}/entry_points.txt": "=\n\0 = x\n"})
+        == []
+    )

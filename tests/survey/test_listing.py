@@ -1,0 +1,52 @@
+"""What the root pages of real servers list, read with real pips: cases in the file beside this one."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from integration.harness.cases import read_cases
+from integration.harness.pips import plain_environment, pythons_for
+
+from indexguard.survey.pip_facts import Listing, ask_pip
+
+if TYPE_CHECKING:
+    from support.shell import ListingIndex, Shell
+
+LISTINGS: dict[str, dict[str, Any]] = read_cases(__file__)["listings"]
+PIPS = ("20.3.4", "26.3")
+
+
+@pytest.fixture(scope="module", params=["own", *PIPS])
+def python(request: pytest.FixtureRequest) -> str:
+    """An interpreter with one of the pips."""
+    if request.param == "own":
+        return sys.executable
+    found = pythons_for(request.param).found
+    if not found:
+        pytest.skip(f"no Python here runs pip {request.param}")
+    return str(plain_environment(request.param, found[0]).python)
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+def test_root_page(shell: Shell, indexes: list[ListingIndex], python: str, name: str) -> None:
+    corp, _ = indexes
+    case = LISTINGS[name]
+    corp.pages = case["pages"]
+    shell.configure(f"http://127.0.0.1:{corp.port}{case.get('root', '/simple/')}")
+    listing = ask_pip([0], python=python).listings[0]
+    expected: dict[str, Any] = {
+        key: tuple(tuple(item) if isinstance(item, list) else item.replace("{port}", str(corp.port)) for item in items)
+        for key, items in case.items()
+        if key not in ("pages", "root")
+    }
+    assert listing == Listing(**expected)
+
+
+def test_list_that_breaks_off_is_none(shell: Shell, indexes: list[ListingIndex]) -> None:
+    corp, _ = indexes
+    corp.pages = {"/simple/": 'cut: <a href="acme-core/">acme-core</a>'}
+    shell.configure(corp.url)
+    (listing,) = ask_pip([0]).listings.values()
+    assert listing == Listing(problem="it broke off its answer")
