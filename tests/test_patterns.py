@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from integration.harness.cases import read_cases
 
 from indexguard._vendor.packaging.utils import canonicalize_name
+from indexguard._vendor.packaging.version import Version
 from indexguard.patterns import (
     Name,
     Pattern,
+    find_names,
     find_version,
     is_in_range,
     newest_first,
@@ -137,13 +139,24 @@ def test_what_is_no_range(text: str) -> None:
 
 
 def test_newest_first() -> None:
-    assert newest_first({"1.10", "1.9", "2.0rc1", "weird", "1.9.post1"}) == [
-        "2.0rc1",
-        "1.10",
-        "1.9.post1",
-        "1.9",
-        "weird",
-    ]
+    versions = {"1.10", "1.9", "2.0rc1", "weird", "1.9.post1", "1.9.0"}
+    newest = ["2.0rc1", "1.10", "1.9.post1", "1.9.0", "1.9", "weird"]
+    assert [newest_first(versions, limit) for limit in range(8)] == [newest[:limit] for limit in range(8)]
+
+
+VERSIONS = st.one_of(
+    st.from_regex(r"\A[0-9]{1,3}(\.[0-9]{1,2}){0,3}((a|rc|\.post|\.dev|\+l)[0-9])?\Z"), st.text("1.0ar-", max_size=4)
+)
+
+
+@given(st.sets(VERSIONS), st.integers(0, 5))
+@example({"9" * 5000, "9" * 3999, "1" * 4001}, 2)
+def test_the_newest_of_many_are_the_first_of_all(versions: set[str], limit: int) -> None:
+    in_order = newest_first(versions, len(versions))
+    assert sorted(in_order) == sorted(versions)
+    assert newest_first(versions, limit) == in_order[:limit]
+    parsed = [Version(text) for text in in_order if is_in_range(parse_range(""), text)]
+    assert parsed == sorted(parsed, reverse=True)
 
 
 @pytest.mark.parametrize(
@@ -155,9 +168,13 @@ def test_the_version_that_a_file_name_claims(filename: str, version: str | None)
 
 
 @given(st.text("acme-core1._wheltrgz", max_size=30), st.sampled_from(["acme", "acme-core", "1"]))
+@example("acme-core-acme-1.tar.gz", "acme-core")
+@example("-".join("acme-core-1-1-1-1-1-1-1-1") + ".zip", "acme-core")
 def test_any_file_name_has_a_version_or_none(filename: str, name: str) -> None:
     version = find_version(filename, Name(name))
     assert version is None or version in filename
+    names = find_names(filename)
+    assert version is None or names is None or name in names
 
 
 @given(st.text(alphabet="abzABZ019-_.\u0130\u00df", max_size=20))

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from itertools import compress
+from heapq import nlargest
+from itertools import compress, islice
 from typing import TYPE_CHECKING, NamedTuple, NewType, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from ._vendor.packaging.specifiers import SpecifierSet as SpecifierSet  # noqa: PLC0414  # other rooms name the type
     from ._vendor.packaging.version import Version
@@ -24,10 +25,16 @@ _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NAME_AND_RANGE = re.compile(r"(?P<pattern>[^\s<>=!~(\[;@]*)\s*(?P<range>[<>=!~].*)?", re.DOTALL)
 _NORMAL_BYTES = bytes(ord("-") if byte in b"_." else ord(chr(byte).lower()) for byte in range(128)) + bytes(128)
 _END_OF_PART = re.compile(r"(?<![-_.])-")
+_MANY_PARTS = 8
+"""Between dashes, in the names of files: hardly one has more."""
 _PYTHON_TAG = re.compile(r"-py\d")
 _SEPARATORS = re.compile(r"[-_.]+")
+_RELEASE = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_MAX_DIGITS = 4000
+"""Of a number that every Python converts."""
 
 
+@lru_cache(maxsize=512)  # the files of a page have few spellings
 def normalise_name(name: str) -> Name:
     """Return the PEP 503 form of a project name: lower case, runs of ``-_.`` as one ``-``."""
     # What packaging.utils.canonicalize_name does; that module loads five others, and pip waits for them.
@@ -129,6 +136,7 @@ def split_entry(text: str) -> tuple[str, str]:
     return found["pattern"], (found["range"] or "").strip()
 
 
+@lru_cache(maxsize=64)  # one requirement, and all the versions that are compared with it
 def parse_range(text: str) -> SpecifierSet:
     """Read a version range (PEP 440).
 
@@ -148,15 +156,31 @@ def is_in_range(allowed: SpecifierSet, version: str) -> bool:
     return parsed is not None and allowed.contains(parsed, prereleases=True)
 
 
-def newest_first(versions: set[str]) -> list[str]:
-    """Return version texts, the newest first; those that PEP 440 cannot parse come last."""
-    parsed = [(version, text) for text in versions if (version := _parse_version(text)) is not None]
-    parsed.sort(reverse=True)  # of equal versions (1.0 and 1.0.0), the texts decide
-    known = [text for _, text in parsed]
-    return known + sorted(versions.difference(known), reverse=True)
+def newest_first(versions: Collection[str], limit: int) -> list[str]:
+    """Return version texts, the newest first; those that PEP 440 cannot parse come last.
+
+    :param limit: how many are returned at most: a page may list 100,000, of which a message names a few.
+    """
+    # Most versions are numbers and dots, which compare as tuples do; only the others have to be read.
+    numbers = {text for text in versions if len(text) < _MAX_DIGITS and _RELEASE.fullmatch(text)}
+    newest = nlargest(limit, numbers, key=_release_of)
+    others = set(versions) - numbers
+    if not others:
+        return newest
+    others.update(newest)
+    parsed = [(version, text) for text in others if (version := _parse_version(text)) is not None]
+    known = [text for _, text in nlargest(limit, parsed)]  # of equal versions (1.0 and 1.0.0), the texts decide
+    return known + nlargest(limit - len(known), others.difference(text for _, text in parsed))
 
 
-@lru_cache(maxsize=8192)
+def _release_of(text: str) -> tuple[tuple[int, ...], str]:
+    numbers = list(map(int, text.split(".")))
+    while numbers and not numbers[-1]:  # 1.0 is 1
+        numbers.pop()
+    return tuple(numbers), text
+
+
+@lru_cache(maxsize=512)
 def _parse_version(text: str) -> Version | None:
     from ._vendor.packaging.version import Version  # noqa: PLC0415  # loaded when files are dropped, not before
 
@@ -194,6 +218,18 @@ def find_version(filename: str, name: Name) -> str | None:
         if len(part) > len(name):
             return None
     return None
+
+
+def find_names(filename: str) -> Collection[Name] | None:
+    """Return the projects that ``find_version`` may take a file for; None where these are too many to be told."""
+    ending = next(filter(filename.lower().endswith, _ARCHIVES), None)
+    if ending is None:
+        return ()
+    stem = filename[: -len(ending)]
+    if ending == ".whl":
+        return (normalise_name(stem.partition("-")[0]),)
+    ends = [dash.start() for dash in islice(_END_OF_PART.finditer(stem), _MANY_PARTS + 1)]
+    return None if len(ends) > _MANY_PARTS else {normalise_name(stem[:end]) for end in ends}
 
 
 def is_distribution(filename: str) -> bool:

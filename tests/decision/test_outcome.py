@@ -45,7 +45,9 @@ OFFERED = st.dictionaries(
     ],
 )
 def test_ambiguous_names(offered: dict[Location, dict[str, str | None]], alike: set[str] | None) -> None:
-    assert sift_ambiguous(offered) == alike
+    found = sift_ambiguous(offered)
+    assert (None if found is None else set(found)) == alike
+    assert all(digest == files[name] for name, digest in (found or {}).items() for files in offered.values())
 
 
 def usable(offered: dict[Location, dict[str, str | None]]) -> set[tuple[str, str | None]]:

@@ -48,7 +48,7 @@ FAULTS = {
         "from __future__ import annotations\n",
         "raise ZeroDivisionError('now')\n",
     ),
-    "in what wraps a page": ("inpip/filter/pages.py", "    page.take_links(links)\n", "    page.take_links(1 / 0)\n"),
+    "in what wraps a page": ("inpip/filter/pages.py", "    page.take_links(links", "    page.take_links(1 / 0"),
     "in what wraps a request": (
         "inpip/filter/pages.py",
         "page.exchanges.append(response)",
@@ -60,7 +60,7 @@ FAULTS = {
         "if req.link is None",
         "1 / 0\n        if req.link is None",
     ),
-    "in what is told": ("inpip/speech/events.py", "    record_drops(speaker, search, search.drops)\n", "    1 / 0\n"),
+    "in what is told": ("inpip/speech/events.py", "    shadowed = {", "    shadowed = 1 / 0 or {"),
 }
 
 

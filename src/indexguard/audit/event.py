@@ -51,6 +51,8 @@ class EventFields(NamedTuple):
     """The normalised project name; None where no name is concerned."""
     versions: Sequence[str] = ()
     """The versions that the event is about, the newest first."""
+    more_versions: int = 0
+    """How many there are beside them."""
     files: int = 0
     """How many files it is about."""
     index_asked: str | None = None
@@ -101,7 +103,7 @@ def build_event(
         "code": code,
         "name": bounded(fields.name, MAX_NAME),
         "versions": [bounded(version, MAX_NAME) for version in fields.versions[:MAX_VERSIONS]],
-        "more_versions": max(0, len(fields.versions) - MAX_VERSIONS),
+        "more_versions": fields.more_versions + max(0, len(fields.versions) - MAX_VERSIONS),
         "files": fields.files,
         "index_asked": _url(fields.index_asked),
         "index_answered": _url(fields.index_answered),

@@ -181,24 +181,21 @@ def judge_repository(authority: Authority, asked: Verdict) -> Verdict:
     return Verdict(found).without(asked)
 
 
-def sift_ambiguous(offers: Mapping[Location, Mapping[str, str | None]]) -> frozenset[str] | None:
+def sift_ambiguous(offers: Mapping[Location, Mapping[str, str | None]]) -> dict[str, str] | None:
     """Apply the rule that holds without any policy: a name that more than one remote index offers is refused.
 
     It is PEP 708's rule (rejected April 2026), which needs no configuration.
 
     :param offers: for each *answered* identity, the files that it offers under the name, each with its sha256 or None.
-    :return: None where the name is not ambiguous; otherwise the file names that every index offers with the same
-        sha256, which may be used all the same.
+    :return: None where the name is not ambiguous; otherwise the files that every index offers with the same sha256,
+        which may be used all the same: names and digests.
     """
     offering = [files for files in offers.values() if files]
     if len(offering) <= 1:
         return None
-    first, *others = offering
-    alike = frozenset(
-        filename
-        for filename, digest in first.items()
-        if digest is not None and all(files.get(filename) == digest for files in others)
-    )
+    alike = {filename: digest for filename, digest in offering[0].items() if digest is not None}
+    for files in offering[1:]:
+        alike = {filename: digest for filename, digest in alike.items() if files.get(filename) == digest}
     return None if all(len(files) == len(alike) for files in offering) else alike
 
 

@@ -240,6 +240,7 @@ _COLD = (
         "gate/destinations.py",
         "gate/setup_py.py",
         "search/absence.py",
+        "search/listing.py",
         "search/simple_page.py",
         "speech/pip_errors.py",
         "speech/refusal.py",

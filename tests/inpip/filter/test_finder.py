@@ -11,8 +11,11 @@ from integration.harness.dists import Dist
 
 from indexguard.decision import outcome
 from indexguard.inpip.filter import ambiguous
+from indexguard.inpip.filter.pages import configured_places
 from indexguard.inpip.run import Run
 from indexguard.inpip.search.page import Page
+from indexguard.inpip.search.search import Search
+from indexguard.patterns import Name
 from indexguard.policy.identity import Location, parse_location
 from support.inpip_bench import Bench
 from support.strategies import make_run
@@ -69,13 +72,13 @@ def test_the_index_that_answered_is_the_longest_that_holds_the_page(
     made: Any = SimpleNamespace(search_scope=scope.create(["https://links.example/"], urls, **options))
     page = Page(urls[0], f"{urls[0]}acme/", parse_location(urls[0]), is_index=True)
     page.answered = parse_location(answered)
-    assert ambiguous.find_identity(run, made, page) == parse_location(identity)
+    places = configured_places(run, made, Search(Name("acme"), run.authority(Name("acme"))))
+    assert ambiguous.find_identity(places, page) == parse_location(identity)
 
 
-def test_an_answer_without_identity_is_like_no_other(run: Run) -> None:
-    nowhere: Any = None
+def test_an_answer_without_identity_is_like_no_other() -> None:
     pages = [Page(f"https://{name}.example/", "", None, is_index=True) for name in ("one", "two")]
-    first, second = (ambiguous.find_identity(run, nowhere, page) for page in pages)
+    first, second = (ambiguous.find_identity((), page) for page in pages)
     assert isinstance(first, Location)
     assert first != second
 

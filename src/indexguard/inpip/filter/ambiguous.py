@@ -1,56 +1,69 @@
-"""The rule that holds without a policy, on pip's list of files: a name that several indexes offer is refused."""
+"""The rule that holds without a policy, on pip's list of files: a name that several indexes offer is refused.
+
+A page may list 100,000 files: each of them is looked at a fixed number of times, whatever the others are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ...decision import outcome
-from ...decision.verdict import Finding
 from ...policy.identity import Location
-from ..run import Run
+from ..search.links import name_file
 from ..search.page import Page
 from ..search.search import Search
-from .pages import configured_places, is_local_file
+from .pages import is_local_file
 
 if TYPE_CHECKING:
-    from ..objects import Candidate, Finder, Link
+    from ..objects import Candidate, Link
+
+_METADATA = ("metadata_file_data", "dist_info_metadata")
+"""What pip >= 23.2, and 22.3 to 23.1, keep of the metadata file that lies beside a file."""
 
 
-def sift(run: Run, finder: Finder, search: Search, found: Sequence[Candidate], *, hashed: bool) -> list[Candidate]:
-    """Return the files that may be used where several indexes are configured.
+def sift_ambiguous(
+    search: Search, places: Collection[Location], found: Sequence[Candidate], *, audited: bool
+) -> Sequence[Candidate]:
+    """Return the files that may be used where several indexes are configured: all, or those that every index offers.
 
-    :param hashed: whether the requirement carries hashes: it is not ambiguous then, for pip installs nothing else.
+    :param places: the identities of all that pip is configured with.
+    :param audited: whether the rule is only audited: then all may be used, and what would not is noted.
     """
-    if run.built_in:
-        forget_metadata(search, found)
-    return list(found) if hashed else sift_ambiguous(run, finder, search, found)
-
-
-def sift_ambiguous(run: Run, finder: Finder, search: Search, found: Sequence[Candidate]) -> list[Candidate]:
-    """Return the files that may be used where several indexes are configured: all, or those that every index offers."""
-    offered = [(page, page.offered(search.name)) for page in search.pages if not page.is_local]
-    offers: dict[Location, dict[str, str | None]] = {}
-    for page, files in offered:
-        if files:
-            answered = offers.setdefault(find_identity(run, finder, page), {})
-            for _, link in files:
-                digest = sha256_of(link)
-                # A name that a page lists with two digests, or once without, is like no other.
-                answered[link.filename] = digest if answered.get(link.filename, digest) == digest else None
+    offered = [(page, files) for page in search.pages if not page.is_local and (files := page.offered(search.name))]
+    identities = [find_identity(places, page) for page, _ in offered]
+    offers: dict[Location, dict[str, str | None]] = {place: {} for place in identities}
+    if len(offers) <= 1:
+        return found
+    names = [[name_file(link) for _, link in files] for _, files in offered]
+    for place, (_, files), told in zip(identities, offered, names):
+        answered = offers[place]
+        for (_, link), name in zip(files, told):
+            digest = sha256_of(link)
+            # A name that a page lists with two digests, or once without, is like no other.
+            answered[name] = digest if answered.get(name, digest) == digest else None
     alike = outcome.sift_ambiguous(offers)
     if alike is None:
-        return list(found)
-    digests = {name: digest for files in offers.values() for name, digest in files.items() if name in alike}
-    kept = [it for it in found if is_local_file(search, it) or is_among(digests, it.link)]
-    finding = outcome.find_ambiguous(audited=run.audits_built_in)
-    if all(drop.finding != finding for drop in search.drops):
-        for page, files in offered:
-            for version, link in files:
-                if link.filename not in alike:
-                    search.drop(finding, page, [(version, link)])
-        _drop_pageless(search, finding, [candidate for candidate in found if candidate not in kept])
-    return kept if finding.enforced else list(found)
+        return found
+    finding = outcome.find_ambiguous(audited=audited)
+    listed: set[int] = set()
+    """The very links of the pages: whatever else pip has found is no file of an index."""
+    for (page, files), told in zip(offered, names):
+        listed.update(id(link) for (_, link), name in zip(files, told) if name in alike)
+        left_out = [file for file, name in zip(files, told) if name not in alike]
+        if left_out:
+            search.drop(finding, page, left_out)
+    kept = []
+    for candidate in found:
+        link = candidate.link
+        if id(link) in listed or is_local_file(search, candidate) or is_among(alike, link):
+            kept.append(candidate)
+            continue
+        # A remote file that a --find-links option or a local page names: the name is refused, wherever it is.
+        source = search.page_of(link)
+        if source is None or source.is_local:
+            search.drop(finding, source, [(str(candidate.version), link)])
+    return kept if finding.enforced else found
 
 
 def forget_metadata(search: Search, kept: Sequence[Candidate]) -> None:
@@ -59,57 +72,55 @@ def forget_metadata(search: Search, kept: Sequence[Candidate]) -> None:
     The hash of a file says nothing of the metadata that an index serves beside it, and that brings requirements; nor of
     the parts of it that pip fetches by themselves (``fast-deps``).
     """
-    beside: dict[str, list[str]] = {}
-    for page in search.pages:
-        for _, link in () if page.is_local else page.offered(search.name):
-            beside.setdefault(link.filename, []).append(_metadata_digest(link))
-    for candidate in kept:
-        digests = beside.get(candidate.link.filename, [])
-        if len(digests) <= 1:
-            continue
-        search.whole.add(candidate.link.url)
-        own = _metadata_digest(candidate.link)
-        if {own} != set(digests) or "sha256" not in own:
-            for attribute in ("metadata_file_data", "dist_info_metadata"):  # pip >= 23.2; 22.3 to 23.1
-                if getattr(candidate.link, attribute, None) is not None:
-                    setattr(candidate.link, attribute, None)
+    pages = [page for page in search.pages if not page.is_local and page.offered(search.name)]
+    if len(pages) <= 1:
+        return
+    search.is_whole = True
+    beside = [candidate.link for candidate in kept if _find_metadata(candidate.link)]
+    said: dict[str, Collection[str]] = {}
+    unlike: set[str] = set()
+    for link in (link for page in pages if beside for _, link in page.offered(search.name)):
+        name, digests = name_file(link), _digests_of_metadata(link)
+        if name in said and (said[name] != digests or "sha256" not in digests):
+            unlike.add(name)
+        said[name] = digests
+    for link in beside:
+        if name_file(link) in unlike:
+            for attribute in _METADATA:
+                if getattr(link, attribute, None) is not None:
+                    setattr(link, attribute, None)
 
 
-def _metadata_digest(link: Link) -> str:
-    """Return what a page says of the hash of a file's metadata file; empty where it lists none."""
-    data = getattr(link, "metadata_file_data", None)  # pip >= 23.2
-    if data is not None:
-        return repr(data.hashes)
-    beside: str | None = getattr(link, "dist_info_metadata", None)  # pip 22.3 to 23.1
-    return beside or ""
+def _find_metadata(link: Link) -> Any:
+    return getattr(link, _METADATA[0], None) or getattr(link, _METADATA[1], None)
 
 
-def is_among(digests: dict[str, str | None], link: Link) -> bool:
+def _digests_of_metadata(link: Link) -> Collection[str]:
+    """Return what a page says of the hashes of a file's metadata file, by algorithm; empty where it says nothing."""
+    found = _find_metadata(link)
+    return (getattr(found, "hashes", found) or {}) if found else {}
+
+
+def is_among(alike: Mapping[str, str], link: Link) -> bool:
     """Tell whether a link is to the very file that all indexes offer: no index lists a --find-links file."""
     digest = sha256_of(link)
-    return digest is not None and digests.get(link.filename) == digest
+    return digest is not None and alike.get(link.filename) == digest
 
 
-def _drop_pageless(search: Search, finding: Finding, candidates: Sequence[Candidate]) -> None:
-    """Note the remote files that a --find-links option or a local page names: the name is refused, wherever it is."""
-    for candidate in candidates:
-        page = search.page_of(candidate.link)
-        if page is None or page.is_local:
-            search.drop(finding, page, [(str(candidate.version), candidate.link)])
-
-
-def find_identity(run: Run, finder: Finder, page: Page) -> Location:
+def find_identity(places: Collection[Location], page: Page) -> Location:
     """Return the index that answered: the configured one that its final URL lies under, else the URL without the name."""
-    answered = page.answered
-    if answered is None:
+    answered = place = page.answered
+    if answered is None or place is None:
         return Location("unknown", page.shown, 0)
-    places = [place for place in configured_places(run, finder) if answered.is_at_or_under(place)]
-    if places:
-        return max(places, key=lambda place: len(place.segments))
+    while place.segments and place not in places:  # the longest comes first
+        place = place.parent
+    if place in places:
+        return place
     return answered.parent if page.is_index else answered
 
 
 def sha256_of(link: Link) -> str | None:
     """Return the sha256 that pip will check the file against; None where it checks another hash, or none."""
     # A JSON page may give any value as a hash (pip >= 22.2 takes it as it is).
-    return link.hash.lower() if link.hash_name == "sha256" and isinstance(link.hash, str) and link.hash else None
+    digest = link.hash if link.hash_name == "sha256" else None
+    return digest.lower() if isinstance(digest, str) and digest else None

@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...audit.event import MAX_VERSIONS
 from ...decision import outcome
 from ...decision.verdict import PASS
 from ...errors import SHADOWED_NAME
@@ -41,12 +42,15 @@ class NameFilter:
         found: Sequence[Candidate] = call()
         search = self._searches.of(finder, normalise_name(project_name))
         kept = self._sift(finder, search, found)
+        if kept is search.source:
+            return list(search.kept)
+        search.source = kept
         if any(drop.finding.code == SHADOWED_NAME for drop in search.drops):
             from .same_files import sift_same_files  # few names are squatted
 
             kept = sift_same_files(search, kept)
         with self._searches.lock:
-            search.kept = kept
+            search.keep(kept)
             told, search.told = search.told, len(search.drops)
         if told is None:
             events.record_search(self._speaker, self._run, search)
@@ -61,6 +65,8 @@ class NameFilter:
             # Where nothing is left, the refusal says it all; what only looks, or may go on to another version, does not.
             refused_next = bool(self._searches.resolving) and not self._run.settings.backtrack
             warn_of_drops(self._speaker, search, refused_next=refused_next)
+        if not self._searches.hashed:  # a requirement with hashes says nothing of whether the name is ambiguous
+            search.settle(MAX_VERSIONS)
         return list(kept)
 
     def find_best_candidate(
@@ -89,7 +95,26 @@ class NameFilter:
                 raise self._speaker.refuse(refusal_of(search, cause))
         return result
 
-    def _sift(self, finder: Finder, search: Search, found: Sequence[Candidate]) -> list[Candidate]:
+    def _sift(self, finder: Finder, search: Search, found: Sequence[Candidate]) -> Sequence[Candidate]:
+        if search.found is not found:  # pip has its list made once, and asks for it at each step
+            search.found, search.alike = found, None
+            search.sifted = self._sift_sources(finder, search, found)
+        # A requirement with hashes is not ambiguous: pip installs nothing that does not match them.
+        if self._searches.hashed or not self._is_built_in(search):
+            return search.sifted
+        if search.alike is None:
+            from .ambiguous import sift_ambiguous
+
+            places = configured_places(self._run, finder, search)
+            search.alike = sift_ambiguous(search, places, search.sifted, audited=self._run.audits_built_in)
+        return search.alike
+
+    def _is_built_in(self, search: Search) -> bool:
+        """Tell whether a name is judged by the rule that holds without a policy."""
+        applies = self._run.built_in or self._run.audits_built_in
+        return applies and search.several and not outcome.find_failed(search.pages)
+
+    def _sift_sources(self, finder: Finder, search: Search, found: Sequence[Candidate]) -> list[Candidate]:
         run = self._run
         search.failures_count = counts_failures(run, finder, search)
         self._complete_pages(finder, search)
@@ -99,20 +124,26 @@ class NameFilter:
         failed = self._find_failed(search)
         locked = _locked_link(finder, search)
         kept = []
+        source: object = None
+        is_listed = False
+        """Whether a remote page lists what comes from ``source``."""
         for candidate in found:
-            page = search.page_of(candidate.link)
+            link = candidate.link
+            if link.comes_from is not source or source is None:
+                source, page = link.comes_from, search.page_of(link)
+                is_listed = page is not None and not page.is_local
             # Local is a property of the file: one that a remote page names is judged as a file, too.
-            if page is not None and not page.is_local and candidate.link.url[:5].lower() != "file:":
+            if is_listed and link.url[:5].lower() != "file:":
                 if not failed:
                     kept.append(candidate)
             elif failed and not is_local_file(search, candidate):
                 continue  # no other remote source may stand in for an index that failed
-            elif self._may_use_file(search, candidate, is_locked=locked is candidate.link):
+            elif self._may_use_file(search, candidate, is_locked=locked is link):
                 kept.append(candidate)
-        if (run.built_in or run.audits_built_in) and search.several and not outcome.find_failed(search.pages):
-            from . import ambiguous  # where a policy decides, this rule does not hold
+        if run.built_in and self._is_built_in(search):
+            from .ambiguous import forget_metadata  # where a policy decides, this rule does not hold
 
-            return ambiguous.sift(run, finder, search, kept, hashed=self._searches.hashed)
+            forget_metadata(search, kept)
         return kept
 
     def _find_failed(self, search: Search) -> list[Page]:
@@ -128,7 +159,7 @@ class NameFilter:
         """Note the indexes that pip was configured with and did not even ask (not https, and not a trusted host)."""
         if _locked_link(finder, search) is not None:
             return  # a lock file names the file itself: no index is missing
-        search.not_configured = search.authority.configured(configured_places(self._run, finder))
+        search.not_configured = search.authority.configured(configured_places(self._run, finder, search))
         met = {page.page_url for page in search.pages}
         for page_url, url in index_pages(finder, search, search.name).items():
             asked = self._run.locate(url)

@@ -134,6 +134,7 @@ class PageFilter:
         if self._certificates is not None and page.failure is not None and page.exchanges and not page.probing:
             findings = self._certificates.find_findings(page.exchanges[-1], page.page_url)
             page.verdict = Verdict((*findings, *page.verdict.findings))
+        page.close()
         return candidates
 
     def evaluate_links(
@@ -144,7 +145,7 @@ class PageFilter:
         if page is None:  # files that no page lists; judged with the whole list
             return call()  # type: ignore[no-any-return]  # pip's own
         links = list(links)
-        page.take_links(links)
+        page.take_links(links, self._searches.listing_of(page, links))
         search = self._searches.of(finder, normalise_name(link_evaluator.project_name))
         if page.answered_url is not None:
             page.answered = self._run.locate(page.answered_url)
@@ -210,19 +211,24 @@ def counts_failures(run: Run, finder: Finder, search: Search) -> bool:
 
     An index whose URL nobody can read counts as one more; what --find-links names counts if pip takes it for a page.
     """
-    urls = set(index_pages(finder, search, search.name).values())
-    urls.update(url for url in finder.search_scope.find_links if _is_page(url))
-    urls.update(page.url for page in search.pages)
-    urls.difference_update(page.url for page in search.pages if page.idle)
-    places = [run.locate(url) or url for url in urls]
-    search.several = outcome.is_one_of_several(it for it in places if isinstance(it, str) or not it.is_local)
+    idle = {page.url for page in search.pages if page.idle}
+    if idle or not search.several:  # nothing else that is met later takes one away
+        urls = set(index_pages(finder, search, search.name).values())
+        urls.update(url for url in finder.search_scope.find_links if _is_page(url))
+        urls.update(page.url for page in search.pages)
+        urls.difference_update(idle)
+        places = [run.locate(url) or url for url in urls]
+        search.several = outcome.is_one_of_several(it for it in places if isinstance(it, str) or not it.is_local)
     return outcome.counts_failures(search.authority, built_in=run.built_in, several=search.several)
 
 
-def configured_places(run: Run, finder: Finder) -> list[Location]:
-    """Return the identities of the indexes, pages and files that pip is configured with."""
-    scope = finder.search_scope
-    return [place for url in (*scope.index_urls, *scope.find_links) if (place := run.locate(url)) is not None]
+def configured_places(run: Run, finder: Finder, search: Search) -> frozenset[Location]:
+    """Return the identities of the indexes, pages and files that pip is configured with: found out once."""
+    if search.places is None:
+        scope = finder.search_scope
+        places = map(run.locate, (*scope.index_urls, *scope.find_links))
+        search.places = frozenset(place for place in places if place is not None)
+    return search.places
 
 
 def is_local_file(search: Search, candidate: Candidate) -> bool:
@@ -250,11 +256,13 @@ def find_index_pages(scope: Scope, project_name: str) -> dict[str, str]:
     pipenv's own scope has it ask only the index that the Pipfile names for the project.
     """
     pages: dict[str, str] = {}
+    told: dict[str, dict[str, str]] = {}
     for page_url in scope.get_index_urls_locations(project_name):
         # The last segment is the name as this pip quotes it; what stands before it is an index as pip was told of it.
         base, _, name = page_url[:-1].rpartition("/")
-        told = (url for url in scope.index_urls if posixpath.join(url, name) + "/" == page_url)
-        pages[page_url] = next(told, base + "/")
+        if name not in told:  # of two that make one page, the first
+            told[name] = {posixpath.join(url, name) + "/": url for url in reversed(scope.index_urls)}
+        pages[page_url] = told[name].get(page_url, base + "/")
     return pages
 
 
@@ -291,7 +299,10 @@ def _without_repositories(search: Search, page: Page, candidates: Sequence[Candi
     verdict = outcome.judge_repository(search.authority, page.verdict)
     for finding in verdict.findings:
         search.drop(finding, page, [(str(candidate.version), candidate.link) for candidate in found])
-    return [candidate for candidate in candidates if verdict.refusal is None or candidate not in found]
+    if verdict.refusal is None:
+        return candidates
+    dropped = set(map(id, found))
+    return [candidate for candidate in candidates if id(candidate) not in dropped]
 
 
 @contextmanager

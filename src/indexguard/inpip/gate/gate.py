@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ...audit.event import EventFields
+from ...audit.event import MAX_VERSIONS, EventFields
 from ...audit.kinds import REFUSED, SELECTED
 from ...decision.authority import Origin
 from ...decision.outcome import find_guard_file, find_mismatch
@@ -330,8 +330,10 @@ class Gate:
         searches = self._searches.all(name)
         if any(source.filename in search.same_names for search in searches):
             fields = fields._replace(same_file=[source.filename])
-        left = next((search.left for search in searches if search.kept), [])
-        self._speaker.record(SELECTED, None, with_offers(fields, left))
+        search = next((search for search in searches if search.kept), None)
+        if search is not None:
+            fields = with_offers(fields, search.newest_left(MAX_VERSIONS), len(search.kept))
+        self._speaker.record(SELECTED, None, fields)
 
     def _origin(self, name: Name, source: Link, page: Page | None) -> Origin:
         authority = self._run.authority(name)

@@ -41,4 +41,4 @@ def describe(searches: Searches, link: Link | None, name: Name, url: str) -> Eve
     if candidate is None or page is None or page.is_local:
         return fields._replace(index_asked=redact(link.url))
     version = str(candidate.version)
-    return with_offers(fields._replace(versions=[version], index_asked=page.shown), [(version, candidate.link)])
+    return with_offers(fields._replace(versions=[version], index_asked=page.shown), [(version, candidate.link)], 1)

@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...decision.verdict import PASS, Finding, Verdict
-from ...errors import clean
-from ...patterns import Name, find_version, is_distribution, newest_first, normalise_name
+from ...errors import clean, cut
+from ...patterns import Name, is_distribution, normalise_name
 from ...policy.identity import Location, find_location, redact
+from .links import find_offered, name_file, newest_files
 
 if TYPE_CHECKING:
     from ..objects import Exchange, Link
+    from .listing import Listing
 
 _FIRST_ERROR = 400
 _LATE = re.compile("timed? ?out", re.IGNORECASE)
 """In each pip's own words; only the type of some says so, and the text of others."""
+_LONG = 60
+"""How many characters of a file's name are shown."""
 _NOT_OFFERED = (404, 410)
 _OF_THE_LOGIN = (401, 403)
 
@@ -31,22 +35,30 @@ class Drop:
     """None for files that no page lists."""
     versions: set[str] = field(default_factory=set)
     offered: list[tuple[str, Link]] = field(default_factory=list)
-    """Version and link of each file."""
+    """Version and link of each file, until they have been told; then of those that can be told."""
+    more: int = 0
+    """How many files there are beside them."""
     is_unseen: bool = False
     """Whether nobody knows which files there are: they lie behind a redirect that was not followed."""
-    _sorted: list[str] = field(default_factory=list)
 
     @property
     def files(self) -> int:
         """How many there are."""
-        return len(self.offered)
+        return len(self.offered) + self.more
 
-    @property
-    def newest(self) -> list[str]:
-        """The versions, the newest first."""
-        if len(self._sorted) != len(self.versions):
-            self._sorted = newest_first(self.versions)
-        return self._sorted
+    def settle(self, limit: int) -> None:
+        """Forget all files but those of the newest versions, which are told again if the run is refused."""
+        files = self.files
+        self.offered = newest_files(self.offered, limit)
+        self.more = files - len(self.offered)
+
+
+class Closed(NamedTuple):
+    """What is remembered of a request."""
+
+    status_code: int | None
+    url: str
+    is_late: bool
 
 
 @dataclass(eq=False, repr=False)  # quicker to make
@@ -65,15 +77,23 @@ class Page:
     probing: bool = False
     """Asked for squatters only: nothing of it is used, and its failure changes nothing."""
     exchanges: list[Exchange] = field(default_factory=list)
-    """Responses and exceptions of this page's requests, in order."""
+    """Responses and exceptions of this page's requests, in order, while it is read."""
     links: list[Link] | None = None
     """pip's links, of every project that the page lists; None where pip found no page to read."""
+    listing: Listing | None = None
+    """The same by project, where every name asks for this page."""
+    lists_name: bool = True
+    """Whether a file of the name is among them, as far as is known."""
+    other: str | None = None
+    """If none is: a file of another name."""
     answered_url: str | None = None
     answered: Location | None = None
     failure: str | None = None
     """Why the index is not to be relied on in this run."""
     idle: str | None = None
     """Why a --find-links page does not count, where no policy decides: it failed, or lists nothing."""
+    found: list[tuple[str, Link]] | None = None
+    """What ``offered`` has found."""
     is_not_here: bool = False
     """Whether its status means that it does not have the name, though it is neither 404 nor 410."""
     check_hop: Callable[[str, str], None] | None = None
@@ -130,19 +150,15 @@ class Page:
         return bool(self.exchanges) or self.links is not None
 
     def offered(self, name: Name) -> list[tuple[str, Link]]:
-        """Return version and link of every file of this name on the page, fit for this platform or not."""
-        found = []
-        for link in self.links or ():
-            # pip believes an egg fragment before the file name (20.3 to 26.3); to read it costs, so only where there is one.
-            egg = link.egg_fragment if "egg=" in link.url else None
-            version = find_version(f"{egg}.zip" if egg else link.filename, name)
-            if version is not None:
-                found.append((version, link))
-        return found
+        """Return version and link of every file of this name on the page, fit for this platform or not: found out once."""
+        if self.found is None:
+            links = self.links or () if self.listing is None else self.listing.links_of(name)
+            self.found = find_offered(links, name)
+        return self.found
 
-    def take_links(self, links: list[Link]) -> None:
+    def take_links(self, links: list[Link], listing: Listing | None = None) -> None:
         """Note the links of the page that came back, and its final URL (``Link.comes_from``, pip 20.3 to 26.3)."""
-        self.links = links
+        self.links, self.listing, self.found = links, listing, None
         for link in links:
             self.answer(link.comes_from)
             return
@@ -166,13 +182,14 @@ class Page:
             where = f"led to a sign-in page, {redact(self.led_to)}: is the index's login missing, wrong or expired?"
             return where if self.signs_in else None
         if self.links is not None:
-            if self.is_local or any(normalise_name(link.filename).startswith(f"{name}-") for link in self.links):
+            self.lists_name = self._lists(name)
+            self.other = None if self.lists_name else self._find_other()
+            if self.is_local or self.lists_name:
                 return None
             if not isinstance(last, BaseException):
                 from .simple_page import find_foreign  # most pages list files of the name
 
-                lists_files = any(is_distribution(link.filename) for link in self.links)
-                return find_foreign(last, lists_files=lists_files, is_index=self.is_index)
+                return find_foreign(last, lists_files=self.other is not None, is_index=self.is_index)
         if last is None:
             return None if self.is_local else "pip did not ask it (not https, and not a trusted host?)"
         if isinstance(last, BaseException):
@@ -187,8 +204,31 @@ class Page:
     @property
     def is_unfinished(self) -> bool:
         """Whether the last request did not end in time."""
-        last = self.exchanges[-1] if self.exchanges else None
+        last: object = self.exchanges[-1] if self.exchanges else None
+        if isinstance(last, Closed):
+            return last.is_late
         return isinstance(last, BaseException) and _LATE.search(f"{type(last).__name__} {last}") is not None
+
+    def close(self) -> None:
+        """Forget the answers themselves: else a run that asks for many names would hold all their pages to its end."""
+        if self.exchanges:
+            url = getattr(self.exchanges[-1], "url", None)
+            closed: Any = Closed(self.status, url if isinstance(url, str) else "", self.is_unfinished)
+            self.exchanges = [closed]
+
+    def forget(self) -> None:
+        """Forget the files too, when the name is decided: most are such as pip itself has forgotten."""
+        if self.links is not None:
+            self.links, self.listing, self.found = [], None, None
+
+    def _lists(self, name: Name) -> bool:
+        if self.listing is not None:
+            return bool(self.offered(name))
+        return any(normalise_name(name_file(link)).startswith(f"{name}-") for link in self.links or ())
+
+    def _find_other(self) -> str | None:
+        names = map(name_file, self.links or ()) if self.listing is None else iter(self.listing.some)
+        return next(filter(is_distribution, names), None)
 
     @property
     def outcome(self) -> str:
@@ -202,4 +242,13 @@ class Page:
         if self.links is None:
             told = f"has no such name (status {self.status})" if self.status else "has no such name"
             return f"forwarded to {self.shown_forward}, which {told}" if self.shown_forward else told
-        return "answered"
+        return f"answered{self.wants}"
+
+    @property
+    def wants(self) -> str:
+        """What the page that came wants, in words; empty where it lists a file of the name."""
+        if self.links is None or self.lists_name:
+            return ""
+        return ", but lists no file" + (
+            "" if self.other is None else f" of this name (others, such as {cut(clean(self.other), _LONG)})"
+        )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from heapq import nlargest
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...decision.authority import Authority
 from ...decision.outcome import NOT_TO_BE_ASKED, Met, find_failed
 from ...decision.verdict import PASS, Finding, Verdict
 from ...patterns import Name
+from ...policy.identity import Location
 from .page import Drop, Page
 
 if TYPE_CHECKING:
@@ -38,12 +40,22 @@ class Search:
     by_answer: dict[str, Page] = field(default_factory=dict)
     """The pages by final URL: how a candidate (``Link.comes_from``) finds its page."""
     drops: list[Drop] = field(default_factory=list)
-    kept: list[Candidate] = field(default_factory=list)
+    kept: Sequence[Candidate] = ()
     """pip's candidates that remain."""
-    whole: set[str] = field(default_factory=set)
-    """The URLs of files of which no part may be read before the hash of the whole is checked."""
+    found: Sequence[Candidate] | None = None
+    """pip's own list, which it makes once, and asks for at every step of its resolver."""
+    sifted: Sequence[Candidate] = ()
+    """What remains of it by every rule that does not depend on the requirement."""
+    alike: Sequence[Candidate] | None = None
+    """What remains of that for a requirement without hashes, where several indexes are configured; None: not known."""
+    source: Sequence[Candidate] | None = None
+    """Which of the two ``kept`` was made of."""
+    is_whole: bool = False
+    """Whether no part of its files may be read before the hash of the whole is checked."""
     index_pages: dict[str, str] | None = None
     """The indexes by the page that pip asks each for; None before that is known."""
+    places: frozenset[Location] | None = None
+    """The identities of all that pip is configured with, likewise."""
     several: bool = False
     """Whether pip is configured with more than one remote index."""
     not_configured: Verdict = PASS
@@ -53,6 +65,10 @@ class Search:
     """None before there is a squatter to compare with."""
     told: int | None = None
     """How many drops have been told, in events and warnings; None before the first time: pip asks the finder often."""
+    approved: dict[str, Candidate] = field(default_factory=dict)
+    """Those of ``kept`` that were asked for, by URL."""
+    _by_objection: dict[tuple[str | None, str, int], Drop] = field(default_factory=dict)
+    _by_page: dict[Page | None, set[str]] | None = None
 
     def use(self, page: Page) -> None:
         """Have the candidates of a page found by its final URL; a page that was only probed has none."""
@@ -67,12 +83,10 @@ class Search:
         :param offered: version and link of each.
         :param unseen: whether there may be others, behind a redirect that is not followed.
         """
-        for drop in self.drops:
-            same_page = drop.page is page or (drop.page is not None and page is not None and drop.page.url == page.url)
-            if same_page and drop.finding.code == finding.code and drop.finding.layer is finding.layer:
-                break
-        else:
-            drop = Drop(finding, page)
+        key = (None if page is None else page.url, finding.code, id(finding.layer))
+        drop = self._by_objection.get(key)
+        if drop is None:
+            drop = self._by_objection[key] = Drop(finding, page)
             self.drops.append(drop)
         drop.is_unseen |= unseen
         drop.offered += offered
@@ -84,10 +98,51 @@ class Search:
         unseen = [drop.finding for drop in self.drops if drop.is_unseen]
         return Met(self.authority, self.pages, self.drops, self.not_configured, unseen)
 
+    def keep(self, candidates: Sequence[Candidate]) -> None:
+        """Note which of pip's candidates remain."""
+        if candidates is not self.kept:
+            self.kept, self.approved, self._by_page = candidates, {}, None
+
+    def find_candidate(self, link: Link) -> Candidate | None:
+        """Return the remaining candidate of a link: pip asks several times for the same few."""
+        found = self.approved.get(link.url)
+        if found is None:
+            for candidate in self.kept:
+                if candidate.link is link or candidate.link.url == link.url:
+                    found = self.approved[link.url] = candidate
+                    break
+        return found
+
+    def newest_left(self, limit: int) -> list[tuple[str, Link]]:
+        """Return version and link of each of pip's candidates that remain; if they are many, of the newest versions."""
+        left = self.kept
+        if len(left) > limit:
+            # pip's own versions, which it can compare: to read them from their texts again would cost more.
+            versions: list[Any] = [candidate.version for candidate in left]
+            lowest = nlargest(limit, versions if versions[-1] < versions[0] else reversed(versions))[-1]
+            left = [candidate for candidate, version in zip(left, versions) if version >= lowest]
+        return [(str(candidate.version), candidate.link) for candidate in left]
+
     @property
-    def left(self) -> list[tuple[str, Link]]:
-        """Version and link of each of pip's candidates that remain."""
-        return [(str(candidate.version), candidate.link) for candidate in self.kept]
+    def kept_versions(self) -> dict[Page | None, set[str]]:
+        """The versions that remain, by the page that lists them; None for files that no page lists."""
+        if self._by_page is None:
+            self._by_page = {}
+            for candidate in self.kept:
+                self._by_page.setdefault(self.page_of(candidate.link), set()).add(str(candidate.version))
+        return self._by_page
+
+    def settle(self, limit: int) -> None:
+        """Forget what has been told, but for what a refusal tells again.
+
+        :param limit: how many files of each kind an event tells.
+        """
+        for drop in self.drops:
+            drop.settle(limit)
+        if self.kept:
+            for page in self.pages:
+                page.forget()
+        self._by_page = None
 
     @property
     def same_names(self) -> set[str]:

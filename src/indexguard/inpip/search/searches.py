@@ -14,6 +14,7 @@ from .search import Search
 
 if TYPE_CHECKING:
     from ..objects import Candidate, Finder, Link
+    from .listing import Listing
 
 _SEARCHES = "_indexguard_searches"
 
@@ -37,6 +38,8 @@ class Searches:
         self._run = run
         self._local = threading.local()
         self._by_name: dict[Name, list[Search]] = {}
+        self._listings: dict[str, Listing] = {}
+        """By the URL of a --find-links page."""
 
     def of(self, finder: Finder, name: Name) -> Search:
         """Return the search of this finder for this name; pip's own caches live as long as the finder, so does this."""
@@ -57,14 +60,26 @@ class Searches:
     def find_approval(self, name: Name, link: Link) -> tuple[Candidate, Page | None] | None:
         """Return the candidate that a finder approved with this link, and the page that lists it, if any."""
         for search in self.all(name):
-            for candidate in search.kept:
-                if candidate.link is link or candidate.link.url == link.url:
-                    return candidate, search.page_of(candidate.link)
+            candidate = search.find_candidate(link)
+            if candidate is not None:
+                return candidate, search.page_of(candidate.link)
         return None
+
+    def listing_of(self, page: Page, links: list[Link]) -> Listing | None:
+        """Return the links of a --find-links page by project; None for an index's, which is asked for one name each."""
+        if page.is_index or page.is_local:
+            return None
+        from .listing import Listing  # few runs have one
+
+        with self.lock:
+            listing = self._listings.get(page.page_url)
+            if listing is None or not listing.is_of(links):
+                listing = self._listings[page.page_url] = Listing(links)
+            return listing
 
     def must_be_whole(self, link: Link) -> bool:
         """Tell whether no part of a file may be read before the hash of the whole is checked."""
-        return any(link.url in search.whole for search in self.all())
+        return any(search.is_whole and search.page_of(link) is not None for search in self.all())
 
     @property
     def page(self) -> Page | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from ...audit.event import MAX_VERSIONS, EventFields, Offer
@@ -13,6 +13,7 @@ from ...decision.verdict import Finding
 from ...errors import REDIRECTED, SHADOWED_NAME, UNKNOWN_INDEX
 from ...patterns import newest_first
 from ..run import Run
+from ..search.links import newest_files
 from ..search.page import Drop, Page
 from ..search.search import Search
 from .speaker import Speaker
@@ -25,8 +26,9 @@ def record_search(speaker: Speaker, run: Run, search: Search) -> None:
     """Write the events of one name: what was not asked, what was kept from pip, which index failed."""
     built_in = search.several if run.audits_built_in else run.built_in and search.failures_count
     failures = find_failures(search.authority, built_in=built_in, audited=run.audits_built_in)
+    shadowed = {id(drop.page) for drop in search.drops if drop.finding.code == SHADOWED_NAME}
     for page in search.pages:
-        for finding, kind in _objections(search, page):
+        for finding, kind in _objections(page, shadowed=id(page) in shadowed):
             fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome)
             speaker.record_finding(finding, kind, fields)
         has_failed = page.failure is not None and not page.probing and page.verdict.refusal is None
@@ -36,9 +38,8 @@ def record_search(speaker: Speaker, run: Run, search: Search) -> None:
     record_drops(speaker, search, search.drops)
 
 
-def _objections(search: Search, page: Page) -> list[tuple[Finding, EventKind]]:
+def _objections(page: Page, *, shadowed: bool) -> list[tuple[Finding, EventKind]]:
     if page.probing and page.was_asked:
-        shadowed = any(drop.page is page and drop.finding.code == SHADOWED_NAME for drop in search.drops)
         found = () if shadowed else find_probed(page.verdict, unfinished=page.is_unfinished)
         return [(finding, PROBED) for finding in found]
     # A layer in audit mode has the index asked; unless the page offered files, there was nothing to refuse.
@@ -59,13 +60,14 @@ def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> Non
         fields = EventFields(
             name=search.name,
             same_file=[link.filename for _, link in drop.offered if link.filename in same],
-            versions=drop.newest,
+            versions=newest_first(drop.versions, MAX_VERSIONS),
+            more_versions=max(0, len(drop.versions) - MAX_VERSIONS),
             files=drop.files,
             index_asked=page.shown if page else None,
             index_answered=page.shown_answer if page else None,
             kept=kept_by(search),
         )
-        fields = with_offers(fields, drop.offered)
+        fields = with_offers(fields, drop.offered, drop.files)
         if drop.finding.is_known:
             # Routine, in whatever mode its layer is.
             message = _explain_known(search, drop.finding)
@@ -79,17 +81,14 @@ def _explain_known(search: Search, finding: Finding) -> str:
     return "" if known is None else f"{known.key}: {known.reason}" if known.reason else known.key
 
 
-def with_offers(fields: EventFields, files: Sequence[tuple[str, Link]]) -> EventFields:
+def with_offers(fields: EventFields, files: Sequence[tuple[str, Link]], total: int) -> EventFields:
     """Return the fields of an event with those that say which files were there, those of the newest versions first.
 
-    :param files: version and link of each.
+    :param files: version and link of each, or of those of the newest versions.
+    :param total: how many there are.
     """
-    by_version: dict[str, list[Link]] = {}
-    for version, link in files:
-        by_version.setdefault(version, []).append(link)
-    newest = ((version, link) for version in newest_first(set(by_version)) for link in by_version[version])
-    told = [as_offer(version, link) for version, link in islice(newest, MAX_VERSIONS)]
-    return fields._replace(offered=told, more_offered=len(files) - len(told))
+    told = [as_offer(version, link) for version, link in newest_files(files, MAX_VERSIONS)]
+    return fields._replace(offered=told, more_offered=total - len(told))
 
 
 def as_offer(version: str, link: Link) -> Offer:
@@ -100,5 +99,5 @@ def as_offer(version: str, link: Link) -> Offer:
 
 
 def kept_by(search: Search) -> list[str]:
-    """Return the versions that pip was left."""
-    return sorted({str(candidate.version) for candidate in search.kept})
+    """Return the versions that pip was left, in the order of their texts: as many as an event tells."""
+    return nsmallest(MAX_VERSIONS, set().union(*search.kept_versions.values()))

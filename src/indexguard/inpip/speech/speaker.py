@@ -29,6 +29,7 @@ class Speaker:
         self._run = run
         self._lock = threading.RLock()
         self._warned: set[str] = set()
+        self._known: set[tuple[str, ...]] = set()
 
     def warn(self, text: str) -> None:
         """Print one warning line, once."""
@@ -37,6 +38,13 @@ class Speaker:
                 return
             self._warned.add(text)
         logger.warning("%s", text)
+
+    def is_new(self, *things: str) -> bool:
+        """Tell whether these have not been asked about before."""
+        with self._lock:
+            is_new = things not in self._known
+            self._known.add(things)
+        return is_new
 
     def record(self, event: EventKind, code: str | None, fields: EventFields) -> None:
         """Write one event to the audit log.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from ...audit.event import EventFields
+from ...audit.event import MAX_VERSIONS, EventFields
 from ...codes import words_of
 from ...decision.outcome import NOT_TO_BE_ASKED, find_failures, find_untold
 from ...decision.verdict import Finding
@@ -39,11 +39,7 @@ def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> No
 
     :param refused_next: whether the run is refused if nothing is left: the refusal then says it all.
     """
-    for page in search.pages:
-        refusal = page.verdict.refusal
-        if refusal is not None and refusal.code in NOT_TO_BE_ASKED and not page.was_asked:
-            layer = "" if refusal.layer is None else f", by {refusal.layer.path}"
-            speaker.warn(f"indexguard: index {page.shown} is not asked ({refusal.code}{layer})")
+    _warn_of_unasked(speaker, search)
     parts = [_dropped(drop) for drop in _enforced(search) if not drop.finding.is_known]
     parts += [
         f"every other remote source, because {page.shown} {page.outcome} ({INDEX_FAILED})" for page in search.failed
@@ -54,7 +50,7 @@ def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> No
     rules = {place_of_rule(drop.finding) for drop in search.drops if drop.finding.enforced} or {
         _rule_of_failure(search)
     }
-    dropped = [f"dropped {'; '.join(parts)}"] if parts else []
+    dropped = [f"dropped {'; '.join(_some(parts))}"] if parts else []
     speaker.warn(f"indexguard: {search.name}: {'; '.join([*dropped, f'kept {_kept(search)}', *same, *sorted(rules)])}")
 
 
@@ -63,7 +59,7 @@ def warn_of_absence(speaker: Speaker, searches: Sequence[Search]) -> None:
     names: dict[str, list[str]] = {}
     for search in searches:
         lacking = [page for page in search.pages if page.is_not_here]
-        used = {id(search.page_of(candidate.link)) for candidate in search.kept}
+        used = {id(search.page_of(candidate.link)) for candidate in search.kept} if lacking else ()
         if not any(id(page) in used for page in search.pages if not page.is_local):
             continue
         for page in lacking:
@@ -75,6 +71,22 @@ def warn_of_absence(speaker: Speaker, searches: Sequence[Search]) -> None:
         )
 
 
+def _warn_of_unasked(speaker: Speaker, search: Search) -> None:
+    """Print one line for all indexes of a run that are asked for no name at all; each is told once."""
+    unasked: dict[str, dict[str, None]] = {}
+    for page in search.pages:
+        refusal = page.verdict.refusal
+        if refusal is None or refusal.code not in NOT_TO_BE_ASKED or page.was_asked:
+            continue
+        if speaker.is_new(refusal.code, page.url):
+            layer = "" if refusal.layer is None else f", by {refusal.layer.path}"
+            unasked.setdefault(f"({refusal.code}{layer})", {})[page.shown] = None
+    for why, shown in unasked.items():
+        what = "index" if len(shown) == 1 else f"{len(shown)} indexes:"
+        verb = "is" if len(shown) == 1 else "are"
+        speaker.warn(f"indexguard: {what} {', '.join(_some(list(shown)))} {verb} not asked {why}")
+
+
 def refusal_of(search: Search, cause: Finding) -> Refusal:
     """Return the refusal of a name: what, by which rule (file and key), from which index, what was kept."""
     drops = [drop for drop in search.drops if drop.finding.enforced]
@@ -83,9 +95,11 @@ def refusal_of(search: Search, cause: Finding) -> Refusal:
         if drop.page is not None:
             # The page of the cause comes first; without one, the page of what was dropped tells more than none.
             pages.insert(0 if drop.finding.code == cause.code else len(pages), drop.page)
+    versions = set().union(*(drop.versions for drop in drops))
     fields = EventFields(
         name=search.name,
-        versions=newest_first({version for drop in drops for version in drop.versions}),
+        versions=newest_first(versions, MAX_VERSIONS),
+        more_versions=max(0, len(versions) - MAX_VERSIONS),
         files=sum(drop.files for drop in drops),
         index_asked=pages[0].shown if pages else None,
         index_answered=pages[0].shown_answer if pages else None,
@@ -94,12 +108,12 @@ def refusal_of(search: Search, cause: Finding) -> Refusal:
     facts = [
         *_asked(search),
         *_unfit(search),
-        *(("refused", _dropped(drop)) for drop in _enforced(search)),
+        *(("refused", text) for text in _some([_dropped(drop) for drop in _enforced(search)])),
         ("kept", _kept(search)),
         *(("same file", text) for text in _same_files(search)),
     ]
     offered = [file for drop in drops for file in drop.offered]
-    return Refusal(cause, search.name, facts, with_offers(fields, offered), _hint(search, cause))
+    return Refusal(cause, search.name, facts, with_offers(fields, offered, fields.files), _hint(search, cause))
 
 
 def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
@@ -130,14 +144,22 @@ def _same_files(search: Search) -> list[str]:
         if same.layer.enforces:
             versions.setdefault((same.own.shown, same.squatter.shown), set()).add(same.version)
     return [
-        f"{_versions(newest_first(found))} from {own} is the very file that {public} lists (same sha256): {own} passes"
+        f"{_versions(found)} from {own} is the very file that {public} lists (same sha256): {own} passes"
         " public files on, or somebody published yours"
         for (own, public), found in versions.items()
     ]
 
 
 def _asked(search: Search) -> list[tuple[str, str]]:
-    return [("asked", f"{page.shown} {_answer(page)}") for page in search.pages]
+    by_answer: dict[str, int] = {}
+    told = []
+    for page in search.pages:
+        answer = _answer(page)
+        by_answer[answer] = by_answer.get(answer, 0) + 1
+        if by_answer[answer] <= _MANY:
+            told.append(("asked", f"{page.shown} {answer}"))
+    more = ((answer, count - _MANY) for answer, count in by_answer.items() if count > _MANY)
+    return told + [("asked", f"{count} more: {answer}") for answer, count in more]
 
 
 def _unfit(search: Search) -> list[tuple[str, str]]:
@@ -155,7 +177,7 @@ def _listing(search: Search) -> list[Page]:
 
 
 def _all_versions(search: Search, page: Page) -> str:
-    return _versions(newest_first({version for version, _ in page.offered(search.name)}))
+    return _versions({version for version, _ in page.offered(search.name)})
 
 
 def _rule_of_failure(search: Search) -> str:
@@ -174,13 +196,13 @@ def _answer(page: Page) -> str:
         and page.asked is not None
         and not page.answered.is_at_or_under(page.asked)
     ):
-        why = f"{page.outcome}; it came" if page.failure else "answered"
+        why = f"{page.outcome}; it came" if page.failure else f"answered{page.wants}"
         return f"{why} from {page.shown_answer}{asked_for}"
     return f"{page.outcome}{asked_for}"
 
 
 def _dropped(drop: Drop) -> str:
-    what = "whatever it has" if drop.is_unseen and not drop.newest else _versions(drop.newest)
+    what = "whatever it has" if drop.is_unseen and not drop.versions else _versions(drop.versions)
     return f"{what} {_from(drop)} ({drop.finding.code})"
 
 
@@ -197,18 +219,21 @@ def _kept(search: Search) -> str:
     if not search.kept:
         return "nothing"
     by_source: dict[str, set[str]] = {}
-    for candidate in search.kept:
-        page = search.page_of(candidate.link)
-        by_source.setdefault("local files" if page is None else page.shown, set()).add(str(candidate.version))
-    return "; ".join(f"{_versions(newest_first(versions))} from {source}" for source, versions in by_source.items())
+    for page, versions in search.kept_versions.items():
+        by_source.setdefault("local files" if page is None else page.shown, set()).update(versions)
+    return "; ".join(f"{_versions(versions)} from {source}" for source, versions in by_source.items())
 
 
-def _versions(newest: Sequence[str]) -> str:
-    if not newest:
+def _some(texts: list[str]) -> list[str]:
+    return texts if len(texts) <= _MANY else [*texts[:_MANY], f"and {len(texts) - _MANY} more"]
+
+
+def _versions(versions: Collection[str]) -> str:
+    if not versions:
         return "files"
-    rest = f" and {len(newest) - _MANY} more" if len(newest) > _MANY else ""
+    rest = f" and {len(versions) - _MANY} more" if len(versions) > _MANY else ""
     # Versions come from file names, and those from whoever wrote the page.
-    return ", ".join(cut(clean(version), _LONG) for version in newest[:_MANY]) + rest
+    return ", ".join(cut(clean(version), _LONG) for version in newest_first(versions, _MANY)) + rest
 
 
 def _hint(search: Search, cause: Finding) -> str | None:

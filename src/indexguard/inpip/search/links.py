@@ -1,0 +1,47 @@
+"""What the links of a page are to: file names, versions, and the newest of many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ...patterns import Name, find_version, newest_first
+
+if TYPE_CHECKING:
+    from ..objects import Link
+
+
+def newest_files(files: Sequence[tuple[str, Link]], limit: int) -> list[tuple[str, Link]]:
+    """Return some of many files, those of the newest versions first.
+
+    :param files: version and link of each.
+    """
+    newest = newest_first({version for version, _ in files}, limit)
+    by_version: dict[str, list[tuple[str, Link]]] = {version: [] for version in newest}
+    for file in files:
+        if file[0] in by_version:
+            by_version[file[0]].append(file)
+    return list(islice((file for version in newest for file in by_version[version]), limit))
+
+
+def name_file(link: Link) -> str:
+    """Return the file name of a link: ``Link.filename``, which pip works out anew each time, from most URLs at once."""
+    url = link.url
+    if "%" not in url and url.isprintable():
+        folder, slash, name = url.partition("#")[0].partition("?")[0].rpartition("/")
+        if slash and name and folder[-1:] != "/":  # else this is the host
+            return name
+    return link.filename
+
+
+def find_offered(links: Iterable[Link], name: Name) -> list[tuple[str, Link]]:
+    """Return version and link of every file of this name, fit for this platform or not."""
+    found = []
+    for link in links:
+        # pip believes an egg fragment before the file name (20.3 to 26.3); to read it costs, so only where there is one.
+        egg = link.egg_fragment if "egg=" in link.url else None
+        version = find_version(f"{egg}.zip" if egg else name_file(link), name)
+        if version is not None:
+            found.append((version, link))
+    return found
