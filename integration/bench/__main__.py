@@ -7,8 +7,8 @@
     python -m integration.bench --markdown          # a dated table for README.md
     python -m integration.bench --json              # for a machine
 
-Rows: ``startup`` (python -c pass), ``activated`` (the same in an environment), ``modules``, ``pip`` (--version, list), ``download``, ``page``, ``latency``,
-``policy``, ``event``, ``log``, ``fleet``. ``--runs N`` sets the number of paired runs of every row; without it each row has a number that fits it.
+Rows: ``startup`` (python -c pass), ``activated`` (the same in an environment), ``modules``, ``pip`` (--version, list), ``download``, ``page``, ``growth``,
+``latency``, ``policy``, ``event``, ``log``, ``fleet``. ``--runs N`` sets the number of paired runs of every row; without it each row has a number that fits it.
 ``--pip V`` and ``--python X.Y`` choose what is measured (the newest pip on the newest Python that is here),
 ``--wheel PATH`` a wheel that is built already. ``--no-valgrind`` leaves the instruction counts out; where there is no
 valgrind they are named as not run.
@@ -34,6 +34,7 @@ if __package__ in (None, ""):  # started by its path
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from integration.bench.downloads import measure_download, measure_latency
+from integration.bench.growth import measure_growth
 from integration.bench.logs import measure_event, measure_fleet, measure_log
 from integration.bench.page import measure_page
 from integration.bench.policies import measure_policy
@@ -55,6 +56,7 @@ ROWS: dict[str, Callable[[Setting], list[Result]]] = {
     "pip": measure_idle_pip,
     "download": measure_download,
     "page": measure_page,
+    "growth": measure_growth,
     "latency": measure_latency,
     "policy": measure_policy,
     "event": measure_event,

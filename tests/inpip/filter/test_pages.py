@@ -170,3 +170,27 @@ def test_without_a_policy_no_other_index_stands_in_for_a_page_that_breaks_pip(be
     assert (done.code, done.origins) == (1, {})
     assert "index-failed" in done.output
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    ("listed", "told"),
+    [
+        (["other-1.0.tar.gz"], "answered, but lists no file of this name (others, such as other-1.0.tar.gz)"),
+        (["acme-1.0.tar.gz", "acme_corp-1.0.zip"], "answered, but lists no file of this name (others, such as acme-1.0"),
+        ([], "answered, but lists no file\n"),
+    ],
+)
+def test_a_page_that_lists_no_file_of_the_name_says_so(
+    bench: Bench, listed: list[str], told: str, *, as_json: bool
+) -> None:
+    bench.corp.list("acme-core", *listed)
+    if as_json:
+        files = ", ".join(f'{{"filename": "{name}", "url": "{name}", "hashes": {{}}}}' for name in listed)
+        body = f'{{"meta": {{"api-version": "1.0"}}, "name": "acme-core", "files": [{files}]}}'
+        headers = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
+        bench.corp.answers["/simple/acme-core/"] = 200, headers, body.encode()
+    bench.public.publish(Dist("acme-core", "99.0", "public"))
+    done = bench.install("acme-core", policy=bench.policy)
+    assert (done.code, done.origins) == (1, {})
+    assert f"{bench.corp.url} {told}" in done.output
