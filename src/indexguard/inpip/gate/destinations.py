@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..objects import Options, Scheme
 
 _OWN = ("indexguard", "_indexguard_hook")
+_OWN_FILES = ("_indexguard_hook.py", "indexguard.pth")
 _ACTIVATED = ("_indexguard", "_indexguard_bootstrap", "indexguard-bootstrap", "indexguard-seed")
 _SITES = ("site-packages", "dist-packages")
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -53,6 +54,9 @@ class Guarded:
         for site in {os.path.realpath(site) for site in (*sites, *sys.path, os.path.dirname(sys.executable))}:
             self._add(site, is_own=True, stems=_OWN)
             self._add(site, is_own=False, stems=_ACTIVATED)
+            for path in (os.path.join(site, name) for name in ("indexguard", *_OWN_FILES)):
+                if os.path.lexists(path):  # goes with every folder that it lies in
+                    self._add(path, is_own=True)
         for path in (_PACKAGE, *(os.path.join(os.path.dirname(_PACKAGE), name) for name in _OWN_FILES)):
             self._add(path, is_own=True)
         for path in _vital(run):
@@ -143,9 +147,6 @@ class Guarded:
         return self._folding[folder]
 
 
-_OWN_FILES = ("_indexguard_hook.py", "indexguard.pth")
-
-
 def _vital(run: Run) -> Iterator[str]:
     """Yield what a release of the guard may not replace: policies, what ``activate`` wrote, and what says where they are."""
     yield from run.policy_places
@@ -207,18 +208,18 @@ class Destinations:
             self._guarded = Guarded(self._run, map(self._moved, (scheme.purelib, scheme.platlib, scheme.scripts)))
         found: dict[str, None] = {}
         replaced: set[str] = set()
-        for key, entry in entries_of_wheel(wheel):
+        for key, entry, taken in entries_of_wheel(wheel):
             for root in (scheme.purelib, scheme.platlib) if key == "" else (getattr(scheme, key),):
                 path = self._moved(os.path.normpath(os.path.join(root, entry)))
                 with suppress(ValueError):  # this system can hold no such path
-                    if self._guarded.forbids(path, own=own):
+                    if self._guarded.forbids(path, own=own, replaced=taken):
                         found[path] = None
                 replaced.add(path)
         if self._where["home"] is not None and self._upgrade:
             # What lies in --target already is replaced whole, folders with all that is in them.
-            items = {
-                os.path.join(str(self._target), os.path.relpath(it, self._target).split(os.sep)[0]) for it in replaced
-            }
+            heads = {os.path.relpath(it, self._target).split(os.sep)[0] for it in replaced}
+            # Headers may go elsewhere (pip <= 21.3 in a virtual environment): that is none of --target's.
+            items = [os.path.join(str(self._target), head) for head in heads - {os.pardir, os.curdir}]
             found.update(dict.fromkeys(it for it in items if self._guarded.forbids(it, own=own, replaced=True)))
         return sorted(found)
 
