@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -227,6 +228,24 @@ def test_headers_that_lie_outside_a_target_replace_nothing_there(
         return SimpleNamespace(purelib=library, platlib=library, scripts=f"{home}/bin", data=home, headers=headers)
 
     monkeypatch.setattr(destinations, "pip_module", lambda *_: SimpleNamespace(get_scheme=get_scheme))
-    told = {"prefix_path": None, "target_dir": str(target), "upgrade": True}
+    told: dict[str, Any] = {"prefix_path": None, "target_dir": str(target), "upgrade": True}
     assert machine.find("nice-1.0.data/headers/nice.h", **told) == []
     assert machine.find("nice-1.0.data/headers/nice.h", "indexguard.pth", **told) == [f"prefix/{SITE}/indexguard.pth"]
+
+
+def test_what_a_wheel_costs_grows_with_its_folders_not_with_its_files(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def realpath(path: str, real: Callable[[str], str] = os.path.realpath) -> str:
+        looked.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os.path, "realpath", realpath)
+    counts = []
+    for number in (10, 1000):
+        looked.clear()
+        machine.find(*(f"nice/sub/m{it}.py" for it in range(number)))
+        counts.append(len(looked))
+    assert counts[1] == counts[0] > 0
