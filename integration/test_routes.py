@@ -32,7 +32,7 @@ def test_route(
     outcome = play(case, tmp_path, request, record_property)
     if outcome is not None:
         record_property("exit", outcome.exit)
-        codes = (event["code"] for event in outcome.events if event["event"] not in ("selected", "not-asked"))
+        codes = (event["code"] for event in outcome.events if event["event"] not in ("selected", "not-asked", "probed"))
         record_property("codes", sorted({code for code in codes if code}))
 
 

@@ -34,11 +34,14 @@ BROKEN: dict[Rule, tuple[dict[str, str], list[str]]] = {
         {"a.py": "a: Any\n", "inpip/b.py": "from typing import Any\n" + "a: dict[str, Any]\n" * 91},
         [f"{PACKAGE}/inpip/b.py:{number}: Any" for number in range(2, 93)],
     ),
-    house.loaded_lines: ({"loaded.py": "a = 1\n" * 3601, "cold.py": "a = 1\n"}, [f"{PACKAGE}/loaded.py: 3601"]),
-    house.src_lines: ({"a.py": "a = 1\n" * 12_877}, ["src: 12,877"]),
+    house.loaded_lines: (
+        {"loaded.py": "a = 1\n" * (house.MAX_LOADED + 1), "cold.py": "a = 1\n"},
+        [f"{PACKAGE}/loaded.py: {house.MAX_LOADED + 1}"],
+    ),
+    house.src_lines: ({"a.py": "a = 1\n" * (house.MAX_SRC + 1)}, [f"src: {house.MAX_SRC + 1:,}"]),
     house.test_lines: (
-        {"tests/a.py": "a = 1\n" * 23_559, "integration/a.py": "a = 1\n"},
-        ["tests: 23,559", "integration: 1"],
+        {"tests/a.py": "a = 1\n" * house.MAX_TESTS, "integration/a.py": "a = 1\n"},
+        [f"tests: {house.MAX_TESTS:,}", "integration: 1"],
     ),
 }
 

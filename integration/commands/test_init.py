@@ -310,7 +310,7 @@ def test_policy_of_init_holds(trial: Trial, internal: tuple[str, str]) -> None: 
     assert re.findall(r"^packages = \[(.*)\]$", done.stdout, re.MULTILINE) == [names, '"*"'], done.stdout
     if server in ("apache", "http.server", "http.server-root", "nginx"):
         shown = _STRAYS.replace(".git/, ", "") if server == "nginx" else _STRAYS
-        assert f"is no project there, and is left out: {shown}\n" in done.stderr
+        assert f"    no project of it, left out: {shown}\n" in done.stderr
     else:
         assert "left out" not in done.stderr
     where = f"--index-url {url} --extra-index-url {{public}}"
@@ -391,7 +391,8 @@ def test_index_with_public_names(trial: Trial, option: str, held: Dist, got: str
         words = ["--yes", "--rest", _name(first.url), "--output", "-"]
         done = _run_init(trial, *words, indexes=indexes)
         assert (done.returncode, done.stdout) == (2, "")
-        assert f"if it has no names of your own, `{option} INDEX` (INDEX is {_name(second.url)})" in done.stderr
+        assert f"{option} INDEX, which makes " in done.stderr
+        assert f"(INDEX is {_name(second.url)})\n" in done.stderr
         done = _run_init(trial, *words, option, _name(second.url), indexes=indexes)
         assert done.returncode == 0, done.stderr
         trial.run(

@@ -198,6 +198,72 @@ def _wait_until_up(process: subprocess.Popen[bytes], unix: Path, tcp: int, outpu
 
 # The journal
 
+JOURNALD = Path("/lib/systemd/systemd-journald")
+_IN_NAMESPACE = "mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/log && mkdir -p /run/systemd/journal /run/log/journal && exec "
+
+
+def find_journald() -> str | None:
+    """Return why systemd-journald cannot be run here, as it is shipped, beside the machine's own; None if it can."""
+    missing = [str(path) for path in (JOURNALD, "/usr/bin/journalctl", "/usr/bin/unshare") if not Path(path).exists()]
+    if missing:
+        return f"missing: {', '.join(missing)}"
+    done = run_child(
+        ["/usr/bin/unshare", "--mount", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", "/run"]
+    )
+    return f"it needs a mount namespace: {done.stderr.strip()}" if done.returncode else None
+
+
+@dataclass(frozen=True)
+class Journald:
+    """A systemd-journald of its own, with its own ``/run`` and ``/var/log``."""
+
+    run: Path
+    """Its ``/run``, as we see it."""
+
+    @property
+    def syslog(self) -> SyslogAddress:
+        """What it has ``/dev/log`` lead to."""
+        return SyslogAddress("unix", str(self.run / "systemd/journal/dev-log"))
+
+    @property
+    def socket(self) -> Path:
+        """The one of its own protocol."""
+        return self.run / "systemd/journal/socket"
+
+    def read(self, *options: str) -> list[bytes]:
+        """Return what ``journalctl -o json`` prints of our program."""
+        words = ["-D", str(self.run / "log/journal"), "--output=json", "--no-pager", "-t", "indexguard", *options]
+        done = run_child(["/usr/bin/env", "journalctl", *words], check=True)
+        return [line.encode() for line in done.stdout.splitlines()]
+
+    def wait_for(self, entries: int) -> None:
+        """Wait until so many have come.
+
+        :raises ServerError: they did not come in time.
+        """
+        deadline = time.monotonic() + _READY_LIMIT
+        while len(self.read()) < entries:
+            if time.monotonic() > deadline:
+                raise ServerError(f"{len(self.read())} entries of {entries}")
+
+
+@contextmanager
+def journald(folder: Path) -> Iterator[Journald]:
+    """Run systemd-journald as it is shipped.
+
+    :raises ServerError: it does not come up.
+    """
+    output = folder / "output.txt"
+    command = ["/usr/bin/unshare", "--mount", "--propagation", "private", "sh", "-c", _IN_NAMESPACE + str(JOURNALD)]
+    process = started(command, os.environ, output)
+    try:
+        found = Journald(Path(f"/proc/{process.pid}/root/run"))
+        if not comes_true(process, lambda: Path(found.syslog.place).exists() and found.socket.exists(), _READY_LIMIT):
+            raise ServerError(f"the journal is not up:\n{output.read_text(errors='replace')}")
+        yield found
+    finally:
+        stop(process)
+
 
 @dataclass
 class Journal:

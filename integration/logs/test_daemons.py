@@ -27,9 +27,11 @@ from integration.logs.daemons import (
     JOURNAL_REMOTE,
     Journal,
     Listening,
+    find_journald,
     find_rsyslog,
     find_syslog_ng,
     journal,
+    journald,
     rsyslog,
     syslog_ng,
 )
@@ -139,3 +141,28 @@ def test_journal_keeps_what_the_file_has(short_path: Path, monkeypatch: pytest.M
     assert {entry["SYSLOG_IDENTIFIER"] for entry in entries} == {"indexguard"}
     assert [entry["INDEXGUARD_EVENT"] for entry in entries] == ["dropped"] * (_MANY - 1) + ["sealed"]
     assert entries[0]["INDEXGUARD_CODE"] == "file-elsewhere"
+
+
+def test_journald_as_it_is_shipped_knows_the_program_and_keeps_every_event(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why_not = find_journald()
+    if why_not is not None:
+        pytest.skip(why_not)
+    with journald(short_path) as taking:
+        monkeypatch.setattr(sinks, "JOURNAL", str(taking.socket))
+        by_syslog, by_protocol = short_path / "syslog" / "audit.jsonl", short_path / "own" / "audit.jsonl"
+        _record(by_syslog, LogSettings(("file", "syslog"), syslog=(taking.syslog,)))
+        _record(by_protocol, LogSettings(("file", "journald")))
+        taking.wait_for(2 * _MANY)
+        whole, usual = taking.read("--all"), taking.read()
+    copies = Copies()
+    copies.add("journalctl --all", whole)
+    found = Verifier(copies).read([by_syslog, by_protocol])
+    assert (found.is_whole, found.compared, found.cut) == (True, 2 * _MANY, 0)
+    # Without --all it leaves out what is longer than 4 KiB: that is counted, and not called missing.
+    copies = Copies()
+    copies.add("journalctl", usual)
+    assert Verifier(copies).read([by_syslog, by_protocol]).is_whole
+    assert copies.of["journalctl"].unread + copies.of["journalctl"].events == 2 * _MANY
+    assert copies.of["journalctl"].unread > _MANY // 2

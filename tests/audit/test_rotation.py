@@ -8,7 +8,6 @@ import os
 import stat
 import subprocess
 import sys
-import time
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 from integration.harness.children import run_child
 
+from indexguard.audit import writer
 from indexguard.audit.place import rotated_files
 from indexguard.audit.writer import AuditLog, Limits
 from support.logged import SOURCE, WRITE_MANY, chained
@@ -56,7 +56,7 @@ def test_writers_at_once_lose_no_line_to_rotation(tmp_path: Path) -> None:
     script = script.replace("import AuditLog", "import AuditLog, Limits")
     path = tmp_path / "audit.jsonl"
     writers = [subprocess.Popen([sys.executable, "-c", script, str(SOURCE), str(path), str(n)]) for n in range(4)]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0, 0]
+    assert [it.wait(timeout=60) for it in writers] == [0, 0, 0, 0]
     files = [*rotated_files(tmp_path), path]
     assert len(files) > 10
     head, found = None, []
@@ -103,7 +103,7 @@ def test_who_waited_for_a_file_that_was_renamed_meanwhile_writes_the_new_one(
             path.rename(rotated)
             fcntl.flock(other, fcntl.LOCK_UN)
 
-        monkeypatch.setattr(time, "sleep", rotate)
+        monkeypatch.setattr(writer, "pause", rotate)
         AuditLog(path).write({"next": 2})
     assert rotated.read_bytes() == line + b"\n"
     assert path.read_bytes() == b'{"next":2,"prev":"%b"}\n' % sha256(line).hexdigest().encode()

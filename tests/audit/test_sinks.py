@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from integration.harness.children import run_child
 
@@ -149,6 +149,18 @@ def test_syslog_over_tcp_counts_octets_and_connects_again(tmp_path: Path) -> Non
     assert out.problem is None
 
 
+def test_connection_ends_with_the_run(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        out = output(tmp_path / "none", "syslog", syslog=(SyslogAddress("tcp", "127.0.0.1", server.getsockname()[1]),))
+        for _ in range(2):
+            out.write({**EVENT, "event": "sealed"})
+            first, _ = server.accept()
+            with first, first.makefile("rb") as file:
+                assert b'"event":"sealed"' in file.read()  # to its end
+    assert out.problem is None
+
+
 def test_message_that_went_half_way_does_not_spoil_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon would take the next one for the rest of it, to the number of octets that were promised."""
     monkeypatch.setattr(sinks, "SEND_WAIT", 0.05)
@@ -230,6 +242,7 @@ def test_event_that_a_small_datagram_does_not_hold_is_shortened_once_more(
     assert len(sent) == 2
 
 
+@settings(max_examples=25, deadline=None)
 @given(
     st.dictionaries(st.text(max_size=20), st.recursive(
         st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10)),

@@ -11,7 +11,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -213,7 +212,7 @@ def test_half_a_line_of_a_writer_at_work_is_not_torn(tmp_path: Path, monkeypatch
             other.write(b'":1}\n')
             fcntl.flock(other, fcntl.LOCK_UN)
 
-        monkeypatch.setattr(time, "sleep", finish)
+        monkeypatch.setattr(writer, "pause", finish)
         AuditLog(path).write({"next": 2})
     head = sha256(b'{"half":1}').hexdigest()
     assert path.read_text() == f'{{"half":1}}\n{{"next":2,"prev":"{head}"}}\n'

@@ -80,7 +80,11 @@ def test_a_fault_of_the_guard_stops_pip_with_a_clear_message(
     [
         ("inpip/__init__.py", "import functools\n", "import functools\nraise ZeroDivisionError('now')\n"),
         ("inpip/__init__.py", "def on_load(", "def on_no_load("),
-        ("__init__.py", "__version__ =", "import sys\nif 'pip' in sys.modules: del sys.modules[__name__]\n__version__ ="),
+        (
+            "__init__.py",
+            "__version__ =",
+            "import sys\nif 'pip' in sys.modules: del sys.modules[__name__]\n__version__ =",
+        ),
     ],
 )
 def test_a_fault_before_the_guard_is_loaded_is_recorded_too(

@@ -228,6 +228,11 @@ class Source:
         return [file for file in files if file.project == name]
 
 
+def _are_one(policy: Mapping[str, Any], one: Place | None, two: Place | None) -> bool:
+    """The text: "the URLs in one `url` list"."""
+    return any({one, two} <= set(places_of(index)) for index in policy["indexes"].values())
+
+
 @dataclass
 class Judged:
     """A file, and the codes that keep it from pip."""
@@ -249,15 +254,18 @@ class Judge:
         # The text: "a layer in `audit` only logs"; what only logs changes nothing of what is asked here.
         self.enforcing = [layer.policy for layer in world.layers if layer.enforces]
         self.opinions = [layer.policy for layer in world.layers if layer.enforces and layer.has_opinion]
-        # The text: "Where `INDEXGUARD_POLICY` is the only layer and it is in `audit`, the built-in rule below stays in force".
-        self.built_in = not any(
-            layer.has_opinion and (layer.enforces or layer.kind != "environment") for layer in world.layers
+        # The text: "enforced unless a layer with `[indexes]` enforces. A machine or interpreter layer in `audit` … turns it
+        # to audited, never off; no user or environment layer in `audit` touches it."
+        self.built_in = not self.opinions and not any(
+            layer.kind in ("machine", "interpreter") and not layer.enforces for layer in world.layers
         )
         self.sources = self._sources()
         self.several = len({source.asked for source in self.sources}) > 1
         for source in self.sources:
             self._ask(source)
-        self.failed = any(source.failed for source in self.sources)
+        if not self.opinions:
+            self._ignore_idle()
+        self.failed = any(source.failed and not self._has_mirror(source) for source in self.sources)
         self.files = [*self._page_files(), *self._other_files()]
         if self.failed:
             # The text: "no other remote source may stand in for it; local files may"
@@ -316,7 +324,9 @@ class Judge:
             source.failed = self._counts_failures and not source.objections
             return
         self._visit(source)
-        source.failed = not source.stopped and self._counts_failures and not source.objections and self._is_failure(source.answer)
+        source.failed = (
+            not source.stopped and self._counts_failures and not source.objections and self._is_failure(source.answer)
+        )
 
     def _visit(self, source: Source) -> None:
         """The text: "A redirect is judged before it is followed."."""
@@ -342,6 +352,17 @@ class Judge:
             if answering is None or answering not in own:
                 codes.add("redirected")
         return codes
+
+    def _ignore_idle(self) -> None:
+        """The text: "A `--find-links` page that fails or lists nothing does not count"."""
+        idle = [
+            source
+            for source in self.sources
+            if not source.is_index and source.way and not (isinstance(source.answer, Page) and source.answer.files)
+        ]
+        self.several = len({source.asked for source in self.sources if source not in idle}) > 1
+        for source in self.sources:
+            source.failed &= self.several and source not in idle
 
     def _objection(self, policy: Mapping[str, Any], source: Source) -> str | None:
         """Say what one layer has against asking an index."""
@@ -377,6 +398,20 @@ class Judge:
         """The text: "no parsable page and not 404/410 -> index-failed, whatever the cause"."""
         # No index of these worlds answers 403 for what nobody has: there it is a failure, as 401 is.
         return isinstance(answer, Failure) and not answer.says_not_here
+
+    def _has_mirror(self, failed: Source) -> bool:
+        """The text: "one that fails does not count if another answered with a page that lists a file of the name"."""
+        return (
+            bool(self.opinions)
+            and not failed.stopped
+            and any(
+                all(_are_one(policy, failed.asked, other.asked) for policy in self.opinions)
+                for other in self.sources
+                if not (other.failed or other.probed or other.objections or other.stopped)
+                and other.offers(self.name)
+                and not self._page_codes(other)
+            )
+        )
 
     # What becomes of the files
 

@@ -190,8 +190,10 @@ class _Clerk:
 
     def _mismatch(self, dist: Reference | Parent, *, requested: bool) -> None:
         """The text: "the distribution's own metadata names another project than was authorised -> refused"."""
-        opinions = [layer for layer in self.world.layers if layer.has_opinion]
-        if opinions and not any(layer.enforces for layer in opinions):
+        enforced = any(layer.enforces and layer.has_opinion for layer in self.world.layers)
+        # The text: "A machine or interpreter layer in `audit`, with or without `[indexes]`, turns it to audited".
+        audited = any(layer.kind in ("machine", "interpreter") and not layer.enforces for layer in self.world.layers)
+        if audited and not enforced:
             # An audit logs it. The new resolver has a check of its own, and may look elsewhere; the legacy one goes on.
             self.outcome.may_fail = True
             self._look_elsewhere(dist)

@@ -132,6 +132,14 @@ def test_when_the_built_in_rule_applies(machine: Machine, texts: tuple[str, ...]
     assert (found.builtin_rule_applies, found.builtin_rule_audited) == expected
 
 
+def test_what_no_distribution_may_write(machine: Machine) -> None:
+    named = machine.write("environment", ENFORCE)
+    found = machine.find(named).vital_places
+    assert str(machine.paths["machine"].parent) in found
+    assert str(machine.paths["interpreter"].parent) in found
+    assert {str(named), str(named.parent / "policy.d")} <= {*found}
+
+
 # The variable
 
 

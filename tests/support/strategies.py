@@ -109,8 +109,8 @@ def policies(draw: DrawFn) -> Policy:
         rules_of(rules),
         draw(st.sampled_from(["always", "never"])),
         draw(st.sampled_from(["drop", "abort"])),
-        draw(st.sampled_from(["allow", "block"])),
-        draw(st.sampled_from(["refuse", "backtrack"])),
+        local=draw(st.sampled_from(["allow", "block"])),
+        when_nothing_left=draw(st.sampled_from(["refuse", "backtrack"])),
     )
 
 

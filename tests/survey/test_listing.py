@@ -18,6 +18,18 @@ LISTINGS: dict[str, dict[str, Any]] = read_cases(__file__)["listings"]
 PIPS = ("20.3.4", "26.3")
 
 
+class Recorder(dict[str, str]):
+    """Pages that note what is asked for."""
+
+    def __init__(self, pages: dict[str, str], asked: list[str]) -> None:
+        super().__init__(pages)
+        self._asked = asked
+
+    def __contains__(self, path: object) -> bool:
+        self._asked.append(str(path))
+        return super().__contains__(path)
+
+
 @pytest.fixture(scope="module", params=["own", *PIPS])
 def python(request: pytest.FixtureRequest) -> str:
     """An interpreter with one of the pips."""
@@ -50,3 +62,13 @@ def test_list_that_breaks_off_is_none(shell: Shell, indexes: list[ListingIndex])
     shell.configure(corp.url)
     (listing,) = ask_pip([0]).listings.values()
     assert listing == Listing(problem="it broke off its answer")
+
+
+def test_list_that_is_believed(shell: Shell, indexes: list[ListingIndex]) -> None:
+    corp, _ = indexes
+    asked: list[str] = []
+    corp.pages = Recorder(LISTINGS["stray-files-and-folders"]["pages"], asked)
+    shell.configure(corp.url)
+    (listing,) = ask_pip(believed=[0]).listings.values()
+    assert listing.names == ("acme-core", "robots.txt", "static", "tools")
+    assert set(asked) == {"/simple/"}

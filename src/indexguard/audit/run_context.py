@@ -31,7 +31,7 @@ class RunContext(NamedTuple):
     """What all events of one pip run share."""
 
     run: str
-    """Random, one for each pip process."""
+    """Random, one for each run of pip: a process may have several."""
     pip: str
     """The version of pip."""
     policy: tuple[Layer, ...]

@@ -38,7 +38,8 @@ def shorten(line: bytes, event: Mapping[str, Any], limit: int) -> bytes:
     :param line: the whole line, as the file has it.
     :param limit: at least 1,000.
     """
-    short = {"shortened": len(line), "sha256": digest(line), **event}
+    fields = {key: value for key, value in event.items() if key not in _HEAD}
+    short = {"shortened": len(line), "sha256": digest(line), **fields}
     over = len(encode(short)) - limit
     for key, counter in _LISTS.items():
         if over > 0:

@@ -20,7 +20,7 @@ from typing import Any, Callable, Protocol
 
 from ..errors import cut
 from ..policy.log import SyslogAddress
-from .kinds import GUARD_FAILED, ROUTINE
+from .kinds import GUARD_FAILED, ROUTINE, SEALED
 from .place import NO_HOME
 from .shortening import shorten
 
@@ -142,6 +142,18 @@ class Syslog:
             if error.errno not in _TOO_LARGE:
                 raise
             self._deliver(format_syslog(line, event, self._address, _SMALL_DATAGRAM))
+        if event.get("event") == SEALED:
+            self._close()
+
+    def _close(self) -> None:
+        """Let the connection go; whatever comes after the end of a run makes another one."""
+        kept, self._socket = self._socket, None
+        if kept is not None:
+            kept.close()
+
+    def __del__(self) -> None:
+        """Let the connection of a run without an end go."""
+        self._close()
 
     def _frame(self, message: bytes) -> bytes:
         """Return a message as a connection needs it (RFC 6587): octets are counted, or a line ends in the BSD form."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..patterns import is_in_range, parse_range
 from ..policy.identity import Location
-from ..policy.model import Layer
+from ..policy.model import Layer, join_key
 from .authority import Authority, FileCheck
 from .verdict import PASS, Finding, Verdict
 
@@ -107,6 +107,11 @@ def is_one_of_several(places: Iterable[Location | str | None]) -> bool:
 def counts_failures(authority: Authority, *, built_in: bool, several: bool) -> bool:
     """Tell whether an index that fails refuses the name: to a layer that enforces, or without one beside another index."""
     return any(layer.enforces for layer, _ in authority.rules) or (built_in and several)
+
+
+def find_uncertified(layer: Layer, index: str) -> Finding:
+    """Return the objection to a connection that the certificates of an index (``ca``) do not verify."""
+    return Finding("unverified-index", layer, key=f"{join_key('indexes', index)}.ca")
 
 
 # The page, and its files
@@ -210,6 +215,16 @@ def find_failed(sources: Iterable[SourceT]) -> list[SourceT]:
     return [source for source in sources if source.failure is not None and not source.probing]
 
 
+def are_mirrors(authority: Authority, place: Location, other: Location) -> bool:
+    """Tell whether two places are one index to every layer that enforces: of URLs with the same content, one may fail."""
+    pairs = [
+        (layer.policy.find_index(place), layer.policy.find_index(other))
+        for layer, _ in authority.rules
+        if layer.enforces
+    ]
+    return bool(pairs) and all(one is not None and one is two for one, two in pairs)
+
+
 def find_failures(authority: Authority, *, built_in: bool, audited: bool = False) -> list[Finding]:
     """Return the objections to an index that failed, where failures count.
 
@@ -244,7 +259,11 @@ def find_cause(  # the one cause of a refusal
         return squatters[0]
     if not nothing_left:
         return None
-    if failures_count and find_failed(met.sources):
+    failed = find_failed(met.sources) if failures_count else []
+    if failed:
+        unverified = [it for source in failed if (it := source.verdict.refusal) is not None]
+        if unverified:  # it was asked, and somebody else answered
+            return unverified[0]
         failures = find_failures(met.authority, built_in=True)
         return next((failure for failure in failures[1:] if failure.enforced), failures[0])
     refusals = [source.verdict.refusal for source in met.sources]

@@ -59,7 +59,12 @@ class Guard(NamedTuple):
     def filters(self) -> Iterator[tuple[seams.Seam, seams.Filter]]:
         """Yield each seam, with what stands for it; the legacy resolver's are those of the new one."""
         gate = Gate(*self)
-        pages = PageFilter(self.run, self.searches, self.requests, gate.check_redirect)
+        certificates = None
+        if any(layer.certificates for layer in self.run.layers):
+            from .certificates import Certificates  # few policies have some
+
+            certificates = Certificates(self.run, self.speaker)
+        pages = PageFilter(self.run, self.searches, self.requests, gate.check_redirect, certificates)
         names = NameFilter(self.run, self.searches, self.speaker)
         yield seams.REQUEST, pages.request
         yield seams.PROCESS_PAGE, pages.process_project_url
@@ -96,7 +101,7 @@ class Guard(NamedTuple):
 
         def load_and_order(call: Call, resolver: object, req_set: Resolved) -> object:
             from . import builds, children, failing  # noqa: F401
-            from .filter import ambiguous, redirects, same_files  # noqa: F401
+            from .filter import ambiguous, mirrors, redirects, same_files  # noqa: F401
             from .gate import hops, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
@@ -223,12 +228,14 @@ def _explain_broken(error: Exception) -> str:
 
 _COLD = (
     *("../decision/absence.py", "../decision/redirects.py"),
-    *("../codes.json", "../codes.py", "builds.py", "children.py", "failing.py", "python_option.py", "reports.py"),
+    *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
+    *("python_option.py", "reports.py"),
     *(
         "filter/ambiguous.py",
         "filter/redirects.py",
         "gate/hops.py",
         "gate/redirects.py",
+        "filter/mirrors.py",
         "filter/same_files.py",
         "gate/destinations.py",
         "gate/setup_py.py",
@@ -316,7 +323,7 @@ def _prepare(root: str) -> Guard:
         pypi,
         getattr(public, "file_storage_domain", None),
         datetime.now(timezone.utc).date(),
-        tuple(place.path for place in found.places if place.path is not None),
+        found.vital_places,
         found.builtin_rule_audited,
     )
     context = RunContext.of_process(version, layers, argv=command_line(), parent_run=mark.parent_run())

@@ -29,7 +29,7 @@ class Run(NamedTuple):
     today: date
     """In UTC."""
     policy_places: tuple[str, ...] = ()
-    """Where policy files are, or would be."""
+    """The folders and files that policies are read from, or would be."""
     audits_built_in: bool = False
     """Whether that rule is only logged: a layer of the machine or the interpreter is in audit mode."""
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ..audit.line import digest
@@ -19,6 +20,9 @@ from ..errors import escape
 _BEGINNING = b'{"schema":'
 _QUOTED = (rb"{\"schema\":", rb"{\"shortened\":")
 _MAY_HOLD = re.compile(rb"schema|shortened|123, ?34, ?115")  # the last one is how an event begins, in numbers
+_VALUE = re.compile(rb'[{\[]|"(?=\{\\")')
+_MOST_VALUES = 8
+_BARE = re.compile(rb'\{"(?:schema|shortened)":')
 _PIECE = re.compile(rb'\{"schema":[0-9]+,"time":"[^"\\]*","run":"([^"\\]*)","seq":([0-9]+),')
 _END = re.compile(rb',"prev":(?:null|"[0-9a-f]{64}")\}\Z')
 """Of a line as it was written: of one that a shipper has written anew the fields are kept too."""
@@ -36,7 +40,7 @@ class CopyCount:
     events: int = 0
     """Each counts as often as it is there."""
     unread: int = 0
-    """Lines of ours in which no event can be read: it is left out, or cut off before its number."""
+    """Lines of ours in which no event can be read (it is left out, or cut off before its number), or that are too long."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Copies:
         for line in lines:
             counted.lines += 1
             found = [] if line is None else list(_events_in(line))
-            counted.unread += line is not None and not found and _is_ours(line)
+            counted.unread += line is None or (not found and _is_ours(line))
             counted.events += len(found)
             for event in found:
                 self._left[event.key] = event
@@ -139,27 +143,33 @@ def _agree(copied: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
 
 def _events_in(line: bytes, depth: int = 0) -> Iterator[_Found]:
     """Yield the events in a line of a copy, or in a text of it."""
-    start = max(line.find(_BEGINNING), line.find(SHORTENED))
-    if start < 0:
-        if depth < _DEEPEST:
-            yield from _events_in_json(line, depth)
-        return
-    text = line[start:].decode("latin-1")  # one character for each byte
-    try:
-        event, end = _DECODE(text)
-    except (ValueError, RecursionError):
-        piece = _PIECE.match(line, start)
-        if piece is not None:
-            words = (piece[1].decode("utf-8", "replace"), int(piece[2]))
-            shown = escape(f"run {words[0]}  {words[1]}  (only its beginning is there)")
-            yield _Found(shown, number=words, piece=line[start:].rstrip(b"\r\n"))
-        return
-    if "shortened" in event:
-        yield from _shortened(event)
-    elif _is_event(event):
-        whole = line[start : start + end]
-        is_ours = _END.search(whole) is not None
-        yield _Found(_describe(event), digest(whole), None if is_ours else _number(event), None if is_ours else event)
+    found = _BARE.search(line)
+    if found is None and depth < _DEEPEST:
+        yield from _events_in_json(line, depth)
+    while found is not None:
+        start = found.start()
+        try:
+            event, length = _DECODE(line[start:].decode("latin-1"))  # one character for each byte
+        except (ValueError, RecursionError):
+            yield from _piece(line, start)
+            return
+        if "shortened" in event:
+            yield from _shortened(event)
+        elif _is_event(event):
+            whole = line[start : start + length]
+            is_ours = _END.search(whole) is not None
+            yield _Found(
+                _describe(event), digest(whole), None if is_ours else _number(event), None if is_ours else event
+            )
+        found = _BARE.search(line, start + length)
+
+
+def _piece(line: bytes, start: int) -> Iterator[_Found]:
+    piece = _PIECE.match(line, start)
+    if piece is not None:
+        words = (piece[1].decode("utf-8", "replace"), int(piece[2]))
+        shown = escape(f"run {words[0]}  {words[1]}  (only its beginning is there)")
+        yield _Found(shown, number=words, piece=line[start:].rstrip(b"\r\n"))
 
 
 def _shortened(event: Mapping[str, Any]) -> Iterator[_Found]:
@@ -168,14 +178,18 @@ def _shortened(event: Mapping[str, Any]) -> Iterator[_Found]:
 
 
 def _events_in_json(line: bytes, depth: int) -> Iterator[_Found]:
-    start = min((at for at in (line.find(b"{"), line.find(b"[")) if at >= 0), default=-1)
-    if start < 0 or not _MAY_HOLD.search(line):
+    """Yield the events in the first value of a line that has some: what stands before it may hold brackets too."""
+    if not _MAY_HOLD.search(line):
         return
-    try:
-        value, _ = _DECODE(line[start:].decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return
-    yield from _events_of(value, depth)
+    for begin in islice(_VALUE.finditer(line), _MOST_VALUES):
+        try:
+            value, _ = _DECODE(line[begin.start() :].decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            continue
+        found = list(_events_of(value, depth))
+        if found:
+            yield from found
+            return
 
 
 def _events_of(value: object, depth: int) -> Iterator[_Found]:

@@ -38,7 +38,11 @@ TABLE_OPTIONS = "union_by_name = true, hive_partitioning = false"
 
 _STRUCTURES = {
     "STRUCT(file VARCHAR, key VARCHAR)": {"file": "VARCHAR", "key": "VARCHAR"},
-    "STRUCT(file VARCHAR, key VARCHAR, indexes VARCHAR[])": {"file": "VARCHAR", "key": "VARCHAR", "indexes": ["VARCHAR"]},
+    "STRUCT(file VARCHAR, key VARCHAR, indexes VARCHAR[])": {
+        "file": "VARCHAR",
+        "key": "VARCHAR",
+        "indexes": ["VARCHAR"],
+    },
     "VARCHAR[]": ["VARCHAR"],
 }
 """Types of columns, as ``json_transform`` has them."""
@@ -52,7 +56,9 @@ def _is_told_once(place: str) -> str:
 
 _USUAL_KEYS = ", ".join(f"'{name}'" for name in json.loads(schema_text())["properties"])
 _WITHOUT_TEXTS = r"""regexp_replace(json, '"(?:[^"\\]|\\.)*"', '', 'g')"""
-_SUSPICIOUS = " OR ".join(f"contains(json, '{word}')" for word in ("NaN", "nan", "nfinity", ":inf", ":-inf", ",}", ",]"))
+_SUSPICIOUS = " OR ".join(
+    f"contains(json, '{word}')" for word in ("NaN", "nan", "nfinity", ":inf", ":-inf", ",}", ",]")
+)
 _IS_READ = f"""coalesce(
     strlen(json) < {MAX_LINE}
     AND json_extract(json, '$.schema')::VARCHAR = '{SCHEMA}'

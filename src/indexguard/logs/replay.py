@@ -44,7 +44,7 @@ _OF_REFERENCES = frozenset({errors.DIRECT_URL, errors.FIND_LINKS, errors.LOCKED_
 _NO_MATTER_OF_POLICY: dict[str, str] = {
     errors.INDEX_NOT_CONFIGURED: "the log does not tell which indexes pip was configured with",
     errors.INDEX_FAILED: "an index did not answer, which no policy changes",
-    errors.UNVERIFIED_INDEX: "pip was told to trust a host without TLS, which no policy changes",
+    errors.UNVERIFIED_INDEX: "a connection was not verified, which the log cannot tell for another policy",
     errors.NAME_MISMATCH: "a distribution named another project, which no policy changes",
     errors.GUARD_FILE: "a distribution would have written what the guard lives from, which no policy changes",
 }

@@ -63,6 +63,20 @@ def find_url(text: str) -> str | None:
     return redact(url)
 
 
+def find_place(text: str) -> str | None:
+    """Return the URL prefix that a host with a port, or with a path, was probably meant to be."""
+    if "@" in text:
+        return None
+    for scheme in ("http", "https"):
+        try:
+            place = parse_location(f"{scheme}://{text}")
+        except UnknownLocation:
+            return None
+        if scheme == "https" or place.is_loopback:
+            return str(place)
+    return None
+
+
 def find_prefix(text: str) -> str | None:
     """Return the prefix that ``acme-`` was probably meant to be."""
     try:

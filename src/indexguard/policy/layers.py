@@ -71,6 +71,16 @@ class LayersFound:
         return not self._is_decided and self._is_audited
 
     @property
+    def vital_places(self) -> tuple[str, ...]:
+        """The folders and files that policies are read from, or would be, what may stand beside them, and certificates."""
+        folders = [os.path.dirname(it.path) for it in self.places if it.path is not None and it.kind != "environment"]
+        named = [it.path for it in self.places if it.path is not None and it.kind == "environment"]
+        beside = [os.path.join(os.path.dirname(path), "policy.d") for path in named]
+        layers = [(os.path.dirname(layer.path), index.ca) for layer in self.layers for index in layer.policy.indexes]
+        certificates = [os.path.join(folder, ca) for folder, ca in layers if ca is not None]
+        return (*folders, *named, *beside, *certificates)
+
+    @property
     def _is_decided(self) -> bool:
         return any(layer.policy.indexes and layer.enforces for layer in self.layers)
 
@@ -201,6 +211,10 @@ def survey_layers(
             state = error.code
             faults.append(error)
         places.append(Place(kind, path, state))
+    if any(layer.certificates for layer in layers):
+        from .sections import find_conflicts  # noqa: PLC0415  # few policies have certificates
+
+        faults += find_conflicts(layers)
     read = LayersFound(tuple(places), tuple(layers), tuple(faults))
     return replace(read, faults=(*faults, *_find_missing(read, machine_path or machine_policy_path())))
 
@@ -224,4 +238,9 @@ def _look_at(
         return f"same file as {seen[found.file]}", None
     seen[found.file] = kind
     digest = hashlib.sha256(found.content).hexdigest()
-    return "loaded", Layer(kind, path, digest, read_policy(found.content, path))
+    policy = read_policy(found.content, path)
+    if all(index.ca is None for index in policy.indexes):
+        return "loaded", Layer(kind, path, digest, policy)
+    from .sections import read_certificates  # noqa: PLC0415  # few policies have certificates
+
+    return "loaded", Layer(kind, path, digest, policy, read_certificates(policy, kind, trust))

@@ -88,7 +88,9 @@ def _lint_direct_urls(policy: Policy) -> list[Lint]:
             Lint("direct-urls.transitive", "whatever a distribution requires by URL passes if nothing claims it")
         )
     if policy.direct_urls.redirects and not policy.direct_urls.allow:
-        lints.append(Lint("direct-urls.redirects", "has no effect without `direct-urls.allow`: it covers nothing by itself"))
+        lints.append(
+            Lint("direct-urls.redirects", "has no effect without `direct-urls.allow`: it covers nothing by itself")
+        )
     for place, prefix in enumerate(policy.direct_urls.allow):
         key = f"direct-urls.allow[{place}]"
         if not prefix.segments:

@@ -12,6 +12,7 @@ from .log import USUAL_LOG, LogSettings
 from .rules import Rules
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from ..patterns import Name
@@ -52,6 +53,8 @@ class Index:
     """Statuses that mean "no such name here" beside 404 and 410."""
     says_public: bool = False
     """Whether the file says that it is public, or that it is not; otherwise ``public`` is the default."""
+    ca: str | None = None
+    """The PEM file of the certificates by which its connections are verified, as it is written; None: pip's own trust."""
     has_credentials: bool = False
     """Whether one of its URLs was written with a user name or a password."""
 
@@ -180,6 +183,8 @@ class Layer:
     sha256: str
     """Of the file's bytes, hexadecimal."""
     policy: Policy
+    certificates: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """By index, the PEM text of its ``ca``."""
 
     @property
     def enforces(self) -> bool:

@@ -29,7 +29,7 @@ _FILE = Keys(
     ("version", "mode", "indexes", "merge", "shadow", "direct-urls", "local", "when-nothing-left", "defaults", "log"),
     ("deny", "advisories", "typosquat"),
 )
-_INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status"), LATER)
+_INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status", "ca"), LATER)
 _SHADOW = Keys(("probe", "action", "same-file", "known"))
 _DEFAULTS = Keys(("files-from",), LATER)
 _LOG = Keys(("sinks", "on-failure", "syslog", "syslog-format", "max-size", "max-age"))
@@ -143,8 +143,14 @@ class _Reader(Entries):
             says_public="public" in table,
             files_from=default_files if files is None else files,
             not_found=self._statuses(f"{key}.not-found-status", table) if "not-found-status" in table else frozenset(),
+            ca=None if "ca" not in table else self._ca(f"{key}.ca", table["ca"], urls),
             has_credentials=any(_HAS_CREDENTIALS.match(text) for _, text in urls),
         )
+
+    def _ca(self, key: str, value: object, urls: list[tuple[Location, str]]) -> str | None:
+        from .sections import read_ca  # noqa: PLC0415  # few policies have one
+
+        return read_ca(self, key, value, [location for location, _ in urls])
 
     def _urls(self, key: str, table: Mapping[str, Any], name: str, *, insecure: bool) -> list[tuple[Location, str]]:
         value = table.get("url")
@@ -203,7 +209,11 @@ class _Reader(Entries):
         elif text == "pypi":
             self.unexpected(key, text, f"{expected}: `pypi` stands for an index, not for the host of its files")
         elif "://" not in text and not _PLAIN_HOST.fullmatch(text):
-            self.unexpected(key, text, expected)
+            from .hints import find_place  # noqa: PLC0415  # only where a policy has faults
+
+            close = find_place(text)
+            about = ": a host stands for all its ports and paths; one of them is a URL" if close else ""
+            self.unexpected(key, text, expected + about, close)
         else:
             try:
                 if "://" in text:

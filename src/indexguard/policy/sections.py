@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import timedelta
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from ..errors import Fault, PolicyError
 from ..patterns import Name, normalise_name, parse_pattern
 from .hints import find_url
 from .identity import Location, UnknownLocation, parse_reference
 from .log import LogSettings, SyslogAddress
-from .model import DirectUrls, Known
+from .model import DirectUrls, Known, Layer, join_key
 from .narrow import read_date, read_reason
-from .table import Keys, TableReader
+from .table import MAX_BYTES, Keys, TableReader
+from .trust import read_trusted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from .entries import Entries
+    from .model import Index, Policy
+    from .trust import Trust
 
 _KNOWN = Keys(("packages", "reason", "expires"))
 _MERGE = Keys(("packages", "indexes"))
@@ -233,3 +239,109 @@ def _merge_indexes(reader: TableReader, key: str, value: object, indexes: Collec
     elif not value:
         reader.unexpected(key, value, expected)
     return tuple(name for name in indexes if name in known)
+
+
+def read_ca(reader: TableReader, key: str, value: object, urls: Sequence[Location]) -> str | None:
+    """Return the path of an index's own certificates.
+
+    :param urls: of the index.
+    """
+    if not isinstance(value, str) or not value or "\0" in value:
+        reader.unexpected(key, value, "the path of a PEM file, absolute or relative to this file")
+        return None
+    if any(url.scheme not in ("https", "pypi") for url in urls):
+        reader.fault(key, "needs https: there is nothing to verify in a URL of another kind")
+    return value
+
+
+def find_tls_places(index: Index) -> tuple[tuple[str, int | None], ...]:
+    """Return host and port of each place that an index's pages and files come from by TLS.
+
+    An empty host stands for that of ``pypi``; None for any port.
+    """
+    urls = [url for url in index.urls if url.scheme in ("https", "pypi")]
+    files = index.files_from or ()
+    urls += [it.prefix for it in files if it.prefix is not None and it.prefix.scheme == "https"]
+    hosts = [(it.host, None) for it in files if it.host is not None]
+    return tuple(dict.fromkeys([*((url.host, url.port) for url in urls), *hosts]))
+
+
+def read_certificates(policy: Policy, kind: str, trust: Trust | None) -> dict[str, str]:
+    """Return the PEM text of each index's ``ca``, by the index's name.
+
+    :param kind: of the layer.
+    :param trust: whom to trust with them; None: anybody, where a file is only looked at.
+    :raises PolicyError: one is not there, cannot be trusted or holds no certificate; or two of them claim one host.
+    """
+    found: dict[str, str] = {}
+    faults: list[Fault] = []
+    for index in policy.indexes:
+        if index.ca is not None:
+            text, reasons = _read_certificate(os.path.join(os.path.dirname(policy.path), index.ca), kind, trust)
+            found[index.name] = text
+            faults += [Fault(_ca_key(index), reason) for reason in reasons]
+    if not faults:
+        faults = _find_conflicts(
+            [(policy, index, found[index.name]) for index in policy.indexes if index.ca is not None]
+        )
+    if faults:
+        raise PolicyError(policy.path, faults)
+    return found
+
+
+def _read_certificate(path: str, kind: str, trust: Trust | None) -> tuple[str, list[str]]:
+    """Return the text of a PEM file, and why it cannot be used."""
+    import _ssl  # noqa: PLC0415  # few policies have certificates
+
+    try:
+        # The places of machine and interpreter are trusted in more ways; what INDEXGUARD_POLICY names is another file.
+        read = read_trusted(path, trust, kind=kind if kind in ("machine", "interpreter") else "ca")
+    except PolicyError as error:
+        return "", [fault.message for fault in error.faults]
+    if read is None:
+        return "", [f"there is no file {path}"]
+    # What is cut off at the end has no last line.
+    text = read.content[:MAX_BYTES].decode("ascii", "replace")
+    store = _ssl._SSLContext(_ssl.PROTOCOL_TLS_CLIENT)  # noqa: SLF001  # whatever stands in the place of the public class
+    try:
+        store.load_verify_locations(cadata=text)
+    except (ValueError, OSError):
+        return "", [f"{path} holds no certificate that can be read; expected a PEM file"]
+    return text, []
+
+
+def find_conflicts(layers: Sequence[Layer]) -> list[PolicyError]:
+    """Return the fault of each layer whose certificates for a host are not those of a layer before it."""
+    claims = [
+        (layer.policy, index, layer.certificates[index.name])
+        for layer in layers
+        if layer.enforces
+        for index in layer.policy.indexes
+        if index.name in layer.certificates
+    ]
+    return [PolicyError(path, [fault]) for path, fault in _conflicts(claims)]
+
+
+def _find_conflicts(claims: Sequence[tuple[Policy, Index, str]]) -> list[Fault]:
+    return [fault for _, fault in _conflicts(claims)]
+
+
+def _conflicts(claims: Sequence[tuple[Policy, Index, str]]) -> list[tuple[str, Fault]]:
+    found = []
+    for (first, one, pem), (second, other, other_pem) in combinations(claims, 2):
+        shared = [
+            host
+            for host, port in find_tls_places(one)
+            for place, at in find_tls_places(other)
+            if host == place and (port == at or None in (port, at))
+        ]
+        if pem != other_pem and shared:
+            where = "" if first is second else f" in {first.path}"
+            host = shared[0] or "pypi"
+            message = f"is another file than that of {_ca_key(one)}{where}, for the same host {host}"
+            found.append((second.path, Fault(_ca_key(other), message)))
+    return found
+
+
+def _ca_key(index: Index) -> str:
+    return f"{join_key('indexes', index.name)}.ca"

@@ -3,8 +3,8 @@
 A child, because only a fresh interpreter shows whether its start-up puts the guard into pip. Nothing of ours is imported:
 whether ``indexguard`` is there, and which one, is for the start-up hook to say. Needs pip 20.3.4 or newer.
 
-Usage: ``python pip_probe.py [NUMBER ...] [NUMBER:NUMBER:NAME,NAME ...]``; with numbers, what those configured indexes list
-is told too; with two and names, which files of these names both have.
+Usage: ``python pip_probe.py [NUMBER ...] [=NUMBER ...] [NUMBER:NUMBER:NAME,NAME ...]``; with numbers, what those configured
+indexes list is told too, and looked at unless there is a ``=``; with two and names, which files of these names both have.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def main(arguments: list[str]) -> dict[str, Any]:
     facts["trusted_hosts"] = [hide_credentials(host) for host in options.trusted_hosts]
     facts["pypi"] = PyPI.simple_url
     facts["guard"] = look_at_guard(command, options, session)
-    numbers = [int(text) for text in arguments if ":" not in text]
-    facts["listings"] = list_all(command, options, [(number, urls[number]) for number in numbers])
+    numbers = {int(text.lstrip("=")): not text.startswith("=") for text in arguments if ":" not in text}
+    facts["listings"] = list_all(command, options, {number: urls[number] for number in numbers}, numbers)
     pairs = {text: text.split(":") for text in arguments if ":" in text}
     facts["comparisons"] = {
         text.rpartition(":")[0]: compare(command, options, (urls[int(one)], urls[int(other)]), names.split(","))
@@ -109,12 +109,16 @@ def open_session(command: Any, options: Any) -> Any:
     return session
 
 
-def list_all(command: Any, options: Any, indexes: list[tuple[int, str]]) -> dict[str, dict[str, Any]]:
+def list_all(
+    command: Any, options: Any, urls: dict[int, str], is_looked_at: dict[int, bool]
+) -> dict[str, dict[str, Any]]:
     """Read what several indexes list, side by side; one that dribbles or hangs costs some seconds, and no more.
 
     Each listing has its ``names``, or the ``problem`` in their place; ``sort_listing`` says what else.
+
+    :param is_looked_at: of which the pages of all projects are asked for; the lists of the others are believed.
     """
-    roots = {number: url.rstrip("/") + "/" for number, url in indexes}
+    roots = {number: url.rstrip("/") + "/" for number, url in urls.items()}
 
     def read(number: int) -> dict[str, Any]:
         return read_root(open_session(command, options), roots[number])
@@ -125,7 +129,7 @@ def list_all(command: Any, options: Any, indexes: list[tuple[int, str]]) -> dict
     questions = [
         (number, project)
         for number, listing in listings.items()
-        if len(listing.get("projects", ())) <= MAX_ASKED
+        if is_looked_at[number] and len(listing.get("projects", ())) <= MAX_ASKED
         for project in listing.get("projects", ())
     ]
     sessions = threading.local()
@@ -139,7 +143,8 @@ def list_all(command: Any, options: Any, indexes: list[tuple[int, str]]) -> dict
     verdicts = in_parallel(look, questions, ASKERS, ASKING_SECONDS)
     told = {}
     for number, listing in listings.items():
-        own = {project: verdicts.get((number, project), LATE) for project in listing.get("projects", ())}
+        otherwise = LATE if is_looked_at[number] else ABSENT
+        own = {project: verdicts.get((number, project), otherwise) for project in listing.get("projects", ())}
         told[str(number)] = {"problem": listing.get("problem"), **sort_listing(listing, own)}
     return told
 

@@ -109,17 +109,19 @@ def ask_pip(
     listings: Sequence[int] = (),
     python: str = sys.executable,
     *,
+    believed: Sequence[int] = (),
     comparisons: Mapping[tuple[int, int], Sequence[str]] | None = None,
 ) -> PipFacts:
     """Start a child and ask it. Never raises: what went wrong stands in ``problem``.
 
-    :param listings: numbers of configured indexes whose root pages are to be read.
+    :param listings: numbers of configured indexes whose root pages are to be read, and each project of them looked at.
+    :param believed: the same, but the list is believed, and no project looked at.
     :param python: the interpreter whose pip is meant.
     :param comparisons: for the numbers of two configured indexes, names whose files are to be compared; the second index
         is asked only for those that the first one has.
     """
     pairs = [f"{one}:{other}:{','.join(names)}" for (one, other), names in (comparisons or {}).items()]
-    arguments = [python, str(_PROBE), *map(str, listings), *pairs]
+    arguments = [python, str(_PROBE), *map(str, listings), *(f"={number}" for number in believed), *pairs]
     try:
         answer = ask(arguments, seconds=_TIMEOUT, late="pip did not answer")
     except InterpretersError as error:

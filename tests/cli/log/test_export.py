@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from indexguard.audit.kinds import ROUTINE
 from indexguard.cli.console import Console
 from indexguard.cli.log import export as export_command
 from indexguard.cli.parsing import BadInputError, make_parser
@@ -59,9 +60,9 @@ def test_output_is_the_same_to_a_file(export: Exporter, log: Path, form: str) ->
     written = Path("out").read_bytes()
     assert written.decode("utf-8") == printed.out
     assert written
-    count = len(KINDS) - (4 if form in ("sarif", "github") else 0)
+    count = len(KINDS) - (len(ROUTINE) if form in ("sarif", "github") else 0)
     assert f"wrote out: {count} events" in answer.err
-    assert ("4 events of routine left out" in answer.err) is (count < len(KINDS))
+    assert (f"{len(ROUTINE)} events of routine left out" in answer.err) is (count < len(KINDS))
     assert stat.S_IMODE(Path("out").stat().st_mode) == 0o640
     assert {path.name for path in Path().iterdir()} == {"audit.jsonl", "out"}
 
@@ -195,7 +196,7 @@ def test_named_pipe_is_written_to(export: Exporter, log: Path) -> None:
     reader.start()
     assert export("--format", "github", "-o", "pipe", str(log)).code == 0
     reader.join()
-    assert received[0].count(b"\n") == len(KINDS) - 4
+    assert received[0].count(b"\n") == len(KINDS) - len(ROUTINE)
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,8 @@ def test_mirror_that_lists_nothing_is_offered_as_the_same(shell: Shell, indexes:
     shell.configure(public.url, mirror.url)
     answer = shell(*_rest(public))
     assert (answer.code, answer.out) == (2, "")
-    found = (
-        f"{mirror.url} and {public.url} both have numpy, and 1 file of the first, all that it has, are the same on the"
-    )
-    assert found in answer.err
-    assert f"if it has no names of your own, `--same INDEX` (INDEX is 127-0-0-1-{mirror.port}) makes" in answer.err
+    assert f"{mirror.url} and {public.url} both have numpy:\n        1 file of one name and hash\n" in answer.err
+    assert f"--same INDEX, which makes one `url` list (INDEX is 127-0-0-1-{mirror.port})\n" in answer.err
     answer = shell(*_rest(public), "--same", f"127-0-0-1-{mirror.port}")
     policy = policy_of(answer)
     assert owners_of(policy, "numpy") == owners_of(policy, "anything") == [public.url, mirror.url]
@@ -38,10 +35,10 @@ def test_mirror_that_lists_nothing_is_offered_as_the_same(shell: Shell, indexes:
 @pytest.mark.parametrize(
     ("own", "found"),
     [
-        ("numpy-2.0-cp39-cp39-linux_armv7l.whl#sha256=33", "of their files 1 are on the first alone"),
-        ("numpy-2.0.tar.gz#sha256=33", "of their files 1 of one name are not the same (numpy-2.0.tar.gz)"),
-        ("numpy-2.0.tar.gz#md5=22", "of their files of 1 the hashes do not tell"),
-        ("numpy-2.0.tar.gz", "of their files of 1 the hashes do not tell"),
+        ("numpy-2.0-cp39-cp39-linux_armv7l.whl#sha256=33", "        1 that only the first has\n"),
+        ("numpy-2.0.tar.gz#sha256=33", "        1 of one name and two hashes (numpy-2.0.tar.gz)\n"),
+        ("numpy-2.0.tar.gz#md5=22", "        1 of one name without a hash that tells\n"),
+        ("numpy-2.0.tar.gz", "        1 of one name without a hash that tells\n"),
     ],
 )
 def test_second_public_index_is_offered_as_a_merge(
@@ -55,7 +52,7 @@ def test_second_public_index_is_offered_as_a_merge(
     answer = shell(*_rest(public))
     assert (answer.code, answer.out) == (2, "")
     assert found in answer.err
-    assert f"`--merge INDEX` (INDEX is 127-0-0-1-{wheels.port})" in answer.err
+    assert f"--merge INDEX, which makes a [[merge]] of `*` (INDEX is 127-0-0-1-{wheels.port})\n" in answer.err
     name = f"127-0-0-1-{wheels.port}"
     policy = policy_of(shell(*_rest(public), "--merge", name))
     assert owners_of(policy, "numpy") == owners_of(policy, "anything") == [wheels.url, public.url]
@@ -74,7 +71,9 @@ def test_internal_index_is_never_offered_as_public(shell: Shell, indexes: list[L
     answer = shell(*_rest(public))
     policy = policy_of(answer)
     assert owners_of(policy, "acme-core") == [corp.url]
-    assert answer.err == f"{corp.url} and {public.url} both list acme-core; what is claimed comes from the first alone\n"
+    assert answer.err.splitlines()[1:] == [
+        f"    listed by {public.url} too; what is claimed comes from here alone: acme-core"
+    ]
     corp.status = 403  # its list cannot be seen
     answer = shell(*_rest(public))
     assert answer.code == 2

@@ -66,7 +66,9 @@ def test_claims(shell: Shell, indexes: list[ListingIndex]) -> None:
         assert owners_of(policy, name) == [corp.url]
     for name in ("acmecorp", "forgotten"):
         assert owners_of(policy, name) == ["pypi"]
-    assert answer.err == f"{corp.url} also lists names that you did not claim; it will not be asked for forgotten\n"
+    assert (
+        answer.err == f"{corp.url} also lists names that you did not claim;\n    it will not be asked for forgotten\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -299,7 +301,7 @@ def test_name_that_the_public_index_lists_too_goes_to_the_internal_one(
     one.names, two.names = ["Acme_Core", "acme-other"], ["acme-core", "requests"]
     shell.configure(one.url, two.url)
     answer = shell("init", "--yes", "--output", "-", "--rest", f"127-0-0-1-{two.port}")
-    assert f"{one.url} and {two.url} both list acme-core; what is claimed comes from the first alone\n" in answer.err
+    assert f"listed by {two.url} too; what is claimed comes from here alone: acme-core\n" in answer.err
     policy = policy_of(answer)
     assert owners_of(policy, "acme-core") == owners_of(policy, "acme-other") == [one.url]
     assert owners_of(policy, "requests") == [two.url]
@@ -325,10 +327,11 @@ def test_what_a_listing_holds_beside_projects_is_said(shell: Shell, indexes: lis
     for name in ("static", "git", "robots-txt"):
         assert owners_of(policy, name) == ["pypi"]
     assert answer.err.splitlines() == [
-        f"{corp.url} lists what is no project there, and is left out: .git/, robots.txt, static/",
-        f"{corp.url} lists names without a file there: acme-gone",
-        f"{corp.url} has these names where pip does not ask for them (rename the folders to lower case and `-`): Acme_Old",
-        f"{corp.url} lists names whose page cannot be read: acme-late (HTTP 403)",
+        f"{corp.url} lists more than names, or names with a question:",
+        "    no project of it, left out: .git/, robots.txt, static/",
+        "    without a file there: acme-gone",
+        "    where pip does not ask (it wants lower case and `-`): Acme_Old",
+        "    page not read: acme-late (HTTP 403)",
     ]
 
 
@@ -338,7 +341,7 @@ def test_claims_of_the_user_help_where_a_list_cannot_be_read(shell: Shell, index
     shell.configure(PIP_EXTRA_INDEX_URL=corp.url)
     answer = shell("init", "--yes", "--output", "-", "--claim", "acme")
     assert owners_of(policy_of(answer), "acme-billing-service") == [corp.url]
-    assert "cannot be read as a name, and is left out: acme-billing-serv..>\n" in answer.err
+    assert "    not to be read as a name: acme-billing-serv..>\n" in answer.err
 
 
 def test_audit_is_written_with_what_it_means(shell: Shell, indexes: list[ListingIndex]) -> None:
@@ -352,4 +355,6 @@ def test_audit_is_written_with_what_it_means(shell: Shell, indexes: list[Listing
     text = answer.out.replace("\n# ", " ")
     assert "A machine's or an interpreter's policy in audit turns the rule that is built in" in text
     assert "a user's does not." in text
+    answer = shell("init", "--yes", "--audit", "--output", "p.toml")
+    assert "  The built-in rule stays in force beside it: a name that several indexes offer is refused.\n" in answer.err
     assert shell("init", "--yes", "--output", "-").out.count("mode") == 0

@@ -31,7 +31,7 @@ def test_the_name_stays_in_the_house(bench: Bench) -> None:
 
 def test_an_index_that_forwards_is_refused(bench: Bench) -> None:
     bench.corp.answers["/simple/acme-core/"] = (302, {"Location": f"{bench.public.url}acme-core/"}, b"")
-    done = bench.install("acme-core", policy=bench.policy)
+    done = bench.install("acme-core", policy=bench.policy + '[shadow]\nprobe = "never"\n')
     assert (done.code, done.origins) == (1, {})
     assert f"whatever it has from {bench.public.url}acme-core/ by way of {bench.corp.url} (redirected)" in done.output
     assert bench.public.asked == []

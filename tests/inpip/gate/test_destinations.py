@@ -34,7 +34,14 @@ class Machine:
         monkeypatch.setattr(destinations, "account_folder", lambda: self.prefix / "share/indexguard/hook")
         monkeypatch.setattr(sys, "prefix", str(self.prefix))
 
-    def find(self, *entries: str, texts: dict[str, str] | None = None, own: bool = False, **options: Any) -> list[str]:
+    def find(
+        self,
+        *entries: str,
+        texts: dict[str, str] | None = None,
+        own: bool = False,
+        building: bool = False,
+        **options: Any,
+    ) -> list[str]:
         """Return what of the guard's a wheel with these entries would write, below the folder."""
         wheel = self.folder / "nice-1.0-py3-none-any.whl"
         with zipfile.ZipFile(wheel, "w") as archive:
@@ -43,8 +50,8 @@ class Machine:
             for entry, text in (texts or {}).items():
                 archive.writestr(entry, text)
         told = SimpleNamespace(**{"prefix_path": str(self.prefix), **options})
-        run = make_run()._replace(policy_places=(str(self.prefix / POLICY), str(self.folder / "mine.toml")))
-        found = Destinations(run, told, building=False).find_guarded("nice", str(wheel), own=own)
+        run = make_run()._replace(policy_places=(str((self.prefix / POLICY).parent), str(self.folder / "mine.toml")))
+        found = Destinations(run, told, building=building).find_guarded("nice", str(wheel), own=own)
         return [os.path.relpath(path, self.folder) for path in found]
 
 
@@ -163,6 +170,21 @@ def test_a_folder_of_ones_own_and_another_root(machine: Machine) -> None:
     assert machine.find("nice-1.0.data/data/etc/nice.toml", upgrade=True, **policy) == ["prefix/etc"]
     inside: dict[str, Any] = {"prefix_path": "/", "root_path": str(machine.prefix)}
     assert machine.find(f"nice-1.0.data/data/{POLICY}", **inside) == [f"prefix/{POLICY}"]
+
+
+def test_a_file_that_the_environment_names_is_no_folder(machine: Machine) -> None:
+    inside: dict[str, Any] = {"prefix_path": None, "target_dir": str(machine.folder)}
+    assert machine.find("nice-1.0.data/data/mine.toml", **inside) == ["mine.toml"]
+    assert machine.find("nice-1.0.data/data/other.toml", **inside) == []
+
+
+def test_a_build_environment_has_no_guard_to_lose_and_gets_none(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Also where the guard runs from what `activate` wrote.
+    monkeypatch.setattr(destinations, "_PACKAGE", str(machine.library / "_indexguard/0.1.0/indexguard"))
+    assert machine.find(building=True) == []
+    assert len(machine.find("_indexguard_hook.py", building=True)) == 1
 
 
 def test_a_path_that_no_system_can_hold_is_left_to_pip(machine: Machine) -> None:

@@ -16,7 +16,13 @@ HEADS = (
     *("", "/", "//", "///", "////", "http:", "https:", "HTTPS://", "http:/", "http:///", "\\", "/\\", "?", "#", ".."),
     *("%2f%2f", "//u:p@", "http://u:p@", "http://a@b@", "javascript:", "ftp://", "file:///", "//[x", "\t//"),
 )
-HOSTS = ("evil.example", "EVIL.example:80", "corp.example\\@evil.example", "corp.example#@evil.example", "ev\til.example")
+HOSTS = (
+    "evil.example",
+    "EVIL.example:80",
+    "corp.example\\@evil.example",
+    "corp.example#@evil.example",
+    "ev\til.example",
+)
 PATHS = ("", "/simple/x/", "\\simple/x", "/simple/../x/", "/%2e%2e/x", "/simple%2fx")
 
 

@@ -285,6 +285,8 @@ def _print_layers(found: LayersFound, console: Console) -> None:
         return
     if found.builtin_rule_applies:
         console.line("built-in rule: in force; a name that more than one remote index offers is refused")
+    elif found.builtin_rule_audited:
+        console.line("built-in rule: audited; what it would refuse is only logged")
     else:
         console.line("built-in rule: not in force, a policy decides")
 

@@ -45,32 +45,26 @@ class Beside:
         """Whether the index has nothing that the other has not, as far as it was compared."""
         return self.same > 0 and not self.differ and not any(one.only or one.unknown for one in self.compared)
 
-    def describe(self) -> str:
-        """Say what was found."""
-        names = f"{self.index.place} and {self.rest.place} both have {shorten(one.name for one in self.compared)}"
-        if self.is_mirror:
-            return f"{names}, and {count(self.same, 'file')} of the first, all that it has, are the same on the second"
-        found = []
-        if self.same:
-            found.append(f"{count(self.same, 'file')} are the same")
-        if self.differ:
-            found.append(f"{len(self.differ)} of one name are not the same ({shorten(self.differ[:3])})")
+    def describe(self) -> list[str]:
+        """Say what was found, in lines."""
+        head = f"{self.index.place} and {self.rest.place} both have {shorten(one.name for one in self.compared)}:"
         unknown, only = (sum(getattr(one, key) for one in self.compared) for key in ("unknown", "only"))
-        if unknown:
-            found.append(f"of {unknown} the hashes do not tell")
-        if only:
-            found.append(f"{only} are on the first alone")
-        return f"{names}: of their files {', '.join(found)}"
+        found = [
+            (self.same, f"{count(self.same, 'file')} of one name and hash"),
+            (len(self.differ), f"{len(self.differ)} of one name and two hashes ({shorten(self.differ[:3])})"),
+            (unknown, f"{unknown} of one name without a hash that tells"),
+            (only, f"{only} that only the first has"),
+        ]
+        return [head, f"    {', '.join(words for number, words in found if number)}"]
 
-    def advise(self) -> str:
-        """Say which option fits, and when. No name is filled in: whoever followed it blindly could lose internal names."""
-        option = "--same" if self.is_mirror else "--merge"
-        what = (
-            "one `url` list with it, as for a mirror"
-            if self.is_mirror
-            else "a [[merge]] of `*`, as for a second public index"
-        )
-        return f"if it has no names of your own, `{option} INDEX` (INDEX is {self.index.name}) makes {what}"
+    def advise(self) -> list[str]:
+        """Say which option fits, and when. No name is filled in: followed blindly, it could lose internal names."""
+        option, what = ("--same", "one `url` list") if self.is_mirror else ("--merge", "a [[merge]] of `*`")
+        looks = "a mirror" if self.is_mirror else "a second public index"
+        return [
+            f"    it looks like {looks}; if it has no names of your own, add",
+            f"        {option} INDEX, which makes {what} (INDEX is {self.index.name})",
+        ]
 
 
 def compare_indexes(

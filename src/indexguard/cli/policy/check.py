@@ -15,6 +15,7 @@ from ...policy.layers import survey_layers
 from ...policy.lints import Lint, lint_policy
 from ...policy.model import Layer
 from ...policy.reader import MAX_BYTES, read_policy
+from ...policy.sections import read_certificates
 from ..console import GREEN, RED, YELLOW, Console
 from ..files import open_named
 from ..parsing import BadInputError, Command
@@ -89,7 +90,9 @@ def read_layer(file: str) -> Layer:
     except OSError as error:
         raise BadInputError(f"cannot read {file}: {explain(error)}") from None
     shown = "standard input" if file == "-" else file
-    return Layer("file", shown, hashlib.sha256(content).hexdigest(), read_policy(content, shown))
+    policy = read_policy(content, shown)
+    certificates = read_certificates(policy, "file", None) if file != "-" else {}
+    return Layer("file", shown, hashlib.sha256(content).hexdigest(), policy, certificates)
 
 
 def _summarise(layer: Layer) -> str:

@@ -155,24 +155,30 @@ def _explain(listing: Listing) -> str:
     return "it lists no names" + (f", only {shorten(listing.left_out)}" if listing.left_out else "")
 
 
-def note_listings(internal: Sequence[Configured], listings: Mapping[int, Listing], console: Console) -> None:
-    """Say of each list what was not simply taken from it."""
+def note_listings(
+    internal: Sequence[Configured], rest: Configured, listings: Mapping[int, Listing], console: Console
+) -> None:
+    """Say of each list what was not simply taken from it, and what the index of all other names lists too."""
+    others = {normalise_name(name) for name in listings[rest.number].names} if rest.number in listings else set()
     for index in internal:
         listing = listings[index.number]
         if not 0 < len(listing.names) <= MAX_LISTED:
             continue
-        for names, words in (
-            (listing.left_out, "lists what is no project there, and is left out"),
-            (listing.unread, "lists what cannot be read as a name, and is left out"),
-            (listing.empty, "lists names without a file there"),
-            (
-                listing.misspelt,
-                "has these names where pip does not ask for them (rename the folders to lower case and `-`)",
-            ),
-            (tuple(f"{name} ({reason})" for name, reason in listing.unsure), "lists names whose page cannot be read"),
-        ):
-            if names:
-                console.note(f"{index.place} {words}: {shorten(names)}", YELLOW)
+        both = sorted(others.intersection(map(normalise_name, listing.names)))
+        lines = [
+            f"    {words}: {shorten(names)}"
+            for names, words in (
+                (listing.left_out, "no project of it, left out"),
+                (listing.unread, "not to be read as a name"),
+                (listing.empty, "without a file there"),
+                (listing.misspelt, "where pip does not ask (it wants lower case and `-`)"),
+                (tuple(f"{name} ({reason})" for name, reason in listing.unsure), "page not read"),
+                (both, f"listed by {rest.place} too; what is claimed comes from here alone"),
+            )
+            if names
+        ]
+        if lines:
+            console.note("\n".join([f"{index.place} lists more than names, or names with a question:", *lines]), YELLOW)
 
 
 def note_unclaimed(
@@ -185,23 +191,7 @@ def note_unclaimed(
         left = [name for name in names if not any(pattern.matches(normalise_name(name)) for pattern in patterns)]
         if left and len(names) <= MAX_LISTED:
             console.note(
-                f"{index.place} also lists names that you did not claim; it will not be asked for {shorten(left)}",
-                YELLOW,
-            )
-
-
-def note_shared(
-    internal: Sequence[Configured], rest: Configured, listings: Mapping[int, Listing], console: Console
-) -> None:
-    """Say which names an internal index and that of all other names both list."""
-    if rest.number not in listings:
-        return
-    others = {normalise_name(name) for name in listings[rest.number].names}
-    for index in internal:
-        both = sorted(others.intersection(map(normalise_name, listings[index.number].names)))
-        if both:
-            console.note(
-                f"{index.place} and {rest.place} both list {shorten(both)}; what is claimed comes from the first alone",
+                f"{index.place} also lists names that you did not claim;\n    it will not be asked for {shorten(left)}",
                 YELLOW,
             )
 

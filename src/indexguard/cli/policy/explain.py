@@ -300,6 +300,8 @@ def _details(explanation: Explanation, layer: Layer, rule: Rule) -> list[tuple[s
             allowed = is_in_range(rule.versions, explanation.version)
             answer = f": {explanation.version} is {'allowed' if allowed else 'refused (version-not-allowed)'}"
         details.append(("versions", f"{rule.versions}{answer}"))
+    own = map(layer.policy.index, rule.indexes)
+    details += [("verified", f"{it.name}: by the certificates of {it.ca} alone") for it in own if it.ca is not None]
     if rule.reason is not None:
         details.append(("reason", rule.reason))
     details += _shadow_details(explanation, layer, rule)

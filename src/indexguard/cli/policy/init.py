@@ -33,7 +33,6 @@ from .claims import (
     find_index,
     is_usable,
     note_listings,
-    note_shared,
     note_unclaimed,
     read_claims,
 )
@@ -41,8 +40,8 @@ from .policy_text import IndexTable, is_insecure, name_index, render
 
 _AUDIT = (
     (
-        "Nothing is dropped, and every index is asked as without this file. What would be refused is in the audit log,"
-        " and in one line at the end of each run."
+        "This file drops nothing, and has pip ask every index as it would without it. What it would refuse is in the audit"
+        " log: `indexguard log`."
     ),
     (
         "A machine's or an interpreter's policy in audit turns the rule that is built in (a name that several indexes"
@@ -97,10 +96,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     claims = read_claims(arguments.claim, internal)
     arranged = read_arrangements(arguments.same, arguments.merge, internal, claims)
     # The public index lists every project that there is.
-    listings = _list_names(indexes if internal and rest.place != PYPI else internal)
+    listings = _list_names(internal, None if rest.place == PYPI else rest)
     own = [index for index in internal if index.name not in arranged]
-    note_listings(own, listings, console)
-    note_shared(own, rest, listings, console)
+    note_listings(own, rest, listings, console)
     beside = compare_indexes(own, rest, claims, listings)
     if not arguments.yes:
         arranged.update(_ask_arrangements(beside, console))
@@ -228,13 +226,15 @@ def _command(arguments: argparse.Namespace, *more: str) -> str:
 # What they list
 
 
-def _list_names(indexes: Sequence[Configured]) -> Mapping[int, Listing]:
+def _list_names(internal: Sequence[Configured], rest: Configured | None) -> Mapping[int, Listing]:
     """Read what indexes list, in a second child: the first told which there are."""
-    if not indexes:
+    if not internal:
         return {}
-    facts = ask_pip([index.number for index in indexes])
+    believed = [] if rest is None else [rest.number]
+    numbers = [index.number for index in internal]
+    facts = ask_pip(numbers, believed=believed)
     nothing = Listing(problem=facts.problem or "it was not asked")
-    return {index.number: facts.listings.get(index.number, nothing) for index in indexes}
+    return {number: facts.listings.get(number, nothing) for number in (*numbers, *believed)}
 
 
 def _ask_claims(
@@ -264,7 +264,7 @@ def _ask_arrangements(beside: Mapping[str, Beside], console: Console) -> dict[st
     """Ask what the indexes are that have public names."""
     arranged = {}
     for name, found in beside.items():
-        console.note(found.describe())
+        console.note("\n".join(found.describe()))
         for number, words in enumerate(("it has names of your own", "it is a mirror", "it is public too"), 1):
             console.note(f"  {number}  {words}")
         answer = ""
@@ -279,7 +279,8 @@ def _note_beside(own: Sequence[Configured], beside: Mapping[str, Beside], consol
     """Say what else would fit an index that has public names, where its list was believed."""
     for index in own:
         if index.name in beside:
-            console.note(f"{beside[index.name].describe()}; {beside[index.name].advise()}", YELLOW)
+            found = beside[index.name]
+            console.note("\n".join([*found.describe(), *found.advise()]), YELLOW)
 
 
 def _explain_silence(
@@ -293,7 +294,7 @@ def _explain_silence(
         [
             "which names are internal cannot be told from the indexes, and a policy that guesses would be wrong:",
             *(f"    {one.index.place}: {one.reason}" for one in silent),
-            *(f"    {line}" for one in found for line in (one.describe(), f"  {one.advise()}")),
+            *(f"    {line}" for one in found for line in (*one.describe(), *one.advise())),
             "    say it, once for each name or prefix (acme stands for acme and acme-*):",
             f"        {_command(arguments, *options)}",
         ]
@@ -379,6 +380,10 @@ def _finish(text: str, path: Path | None, arguments: argparse.Namespace, console
     write_file(path, content, force=arguments.force)
     console.line(f"wrote {path}", GREEN)
     console.note(f"  {_reach(path)}")
+    if policy.mode == "audit" and str(path.absolute()) not in (machine_policy_path(), interpreter_policy_path()):
+        console.note(
+            "  The built-in rule stays in force beside it: a name that several indexes offer is refused.", YELLOW
+        )
     for lint in lint_policy(policy):
         console.note(f"  lint   {lint}")
     _note_distrust(path, console)

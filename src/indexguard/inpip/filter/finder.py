@@ -56,6 +56,9 @@ class NameFilter:
             events.record_search(self._speaker, self._run, search)
         elif told < len(search.drops):
             events.record_drops(self._speaker, search, search.drops[told:])
+        for page in search.pages:
+            if page.idle is not None:
+                self._speaker.warn(f"indexguard: --find-links {page.shown} does not count: {page.idle}")
         if told != len(search.drops) and search.has_news:
             from ..speech.words import warn_of_drops
 
@@ -118,7 +121,7 @@ class NameFilter:
         if run.built_in and not search.several:  # with a single index nothing changes for the user
             for only in search.pages:
                 only.failure = None
-        failed = search.failed
+        failed = self._find_failed(search)
         locked = _locked_link(finder, search)
         kept = []
         source: object = None
@@ -142,6 +145,15 @@ class NameFilter:
 
             forget_metadata(search, kept)
         return kept
+
+    def _find_failed(self, search: Search) -> list[Page]:
+        """Return the pages that failed, but for those of which a mirror answered: a line says so."""
+        if search.failed:
+            from .mirrors import excuse_mirrors  # few indexes fail
+
+            for text in excuse_mirrors(search):
+                self._speaker.warn(f"indexguard: {text}")
+        return search.failed
 
     def _complete_pages(self, finder: Finder, search: Search) -> None:
         """Note the indexes that pip was configured with and did not even ask (not https, and not a trusted host)."""

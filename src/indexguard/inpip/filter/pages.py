@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...decision import outcome
+from ...decision.verdict import Verdict
 from ...errors import INDEX_FAILED, GuardError, clean
 from ...patterns import is_distribution, normalise_name
 from ...policy.identity import Location, find_location, find_reference, is_trusted
@@ -26,21 +27,31 @@ from ..search.search import Search
 from ..search.searches import Searches
 
 if TYPE_CHECKING:
+    from ..certificates import Certificates
     from ..objects import Call, Candidate, Evaluator, Finder, Link, Scope, Session
 
 
 class PageFilter:
     """Stands for the methods of pip that ask for pages and read them.
 
+    :param certificates: verifies the connections of the indexes that have some of their own.
     :param check_redirect: is given each place that a watched download is led to, and raises where that is not allowed
         (``Gate.check_redirect``).
     """
 
-    def __init__(self, run: Run, searches: Searches, requests: Requests, check_redirect: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        searches: Searches,
+        requests: Requests,
+        check_redirect: Callable[..., None],
+        certificates: Certificates | None = None,
+    ) -> None:
         self._run = run
         self._searches = searches
         self._requests = requests
         self._check_redirect = check_redirect
+        self._certificates = certificates
         self._pip_error: type[Exception] = pip_module(run.root, "_internal.exceptions").PipError
 
     def request(self, call: Call, session: Session, method: str, url: str) -> object:
@@ -50,15 +61,16 @@ class PageFilter:
         """
         del method
         page = self._searches.page
+        if self._certificates is not None:
+            self._certificates.secure(session)
         if page is None:
-            reference = self._requests.watched(url)
-            if reference is None:
-                return call()
-
-            def check(came_from: str, led_to: str) -> None:
-                self._check_redirect(reference, came_from, led_to, session.pip_trusted_origins)
-
-            return call(hooks={"response": redirect_hook(check)})
+            try:
+                return self._download(call, session, url)
+            except Exception as error:
+                refusal = None if self._certificates is None else self._certificates.refuse(error, url)
+                if refusal is None:
+                    raise
+                raise refusal from error
         hooks = {} if page.check_hop is None else {"hooks": {"response": redirect_hook(page.check_hop)}}
         try:
             if page.probing:
@@ -72,6 +84,16 @@ class PageFilter:
             raise
         page.exchanges.append(response)
         return response
+
+    def _download(self, call: Call, session: Session, url: str) -> object:
+        reference = self._requests.watched(url)
+        if reference is None:
+            return call()
+
+        def check(came_from: str, led_to: str) -> None:
+            self._check_redirect(reference, came_from, led_to, session.pip_trusted_origins)
+
+        return call(hooks={"response": redirect_hook(check)})
 
     def process_project_url(
         self, call: Call, finder: Finder, project_url: Link, link_evaluator: Evaluator
@@ -107,6 +129,11 @@ class PageFilter:
         page.failure = page.find_failure(search.name)
         if page.failure is not None and page.status is not None and page.links is None:
             self._look_at_status(finder, search, page)
+        if not page.is_index and not page.is_local and (self._run.built_in or self._run.audits_built_in):
+            page.ignore_if_idle()
+        if self._certificates is not None and page.failure is not None and page.exchanges and not page.probing:
+            findings = self._certificates.find_findings(page.exchanges[-1], page.page_url)
+            page.verdict = Verdict((*findings, *page.verdict.findings))
         page.close()
         return candidates
 
@@ -151,7 +178,8 @@ class PageFilter:
         """Find out whether the status of a failed index says that it does not have the name, beside 404 and 410."""
         from ..search.absence import is_not_here  # few answer so
 
-        alone = self._run.built_in and counts_failures(self._run, finder, search)
+        counts = counts_failures(self._run, finder, search)
+        alone = (self._run.built_in and counts) or (self._run.audits_built_in and search.several)
         names = self._requests.names
         if is_not_here(self._run, finder, self._searches, page, search.authority, names=names, alone=alone):
             page.is_not_here, page.failure = True, None
@@ -183,10 +211,12 @@ def counts_failures(run: Run, finder: Finder, search: Search) -> bool:
 
     An index whose URL nobody can read counts as one more; what --find-links names counts if pip takes it for a page.
     """
-    if not search.several:  # else nothing that is met later takes one away
+    idle = {page.url for page in search.pages if page.idle}
+    if idle or not search.several:  # nothing else that is met later takes one away
         urls = set(index_pages(finder, search, search.name).values())
         urls.update(url for url in finder.search_scope.find_links if _is_page(url))
         urls.update(page.url for page in search.pages)
+        urls.difference_update(idle)
         places = [run.locate(url) or url for url in urls]
         search.several = outcome.is_one_of_several(it for it in places if isinstance(it, str) or not it.is_local)
     return outcome.counts_failures(search.authority, built_in=run.built_in, several=search.several)

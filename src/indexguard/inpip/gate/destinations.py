@@ -148,9 +148,7 @@ _OWN_FILES = ("_indexguard_hook.py", "indexguard.pth")
 
 def _vital(run: Run) -> Iterator[str]:
     """Yield what a release of the guard may not replace: policies, what ``activate`` wrote, and what says where they are."""
-    for policy in run.policy_places:
-        folder = os.path.dirname(policy)
-        yield from [folder] if os.path.basename(folder) == "indexguard" else [policy, os.path.join(folder, "policy.d")]
+    yield from run.policy_places
     yield os.path.join(_LIBRARY, "_indexguard")
     account = account_folder()
     if account is not None:
@@ -158,7 +156,9 @@ def _vital(run: Run) -> Iterator[str]:
     private = os.path.dirname(os.path.dirname(os.path.realpath(_PACKAGE)))
     if os.path.isfile(os.path.join(private, "manifest.json")):  # this very guard runs from where `activate` put it
         yield private
-    yield os.path.dirname(log_path())
+    log = log_path()
+    if log.is_absolute():
+        yield str(log.parent)
     for folder in (sys.prefix, os.path.dirname(sys.executable)):  # it says which Python's policy and activation count
         yield os.path.join(folder, "pyvenv.cfg")
 
@@ -182,8 +182,8 @@ class Destinations:
         # Empty for build requirements in a process of their own.
         self._target: str | None = getattr(options, "target_dir", None) or None
         self._upgrade = bool(getattr(options, "upgrade", False))
-        # A build environment is a folder of its own, which nobody knows yet.
-        prefix = os.path.join(os.path.dirname(_PACKAGE), "build", "new") if building else None
+        # A build environment is a folder of its own, which nobody knows yet: any that is not there stands for it.
+        prefix = os.path.abspath(os.path.join(os.sep, "indexguard-build-environment")) if building else None
         options = None if building else options
         self._where = {
             "user": bool(getattr(options, "use_user_site", False)),

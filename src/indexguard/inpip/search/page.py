@@ -90,6 +90,8 @@ class Page:
     answered: Location | None = None
     failure: str | None = None
     """Why the index is not to be relied on in this run."""
+    idle: str | None = None
+    """Why a --find-links page does not count, where no policy decides: it failed, or lists nothing."""
     found: list[tuple[str, Link]] | None = None
     """What ``offered`` has found."""
     is_not_here: bool = False
@@ -125,6 +127,11 @@ class Page:
     def status(self) -> int | None:
         """The status of the last answer; None where there was none."""
         return getattr(self.exchanges[-1], "status_code", None) if self.exchanges else None
+
+    def ignore_if_idle(self) -> None:
+        """Have a --find-links page that failed, or that lists no file, not count: pip goes on without it, too."""
+        if self.failure is not None or not any(is_distribution(link.filename) for link in self.links or ()):
+            self.idle, self.failure = self.failure or "lists no file", None
 
     @property
     def shown_forward(self) -> str | None:

@@ -31,7 +31,8 @@ def record_search(speaker: Speaker, run: Run, search: Search) -> None:
         for finding, kind in _objections(page, shadowed=id(page) in shadowed):
             fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome)
             speaker.record_finding(finding, kind, fields)
-        for finding in failures if page.failure is not None and not page.probing else ():
+        has_failed = page.failure is not None and not page.probing and page.verdict.refusal is None
+        for finding in failures if has_failed else ():
             fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome, kept=kept_by(search))
             speaker.record_finding(finding, REFUSED, fields)
     record_drops(speaker, search, search.drops)

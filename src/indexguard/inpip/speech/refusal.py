@@ -76,6 +76,8 @@ def rule_in_words(finding: Finding, subject: str) -> str:
     if finding.layer is None:
         return _BUILT_IN.get(finding.code, "")
     rule, path = finding.rule, finding.layer.path
+    if finding.key.endswith(".ca"):
+        return f"{finding.key}: only these certificates verify its connections\n{path}"
     if finding.key:
         return f'{finding.key} = "{_VALUES.get(finding.key, "block")}"\n{path}'
     if rule is None:

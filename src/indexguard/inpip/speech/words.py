@@ -76,7 +76,9 @@ def _warn_of_unasked(speaker: Speaker, search: Search) -> None:
     unasked: dict[str, dict[str, None]] = {}
     for page in search.pages:
         refusal = page.verdict.refusal
-        if refusal is not None and refusal.code in NOT_TO_BE_ASKED and speaker.is_new(refusal.code, page.url):
+        if refusal is None or refusal.code not in NOT_TO_BE_ASKED or page.was_asked:
+            continue
+        if speaker.is_new(refusal.code, page.url):
             layer = "" if refusal.layer is None else f", by {refusal.layer.path}"
             unasked.setdefault(f"({refusal.code}{layer})", {})[page.shown] = None
     for why, shown in unasked.items():
@@ -186,7 +188,7 @@ def _rule_of_failure(search: Search) -> str:
 def _answer(page: Page) -> str:
     refusal = page.verdict.refusal
     if refusal is not None and not page.probing:
-        return f"not asked ({refusal.code})"
+        return f"{page.outcome} ({refusal.code})" if page.was_asked else f"not asked ({refusal.code})"
     asked_for = " (for squatters only)" if page.probing else ""
     if (
         page.links is not None
