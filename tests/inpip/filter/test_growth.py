@@ -109,7 +109,7 @@ def test_work_is_linear_in_the_files_of_a_name(bench: Bench, case: str) -> None:
 def test_work_is_linear_in_the_indexes(bench: Bench, answer: str) -> None:
     bench.corp.list("acme-core", f"/files/{name_of(1)}#{SHA256}")
     counts = []
-    for size in SIZES:
+    for size in (20, 40, 80):
         root = bench.public.url.removesuffix("simple/")
         for number in range(size):
             if answer == "the same file":
