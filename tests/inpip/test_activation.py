@@ -64,6 +64,10 @@ FAULTS = {
 }
 
 
+NO_RUN = ("inpip/mains.py", "from contextvars import", "from no_such_module import")
+"""A part that is broken, and loaded with each command of pip."""
+
+
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
 def test_a_fault_of_the_guard_stops_pip_with_a_clear_message(
     run_altered: Callable[..., Done], fault: tuple[str, str, str]
@@ -112,9 +116,18 @@ def test_another_module_of_our_name_is_in_the_way(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("looking", ["list", "--version"])
-def test_what_fetches_nothing_goes_on(run_altered: Callable[..., Done], looking: str) -> None:
-    done = run_altered(*FAULTS["while it is imported"], looking)
+@pytest.mark.parametrize("fault", [FAULTS["while it is imported"], NO_RUN], ids=["activation", "the run"])
+def test_what_fetches_nothing_goes_on(
+    run_altered: Callable[..., Done], fault: tuple[str, str, str], looking: str
+) -> None:
+    done = run_altered(*fault, looking)
     assert (done.code, "guard-broken" in done.output) == (0, False)
+
+
+def test_without_its_runs_the_guard_refuses(run_altered: Callable[..., Done]) -> None:
+    done = run_altered(*NO_RUN, *INSTALL)
+    assert (done.code, done.origins, "guard-broken" in done.output) == (1, {}, True)
+    assert "Traceback" not in done.output
 
 
 def test_a_part_that_is_missing(run_altered: Callable[..., Done]) -> None:

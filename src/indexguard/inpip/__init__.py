@@ -110,8 +110,10 @@ def _wrap_command(module: ModuleType) -> None:
                 sys.stderr.write(_NOT_UNDERSTOOD)
             return 1
         hook.reinstate()
-        from .mains import Main
-
+        try:
+            from .mains import Main
+        except Exception:  # noqa: BLE001  # told where pip looks for packages; `list` and `uninstall` go on
+            return original(self, *args, **kwargs)
         status = -1  # pip left through an exception
         with Main() as running:
             try:

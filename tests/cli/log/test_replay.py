@@ -25,12 +25,14 @@ def log(tmp_path: Path) -> str:
         "index_answered": f"{MIRROR}acme-core/",
         "versions": ["9.0"],
     }
+    # Of several indexes, though the event names one.
+    ambiguous = {"name": "flask", "index_asked": MIRROR, "index_answered": f"{MIRROR}flask/", "versions": ["9.0", "1.0"]}
     return write(
         tmp_path / "audit.jsonl",
         selected(1, "acme-core"),
         selected(2, "acme-core", "9.0", MIRROR),
         selected(3, "acme-core", "9.1", MIRROR),
-        event(4, "refused", "ambiguous-name", name="flask", index_asked=MIRROR, index_answered=f"{MIRROR}flask/"),
+        event(4, "refused", "ambiguous-name", **ambiguous),
         event(5, "would-refuse", "claimed-elsewhere", **shadowed),
         event(6, "refused", "index-failed", name="acme-core", index_asked=CORP),
         sealed(7, 7),

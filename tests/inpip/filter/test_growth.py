@@ -79,7 +79,7 @@ def count_calls(bench: Bench, *args: str, policy: str | None = None, **environ: 
     script.write_text(COUNTING)
     done = bench.python(script, *DOWNLOAD, *args, environ=variables)
     counted = done.output.rpartition("CALLS ")[2].split()
-    assert counted, done.output
+    assert len(counted) > 1, done.output
     return int(counted[0])
 
 
@@ -109,7 +109,7 @@ def test_work_is_linear_in_the_files_of_a_name(bench: Bench, case: str) -> None:
 def test_work_is_linear_in_the_indexes(bench: Bench, answer: str) -> None:
     bench.corp.list("acme-core", f"/files/{name_of(1)}#{SHA256}")
     counts = []
-    for size in SIZES:
+    for size in (20, 40, 80):
         root = bench.public.url.removesuffix("simple/")
         for number in range(size):
             if answer == "the same file":
@@ -153,4 +153,4 @@ def test_nothing_of_a_page_is_kept_when_its_name_is_decided(bench: Bench) -> Non
     script.write_text(code)
     urls = {"PIP_INDEX_URL": bench.corp.url, "PIP_EXTRA_INDEX_URL": bench.public.url}
     done = bench.python(script, *DOWNLOAD, "acme-core", environ=urls)
-    assert done.output.rpartition("PAGES ")[2].split() == ["2", "0", "0"], done.output
+    assert "PAGES 2 0 0\n" in done.output

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ...errors import escape
+from ...errors import AMBIGUOUS_NAME, escape
 from ...logs.query import Wanted
 from ...logs.record import table, text, texts
 from ...logs.replay import Judgement, Replay
@@ -99,6 +99,8 @@ class Outcome:
         seen = changes.setdefault(change, Seen())
         seen.events += 1
         seen.last = max(seen.last, event["time"])
+        if text(event, "code") == AMBIGUOUS_NAME:
+            return  # its versions are those of several indexes
         version = text(table(event, "chosen"), "version") or next(iter(texts(event, "versions")), "")
         if version and len(seen.versions) < 100:  # noqa: PLR2004
             seen.versions.add(version)
