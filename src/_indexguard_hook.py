@@ -34,8 +34,8 @@ _failures: "list[tuple[str, str]]" = []
 
 # What others may take out of `sys.modules`, or exchange, before pip is imported: ddtrace purges `importlib` and more, gevent
 # and eventlet put greenlets in the place of threads and locks. importlib itself has loaded these two before this module.
-_bootstrap = sys.modules["_frozen_importlib"]
-threads = dict(vars(sys.modules["_thread"]))
+_bootstrap: "Any" = sys.modules.get("_frozen_importlib")
+threads = dict(vars(sys.modules["_thread"])) if "_thread" in sys.modules else {}
 _own = sys.modules.get(__name__)
 _kept: "dict[str, ModuleType]" = {}  # the other half, by the names of its modules
 

@@ -130,6 +130,14 @@ def test_without_its_runs_the_guard_refuses(run_altered: Callable[..., Done]) ->
     assert "Traceback" not in done.output
 
 
+def test_a_fault_after_the_installation_is_told_and_undoes_nothing(run_altered: Callable[..., Done]) -> None:
+    line = "        if status == 0 and self.run.built_in"
+    done = run_altered("inpip/activation.py", line, f"        1 / 0\n{line}", *INSTALL)
+    assert (done.code, done.origins) == (0, {"foo": "public"})
+    assert "ZeroDivisionError" in done.output
+    assert "Traceback" not in done.output
+
+
 def test_a_part_that_is_missing(run_altered: Callable[..., Done]) -> None:
     done = run_altered("inpip/filter/finder.py", "from .pages import", "from .no_such_part import", *INSTALL)
     assert (done.code, done.origins) == (1, {})

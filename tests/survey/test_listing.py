@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from integration.harness.cases import read_cases
-from integration.harness.pips import plain_environment, pythons_for
 
 from indexguard.survey.pip_facts import Listing, ask_pip
 
@@ -30,15 +28,10 @@ class Recorder(dict[str, str]):
         return super().__contains__(path)
 
 
-@pytest.fixture(scope="module", params=["own", *PIPS])
-def python(request: pytest.FixtureRequest) -> str:
-    """An interpreter with one of the pips."""
-    if request.param == "own":
-        return sys.executable
-    found = pythons_for(request.param).found
-    if not found:
-        pytest.skip(f"no Python here runs pip {request.param}")
-    return str(plain_environment(request.param, found[0]).python)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test runs on each of the pips that it asks for."""
+    if "python" in metafunc.fixturenames:
+        metafunc.parametrize("python", ["own", *PIPS], indirect=True, scope="module")
 
 
 @pytest.mark.parametrize("name", LISTINGS)

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from integration.harness.pips import plain_environment, pythons_for
 
 from indexguard.policy.identity import PYPI
 from indexguard.survey.pip_facts import PipFacts, ask_pip
@@ -16,18 +15,10 @@ from support.shell import ListingIndex, Shell
 PIPS = ("20.3.4", "22.0.4", "24.0", "26.3")
 
 
-@pytest.fixture(scope="module", params=["own", *PIPS])
-def python(request: pytest.FixtureRequest) -> str:
-    """An interpreter with one of the pips."""
-    if request.param == "own":
-        return sys.executable
-    found = pythons_for(request.param).found
-    if not found:
-        pytest.skip(f"no Python here runs pip {request.param}")
-    try:
-        return str(plain_environment(request.param, found[0]).python)
-    except RuntimeError as error:
-        pytest.skip(str(error))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test runs on each of the pips that it asks for."""
+    if "python" in metafunc.fixturenames:
+        metafunc.parametrize("python", ["own", *PIPS], indirect=True, scope="module")
 
 
 def test_configuration_as_pip_reads_it(shell: Shell, python: str, tmp_path: Path) -> None:

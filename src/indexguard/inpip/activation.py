@@ -124,6 +124,13 @@ class Guard(NamedTuple):
         :param status: pip's exit code; None where it is not known.
         """
         self.speaker.recorder.seal(status)
+        try:
+            self._say_last(status)
+        except Exception as error:  # noqa: BLE001  # pip is done already: never a traceback on top
+            with suppress(Exception):  # standard error may be closed, or missing
+                sys.stderr.write(f"ERROR: {_explain_broken(error)}\n")
+
+    def _say_last(self, status: int | None) -> None:
         if status == 0 and self.run.built_in and self.searches.absences:
             from .speech import words
 
@@ -132,13 +139,9 @@ class Guard(NamedTuple):
         # Once installation has begun, pip had all that it looked for; what its self-check met is no cause.
         wanting = not self.searches.settled and any(not search.kept for search in searches)
         if status and (self.speaker.refusals or wanting):
-            try:
-                from .speech import pip_errors, words
+            from .speech import pip_errors, words
 
-                pip_errors.explain_last(self.speaker.refusals or words.find_explanations(searches))
-            except Exception as error:  # noqa: BLE001  # pip has failed already: never a traceback on top
-                with suppress(Exception):  # standard error may be closed, or missing
-                    sys.stderr.write(f"ERROR: {_explain_broken(error)}\n")
+            pip_errors.explain_last(self.speaker.refusals or words.find_explanations(searches))
 
 
 def enter_virtual(call: Call, environment: VirtualEnvironment) -> None:

@@ -150,7 +150,10 @@ def list_all(
 
 
 def in_parallel(ask: Any, questions: list[Any], threads: int, seconds: float) -> dict[Any, Any]:
-    """Return the answers to several questions that came in time."""
+    """Return the answers to several questions that came in time.
+
+    Not by an executor: that one waits at the end of the process for what hangs.
+    """
     waiting = list(reversed(questions))
     found: dict[Any, Any] = {}
     end = time.monotonic() + seconds

@@ -191,10 +191,8 @@ class Gate:
     def _check_hop(self, reference: Reference, url: str, name: Name, *, unverified: bool, late: bool = False) -> None:
         from . import redirects  # as above
 
-        verdict, requirement = (
-            redirects.judge(self._run, reference, name, url, unverified=unverified),
-            reference.requirement,
-        )
+        requirement = reference.requirement
+        verdict = redirects.judge(self._run, reference, name, url, unverified=unverified)
         link = None if requirement.link is None else self._requests.source_of(requirement.link)
         fields = redirects.describe(self._searches, link, name, url)
         self._speaker.record_observed(verdict, fields)
