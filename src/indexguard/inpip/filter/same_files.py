@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...decision import outcome
 from ..search.page import Page
 from ..search.search import SameFile, Search
+from .ambiguous import sha256_of
 
 if TYPE_CHECKING:
     from ...policy.model import Layer
@@ -61,10 +62,8 @@ def _find_sha256(link: Link) -> str | None:
     """Return the sha256 that a page gives of a file, perhaps among others (pip >= 22.2 reads JSON, where there are more)."""
     hashes = getattr(link, "_hashes", None)
     digest = hashes.get("sha256") if isinstance(hashes, dict) else None
-    if digest is None and link.hash_name == "sha256":
-        digest = link.hash
     # A JSON page may give any value as a hash.
-    return digest.lower() if isinstance(digest, str) and digest else None
+    return digest.lower() if isinstance(digest, str) and digest else sha256_of(link)
 
 
 def _is_local(search: Search, candidate: Candidate) -> bool:
