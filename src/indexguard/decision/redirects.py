@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..policy.identity import Location, is_trusted
-from ..policy.model import Index, Layer, Policy
+from ..policy.model import FilesFrom, Index, Layer, Policy
 from ..policy.rules import Rule
 from .authority import Authority
 from .verdict import Finding, Verdict
@@ -85,8 +85,11 @@ def _check_file_at(layer: Layer, rule: Rule | None, place: Location | None) -> F
     if rule is None:
         return None
     holders = () if place is None else _find_holders(layer.policy, place)
+    own = [it for it in holders if it.name in rule.indexes]
     is_storage = place is not None and place.scheme in ("https", "http") and not holders
-    return None if is_storage or any(it.name in rule.indexes for it in holders) else Finding("redirected", layer, rule)
+    # To some servers a `%2F` leads out of the place that it seems to be in: to that of any index of the host.
+    is_own = own == list(holders) if place is not None and place.has_slash else bool(own)
+    return None if is_storage or (holders and is_own) else Finding("redirected", layer, rule)
 
 
 def _find_holders(policy: Policy, place: Location) -> tuple[Index, ...]:
@@ -102,7 +105,12 @@ def _find_holders(policy: Policy, place: Location) -> tuple[Index, ...]:
         for index in policy.indexes
         if any((url.host, url.port) == (place.host, place.port) for url in index.urls)
         or any(files.covers(place) for files in index.files_from or ())
+        or (place.has_slash and any(_is_beside(files, place) for files in index.files_from or ()))
     )
+
+
+def _is_beside(files: FilesFrom, place: Location) -> bool:
+    return files.prefix is not None and files.prefix[:3] == place[:3]
 
 
 def _all_unverified(authority: Authority) -> Verdict:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Fault, PolicyError
 from .entries import Entries
-from .identity import PYPI, Location, UnknownLocation, parse_location
+from .identity import PYPI, TOKEN, Location, UnknownLocation, parse_location
 from .log import USUAL_LOG
-from .model import MAY_MEAN_ABSENT, NEVER_ABSENT, DirectUrls, FilesFrom, Index, Policy, join_key
+from .model import DirectUrls, FilesFrom, Index, Policy, join_key
 from .table import LATER, MAX_BYTES, Keys, SyntaxFaultError, parse
 
 if TYPE_CHECKING:
@@ -114,8 +114,13 @@ class _Reader(Entries):
         if not isinstance(tables, dict) or not tables:
             self.unexpected("indexes", tables, "a table for each index, such as [indexes.corp]")
             tables = {}
-        merged = _find_merged(tree)
-        return tuple(self._index(name, table, default_files, merged) for name, table in tables.items())
+        merged = self._find_merged(tree["merge"]) if "merge" in tree else ()
+        indexes = tuple(self._index(name, table, default_files, merged) for name, table in tables.items())
+        if any(index.has_token for index in indexes):
+            from .sections import check_tokens  # noqa: PLC0415  # few policies have one
+
+            check_tokens(self, indexes)
+        return indexes
 
     def _index(
         self, name: str, value: object, default_files: tuple[FilesFrom, ...] | None, merged: Collection[str]
@@ -145,12 +150,23 @@ class _Reader(Entries):
             not_found=self._statuses(f"{key}.not-found-status", table) if "not-found-status" in table else frozenset(),
             ca=None if "ca" not in table else self._ca(f"{key}.ca", table["ca"], urls),
             has_credentials=any(_HAS_CREDENTIALS.match(text) for _, text in urls),
+            has_token=any(TOKEN in location.segments for location, _ in urls),
         )
+
+    def _find_merged(self, merges: object) -> Collection[str]:
+        from .sections import find_merged  # noqa: PLC0415  # few policies have one
+
+        return find_merged(merges)
 
     def _ca(self, key: str, value: object, urls: list[tuple[Location, str]]) -> str | None:
         from .sections import read_ca  # noqa: PLC0415  # few policies have one
 
         return read_ca(self, key, value, [location for location, _ in urls])
+
+    def _tokens(self, key: str, text: str, location: Location) -> Location:
+        from .sections import read_tokens  # noqa: PLC0415  # as above
+
+        return read_tokens(self, key, text, location)
 
     def _urls(self, key: str, table: Mapping[str, Any], name: str, *, insecure: bool) -> list[tuple[Location, str]]:
         value = table.get("url")
@@ -175,6 +191,8 @@ class _Reader(Entries):
 
             self.unexpected(key, text, f'a URL with one meaning, or "pypi": {reason}', find_url(text))
             return None
+        if "{" in text:
+            location = self._tokens(key, text, location)
         if location.scheme == "http" and not location.is_loopback and not insecure:
             self.unexpected(
                 key, text, "https: anyone on the way can change what http brings (or set `insecure = true`)"
@@ -186,14 +204,9 @@ class _Reader(Entries):
         return None
 
     def _statuses(self, key: str, table: Mapping[str, Any]) -> frozenset[int]:
-        found = set()
-        for place, status in enumerate(self.items(key, table["not-found-status"], "statuses, such as [403]")):
-            if type(status) is int and status in MAY_MEAN_ABSENT:
-                found.add(status)
-            else:
-                never = ", ".join(map(str, NEVER_ABSENT))
-                self.unexpected(f"{key}[{place}]", status, f"a number from 400 to 499 that is none of {never}")
-        return frozenset(found)
+        from .sections import read_statuses  # noqa: PLC0415  # few policies have some
+
+        return read_statuses(self, key, table["not-found-status"])
 
     def _files_from(self, key: str, table: Mapping[str, Any]) -> tuple[FilesFrom, ...] | None:
         if "files-from" not in table:
@@ -217,15 +230,9 @@ class _Reader(Entries):
         else:
             try:
                 if "://" in text:
-                    return FilesFrom(None, parse_location(text))
+                    place = parse_location(text)
+                    return FilesFrom(None, self._tokens(key, text, place) if "{" in text else place)
                 return FilesFrom(parse_location(f"https://{text}/").host, None)
             except UnknownLocation as reason:
                 self.unexpected(key, text, f"{expected}: {reason}")
         return None
-
-
-def _find_merged(tree: Mapping[str, Any]) -> set[str]:
-    """Return the indexes that some ``[[merge]]`` names, whatever else is wrong with it."""
-    merges = tree.get("merge")
-    lists = [merge.get("indexes") for merge in merges if isinstance(merge, dict)] if isinstance(merges, list) else []
-    return {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}

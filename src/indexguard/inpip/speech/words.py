@@ -273,7 +273,7 @@ def find_hint(cause: Finding) -> str | None:
 def _hint_status(search: Search, indexes: Sequence[Index]) -> str | None:
     """Say what to do where an index may answer so for whatever it does not have, as object storage does."""
     failed = [page for page in search.failed if page.status in MAY_MEAN_ABSENT]
-    names = [index.name for index in indexes if any(page.asked in index.urls for page in failed)]
+    names = [index.name for index in indexes if any(page.asked and index.serves(page.asked) for page in failed)]
     if not names:
         return None
     status = failed[0].status
