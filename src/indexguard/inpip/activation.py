@@ -242,6 +242,7 @@ _COLD = (
         "search/absence.py",
         "search/listing.py",
         "search/simple_page.py",
+        "speech/near.py",
         "speech/pip_errors.py",
         "speech/refusal.py",
         "speech/words.py",

@@ -14,6 +14,7 @@ from ...errors import (
     INDEX_NOT_CONFIGURED,
     REDIRECTED,
     SHADOWED_NAME,
+    UNKNOWN_INDEX,
     GuardError,
     clean,
     cut,
@@ -24,6 +25,7 @@ from ...policy.model import MAY_MEAN_ABSENT, Index, join_key
 from ..search.page import Drop, Page
 from ..search.search import Search
 from .events import kept_by, with_offers
+from .near import find_near, find_near_of
 from .refusal import Refusal, place_of_rule, rule_in_words
 from .speaker import Speaker
 
@@ -80,7 +82,9 @@ def _warn_of_unasked(speaker: Speaker, search: Search) -> None:
             continue
         if speaker.is_new(refusal.code, page.url):
             layer = "" if refusal.layer is None else f", by {refusal.layer.path}"
-            unasked.setdefault(f"({refusal.code}{layer})", {})[page.shown] = None
+            near = find_near(page, refusal.layer, search.name) if refusal.code == UNKNOWN_INDEX else None
+            shown = page.shown if near is None else f"{page.shown} ({near.difference})"
+            unasked.setdefault(f"({refusal.code}{layer})", {})[shown] = None
     for why, shown in unasked.items():
         what = "index" if len(shown) == 1 else f"{len(shown)} indexes:"
         verb = "is" if len(shown) == 1 else "are"
@@ -128,7 +132,8 @@ def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
         else:
             text = f"found no `{search.name}` where the policy lets pip look for it"
             facts = [("rule", rule_in_words(cause, search.name)), *_asked(search)]
-            hint = f"check the name; {words_of(cause.code).remedy}"
+            near = find_near_of(search, cause) if cause.code == UNKNOWN_INDEX else None
+            hint = f"check the name; {words_of(cause.code).remedy}" if near is None else near.hint
             found.append(GuardError(cause.code, text, facts, hint, search.name))
     return found
 
@@ -237,6 +242,9 @@ def _versions(versions: Collection[str]) -> str:
 
 
 def _hint(search: Search, cause: Finding) -> str | None:
+    near = find_near_of(search, cause) if cause.code in (INDEX_NOT_CONFIGURED, UNKNOWN_INDEX) else None
+    if near is not None:
+        return near.hint
     if cause.layer is None or cause.rule is None:
         return None
     indexes = [cause.layer.policy.index(name) for name in cause.rule.indexes]

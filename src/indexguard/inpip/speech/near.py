@@ -1,0 +1,63 @@
+"""What is said of an index that pip is configured with and no policy names, where it is nearly one that a policy names."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ...decision.verdict import Finding
+from ...errors import UNKNOWN_INDEX, escape
+from ...policy.hints import find_nearest, find_reason
+from ...policy.model import Layer, join_key
+from ..search.page import Page
+from ..search.search import Search
+
+
+class Near(NamedTuple):
+    """Such an index."""
+
+    shown: str
+    """The URL that pip has, fit to be shown."""
+    difference: str
+    """What differs, or why nobody can read the URL."""
+    hint: str
+    index: str | None
+    """The name of the index that it may be; None where the URL cannot be read."""
+
+
+def find_near(page: Page, layer: Layer | None, name: str) -> Near | None:
+    """Return what is to be said of an index that a layer does not know; None where it is near none.
+
+    :param name: of the project that it would have been asked for.
+    """
+    if page.asked is None:
+        reason = find_reason(page.url)
+        if reason is None:
+            return None
+        hint = f"the URL that pip has for {page.shown} is unknown to the guard, whatever the policy says: {reason}"
+        return Near(page.shown, reason, hint, None)
+    found = None if layer is None else find_nearest(page.asked, layer.policy)
+    if found is None or layer is None:
+        return None
+    index, url, difference = found
+    key = f"{join_key('indexes', index)}.url"
+    # Which of them is wrong nobody knows here; but http is never the better one.
+    same_scheme = page.asked.scheme == url.scheme
+    right = f"the one that shows files when a browser opens it with `{name}/` behind it" if same_scheme else "https"
+    hint = (
+        f"pip has {page.shown}, the policy has {escape(str(url))} ({key} in {layer.path}), and they differ: {difference}. "
+        f"If they are meant to be one index, write the same URL in both places: {right}"
+    )
+    return Near(page.shown, f"nearly {key}: {difference}", hint, index)
+
+
+def find_near_of(search: Search, cause: Finding) -> Near | None:
+    """Return the index that is perhaps meant to be one of the rule's, where none of those is configured."""
+    own = () if cause.rule is None else cause.rule.indexes
+    for page in search.pages:
+        refusal = page.verdict.refusal
+        if refusal is None or refusal.code != UNKNOWN_INDEX:
+            continue
+        near = find_near(page, refusal.layer, search.name)
+        if near is not None and (near.index is None or near.index in own or cause.code == UNKNOWN_INDEX):
+            return near
+    return None
