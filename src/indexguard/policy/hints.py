@@ -157,9 +157,8 @@ def _path_differences(pips: Sequence[str], policys: Sequence[str]) -> Iterator[s
     """Yield what differs between two paths, in words; None where they are not near."""
     short = min(len(pips), len(policys))
     pairs = [(one, other) for one, other in zip(pips, policys) if other not in (one, TOKEN)]
-    if "%2F" in "".join((*pips, *policys)) and "/".join(pips).replace("%2F", "/") == "/".join(policys).replace(
-        "%2F", "/"
-    ):
+    slashed = ["/".join(path).replace("%2F", "/") for path in (pips, policys)]
+    if pips != policys and slashed[0] == slashed[1]:
         yield "`%2F` in the one is `/` in the other"
         return
     if any(one.lower() != other.lower() for one, other in pairs):

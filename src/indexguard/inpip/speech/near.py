@@ -20,7 +20,7 @@ class Near(NamedTuple):
     difference: str
     """What differs, or why nobody can read the URL."""
     hint: str
-    index: str | None
+    of: str | None
     """The name of the index that it may be; None where the URL cannot be read."""
 
 
@@ -58,6 +58,6 @@ def find_near_of(search: Search, cause: Finding) -> Near | None:
         if refusal is None or refusal.code != UNKNOWN_INDEX:
             continue
         near = find_near(page, refusal.layer, search.name)
-        if near is not None and (near.index is None or near.index in own or cause.code == UNKNOWN_INDEX):
+        if near is not None and (near.of is None or near.of in own or cause.code == UNKNOWN_INDEX):
             return near
     return None

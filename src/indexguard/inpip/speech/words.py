@@ -83,8 +83,8 @@ def _warn_of_unasked(speaker: Speaker, search: Search) -> None:
         if speaker.is_new(refusal.code, page.url):
             layer = "" if refusal.layer is None else f", by {refusal.layer.path}"
             near = find_near(page, refusal.layer, search.name) if refusal.code == UNKNOWN_INDEX else None
-            shown = page.shown if near is None else f"{page.shown} ({near.difference})"
-            unasked.setdefault(f"({refusal.code}{layer})", {})[shown] = None
+            told = page.shown if near is None else f"{page.shown} ({near.difference})"
+            unasked.setdefault(f"({refusal.code}{layer})", {})[told] = None
     for why, shown in unasked.items():
         what = "index" if len(shown) == 1 else f"{len(shown)} indexes:"
         verb = "is" if len(shown) == 1 else "are"
