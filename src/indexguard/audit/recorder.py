@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..errors import hide
 from ..policy.log import LogSettings
 from .event import NO_FIELDS, EventFields, build_event
 from .kinds import SEALED, EventKind
@@ -52,7 +53,7 @@ class Recorder:
         with self._lock:
             self._seq += 1
             try:
-                self._output.write(build_event(self.context, self._seq, event, code, fields))
+                self._output.write(hide(build_event(self.context, self._seq, event, code, fields)))
             except Exception as error:  # noqa: BLE001  # a decision stands whether or not it can be recorded
                 self._output.fail(f"{type(error).__name__}: {error}")
 

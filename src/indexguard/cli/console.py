@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from ..errors import escape
+from ..errors import escape, hide
 
 RED, GREEN, YELLOW, BOLD = "31", "32", "33", "1"
 
@@ -68,7 +68,7 @@ class Console:
 
     def json(self, value: Any, *, indent: int | None = 2) -> None:
         """Print a value for a machine; without ``indent`` it is one line."""
-        print(json.dumps(value, indent=indent, separators=None if indent else (",", ":")), file=self.out)
+        print(json.dumps(hide(value), indent=indent, separators=None if indent else (",", ":")), file=self.out)
 
 
 def _prepare(stream: TextIO | None) -> TextIO:
@@ -88,7 +88,7 @@ def _give_up(stream: TextIO) -> None:
 
 
 def _print(stream: TextIO, text: str, style: str | None) -> None:
-    safe = escape(text)
+    safe = escape(hide(text))
     print(f"\x1b[{style}m{safe}\x1b[0m" if style and _shows_colour(stream) else safe, file=stream)
 
 

@@ -19,7 +19,7 @@ from ..audit.recorder import Recorder
 from ..audit.run_context import RunContext, command_line
 from ..audit.worker import new_lock
 from ..decision.outcome import Settings
-from ..errors import GUARD_BROKEN, GuardError
+from ..errors import GUARD_BROKEN, GuardError, hiders
 from ..policy.identity import find_location
 from ..policy.layers import find_layers
 from ..policy.log import LogSettings
@@ -229,7 +229,7 @@ def _explain_broken(error: Exception) -> str:
 _COLD = (
     *("../decision/absence.py", "../decision/redirects.py"),
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
-    *("python_option.py", "reports.py"),
+    *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
     *(
         "filter/ambiguous.py",
         "filter/redirects.py",
@@ -275,6 +275,10 @@ def activate(root: str, finder: object, session: object) -> Main:
                 unbound = find_unbound(root)
                 if root not in main.functions:
                     guard = _prepare(root)
+                    if hiders:
+                        from .tokens import learn_secrets  # few policies have a token
+
+                        learn_secrets(finder)
                     main.functions[root] = {seam.key: function for seam, function in guard.filters()}
                     main.at_end.append(guard.finish)
                 for seam in unbound:

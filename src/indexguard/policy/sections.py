@@ -8,7 +8,8 @@ from datetime import timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Fault, PolicyError
+from .. import hiding
+from ..errors import Fault, PolicyError, hiders
 from ..patterns import Name, normalise_name, parse_pattern
 from .hints import find_url
 from .identity import TOKEN, Location, UnknownLocation, parse_reference, redact
@@ -203,6 +204,10 @@ def read_tokens(reader: TableReader, key: str, text: str, place: Location) -> Lo
         reader.unexpected(key, text, f"`{TOKEN}` as a whole segment of the path; nothing else stands for a text", meant)
     elif segments[-1] == TOKEN:
         reader.unexpected(key, text, f"at least one segment after `{TOKEN}`, that says which index of the host it is")
+    else:
+        hiding.add_place(place.scheme.rpartition("+")[2], place.host, place.port, segments)
+        if hiding.hide not in hiders:
+            hiders.append(hiding.hide)
     return place._replace(segments=segments)
 
 

@@ -9,7 +9,7 @@ from ...audit.event import EventFields
 from ...audit.kinds import REFUSED, WOULD_REFUSE, EventKind
 from ...audit.recorder import Recorder
 from ...decision.verdict import Finding, Verdict
-from ...errors import LOG_FAILED, GuardError
+from ...errors import LOG_FAILED, GuardError, hide
 from ...policy.model import Layer
 from ..run import Run
 
@@ -33,6 +33,7 @@ class Speaker:
 
     def warn(self, text: str) -> None:
         """Print one warning line, once."""
+        text = hide(text)
         with self._lock:
             if text in self._warned:
                 return

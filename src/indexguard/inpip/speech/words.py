@@ -20,7 +20,7 @@ from ...errors import (
     cut,
 )
 from ...patterns import newest_first
-from ...policy.identity import redact
+from ...policy.identity import TOKEN, redact
 from ...policy.model import MAY_MEAN_ABSENT, Index, join_key
 from ..search.page import Drop, Page
 from ..search.search import Search
@@ -312,4 +312,5 @@ def _option(index: Index) -> str:
             f"have pip ask index `{index.name}`, its default one (no --no-index, no other --index-url in its place: "
             "another index goes into --extra-index-url)"
         )
-    return f"have pip ask index `{index.name}`: --index-url {url}, or --extra-index-url {url}"
+    yours = f", with your own secret in the place of {TOKEN}" if TOKEN in url.segments else ""
+    return f"have pip ask index `{index.name}`: --index-url {url}, or --extra-index-url {url}{yours}"
