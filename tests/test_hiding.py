@@ -48,7 +48,7 @@ def policy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("https://dl.example/x/../s3cr3t/org/", "https://dl.example/{token}/../{token}/org/"),
         ("https://dl.example/%2e/s3cr3t/org/", "https://dl.example/%2e/{token}/org/"),
         ("http://localhost:8080/t/l0ngs3cr3t/", "http://localhost:8080/t/{token}/"),
-        ("https://dl.example/basic/org/simple/", "https://dl.example/{token}/org/simple/"),
+        ("https://dl.example/basic/org/simple/", "https://dl.example/basic/org/simple/"),
         ("git+ssh://git@code.example/s3cr3t/team/x.git@v1", "git+ssh://git@code.example/{token}/team/x.git@v1"),
         ("https://dl.example:8443/s3cr3t/org/", "https://dl.example:8443/s3cr3t/org/"),
         ("https://other.example/s3cr3t/org/", "https://other.example/s3cr3t/org/"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -31,7 +31,7 @@ _literals: set[str] = set()
 _secrets: dict[str, None] = {}
 
 
-def add_place(scheme: str, host: str, port: int, segments: Iterable[str]) -> None:
+def add_place(scheme: str, host: str, port: int, segments: Sequence[str]) -> None:
     """Have the segments of all URLs of a scheme, host and port hidden that stand where these are a token.
 
     :param segments: of a policy's URL.
@@ -40,8 +40,12 @@ def add_place(scheme: str, host: str, port: int, segments: Iterable[str]) -> Non
     for number, segment in enumerate(segments):
         if segment == TOKEN:
             _places.add((name, _ONE.get(port, port) or _PORTS.get(scheme, _WEB), number))
-        else:
-            _literals.add(segment)
+    add_literals(segments)
+
+
+def add_literals(segments: Iterable[str]) -> None:
+    """Note what a policy writes in a URL: no secret."""
+    _literals.update(segments)
 
 
 def learn(texts: Iterable[str]) -> None:
@@ -49,7 +53,7 @@ def learn(texts: Iterable[str]) -> None:
     for text in texts:
         for found in _URL.finditer(text):
             for follows, secret in _find_secrets(found):
-                if follows and len(_secrets) < _MOST and secret not in _literals:
+                if follows and len(_secrets) < _MOST:
                     forms = (secret, unquote(secret), quote(unquote(secret), safe=""))
                     _secrets.update(dict.fromkeys(form for form in forms if form))
 
@@ -105,7 +109,8 @@ def _find_secrets(found: re.Match[str]) -> list[tuple[bool, str]]:
         elif plain != ".":
             resolved.append(segment)
     told = {(it + 1 < len(path), path[it]) for path in (written, resolved) for it in wanted if it < len(path)}
-    return [(follows, segment) for follows, segment in told if segment != TOKEN and unquote(segment) not in ("..", ".")]
+    public = {"..", ".", TOKEN, *_literals}
+    return [(follows, segment) for follows, segment in told if unquote(segment) not in public]
 
 
 def _name_host(host: str) -> str:

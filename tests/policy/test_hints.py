@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexguard.policy.hints import find_nearest, find_reason
+from indexguard.policy.hints import find_nearest, find_reason, find_token
 from indexguard.policy.identity import find_location, parse_location
 from indexguard.policy.model import Index, Policy
 from indexguard.policy.reader import read_policy
@@ -84,3 +84,18 @@ def test_what_is_the_same_is_not_near_and_near_is_told_both_ways(path: list[str]
 
     assert near(str(place), str(other)) is near(str(other), str(place))
     assert not near(str(place), str(place))
+
+
+def test_a_segment_that_looks_like_a_secret_is_told_as_one_for_all_users() -> None:
+    policy = Policy(indexes=(Index("corp", (parse_location("https://dl.example/C4dyQKtkHBgCrqspXX/org/simple/"),)),))
+    found = find_token(parse_location("https://dl.example/anothersToken/org/simple/"), policy)
+    assert found is not None
+    assert (found[0], str(found[1])) == ("corp", "https://dl.example/{token}/org/simple/")
+    for url in (
+        "https://dl.example/x/team/simple/",
+        "https://dl.example:8443/x/org/simple/",
+        "https://dl.example/x/org/",
+    ):
+        assert find_token(parse_location(url), policy) is None
+    names = Policy(indexes=(Index("corp", (parse_location("https://dl.example/team/org/simple/"),)),))
+    assert find_token(parse_location("https://dl.example/evil/org/simple/"), names) is None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .model import Policy
 
 _LINE = 100
+_SECRET = re.compile(r"[A-Za-z0-9_~+=-]{12,}")
 _WEB_PORTS = (80, 443)
 _USUAL_ENDS = {"simple", "+simple", "pypi", "index", "python", "api"}
 """What index URLs end in, and people forget."""
@@ -116,6 +117,30 @@ def find_reason(url: str) -> str | None:
         parse_location(url)
     except UnknownLocation as reason:
         return str(reason)
+    return None
+
+
+def is_secret(segment: str) -> bool:
+    """Tell whether a segment of a URL looks like one of those that a service gives each user."""
+    kinds = (str.isdigit, str.isupper, str.islower)
+    return _SECRET.fullmatch(segment) is not None and all(any(map(kind, segment)) for kind in kinds)
+
+
+def find_token(place: Location, policy: Policy) -> tuple[str, Location] | None:
+    """Return the index that a place would be if a segment that looks like a secret were one: its name and URL for all users.
+
+    :param place: as for ``find_nearest``.
+    """
+    for index in policy.indexes:
+        for url in index.urls:
+            unlike = [
+                it for it, pair in enumerate(zip(place.segments, url.segments)) if pair[0] not in (pair[1], TOKEN)
+            ]
+            if place[:3] != url[:3] or len(place.segments) != len(url.segments) or len(unlike) != 1:
+                continue
+            at = unlike[0]
+            if at + 1 < len(url.segments) and (is_secret(place.segments[at]) or is_secret(url.segments[at])):
+                return index.name, url._replace(segments=(*url.segments[:at], TOKEN, *url.segments[at + 1 :]))
     return None
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
 from ..errors import cut
 from ..patterns import Name, Pattern
+from .hints import is_secret
 from .identity import TOKEN
 from .model import Policy, join_key
 from .rules import Rule
@@ -15,7 +15,6 @@ from .rules import Rule
 _BACKENDS = ("setuptools", "wheel", "hatchling", "flit-core", "poetry-core", "pdm-backend")
 _OPEN_TO_ALL = ("http", "git+http", "git+git", "hg+http", "svn+http", "svn+svn", "bzr+http")
 _SOON = timedelta(days=30)
-_SECRET = re.compile(r"[A-Za-z0-9_~+=-]{12,}")
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def _lint_indexes(policy: Policy, rules: list[Rule]) -> list[Lint]:
             lints.append(
                 Lint(f"{key}.url", "holds credentials, which do not count here; keep them where pip keeps them")
             )
-        for segment in [segment for url in index.urls for segment in url.segments if _is_secret(segment)]:
+        for segment in [segment for url in index.urls for segment in url.segments if is_secret(segment)]:
             message = f"`{cut(segment, 3)}` looks like a secret: write `{TOKEN}` in its place, whoever has another one"
             lints.append(Lint(f"{key}.url", message))
         remote = not all(url.is_local for url in index.urls)
@@ -86,12 +85,6 @@ def _lint_indexes(policy: Policy, rules: list[Rule]) -> list[Lint]:
     if not any(index.public for index in policy.indexes):
         lints.append(Lint("indexes", 'no index is `url = "pypi"` or `public`: a pip that is given no index is refused'))
     return lints
-
-
-def _is_secret(segment: str) -> bool:
-    """Tell whether a segment of a URL looks like one of those that a service gives each user."""
-    kinds = (str.isdigit, str.isupper, str.islower)
-    return _SECRET.fullmatch(segment) is not None and all(any(map(kind, segment)) for kind in kinds)
 
 
 def _lint_direct_urls(policy: Policy) -> list[Lint]:

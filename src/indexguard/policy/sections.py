@@ -213,6 +213,7 @@ def read_tokens(reader: TableReader, key: str, text: str, place: Location) -> Lo
 
 def check_tokens(reader: TableReader, indexes: Sequence[Index]) -> None:
     """Note URLs of two indexes that one URL can match."""
+    hiding.add_literals(segment for index in indexes for url in index.urls for segment in url.segments)
     for one, other in combinations(indexes, 2):
         alike = [(url, place) for url in one.urls for place in other.urls if _can_be_one(url, place)]
         for url, place in alike:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ...decision.verdict import Finding
 from ...errors import UNKNOWN_INDEX, escape
-from ...policy.hints import find_nearest, find_reason
+from ...policy.hints import find_nearest, find_reason, find_token
 from ...policy.model import Layer, join_key
 from ..search.page import Page
 from ..search.search import Search
@@ -35,6 +35,14 @@ def find_near(page: Page, layer: Layer | None, name: str) -> Near | None:
             return None
         hint = f"the URL that pip has for {page.shown} is unknown to the guard, whatever the policy says: {reason}"
         return Near(page.shown, reason, hint, None)
+    token = None if layer is None else find_token(page.asked, layer.policy)
+    if token is not None and layer is not None:
+        index, url = token
+        key = f"{join_key('indexes', index)}.url"
+        hint = (
+            f'if the segment that differs is a secret of each user, and no name, write {key} = "{url}" in {layer.path}'
+        )
+        return Near(page.shown, f"nearly {key}: one segment differs", escape(hint), index)
     found = None if layer is None else find_nearest(page.asked, layer.policy)
     if found is None or layer is None:
         return None
