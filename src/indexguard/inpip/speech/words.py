@@ -10,6 +10,7 @@ from ...decision.outcome import NOT_TO_BE_ASKED, find_failures, find_untold
 from ...decision.verdict import Finding
 from ...errors import (
     CLAIMED_ELSEWHERE,
+    FILE_ELSEWHERE,
     INDEX_FAILED,
     INDEX_NOT_CONFIGURED,
     REDIRECTED,
@@ -33,6 +34,8 @@ _MANY = 12
 """How many versions a message names."""
 _LONG = 60
 """How many characters of each."""
+_URL = 300
+"""How many characters of a file's URL."""
 _NO_FILE_FITS = "pip can use none of its files here (Python, platform, yanked, or a format that is ruled out)"
 
 
@@ -208,7 +211,10 @@ def _answer(page: Page) -> str:
 
 def _dropped(drop: Drop) -> str:
     what = "whatever it has" if drop.is_unseen and not drop.versions else _versions(drop.versions)
-    return f"{what} {_from(drop)} ({drop.finding.code})"
+    # Where its files lie is what `files-from` is about: one of them tells.
+    links = [link for _, link in drop.offered[:1]] if drop.finding.code == FILE_ELSEWHERE else []
+    where = "".join(f", such as {cut(redact(link.url), _URL)}" for link in links)
+    return f"{what} {_from(drop)} ({drop.finding.code}{where})"
 
 
 def _from(drop: Drop) -> str:
