@@ -26,7 +26,7 @@ from ...policy.model import MAY_MEAN_ABSENT, Index, join_key
 from ..search.page import Drop, Page
 from ..search.search import Search
 from .events import kept_by, with_offers
-from .near import find_near, find_near_of
+from .near import find_hint_of_place, find_near
 from .refusal import Refusal, place_of_rule, rule_in_words
 from .speaker import Speaker
 
@@ -135,8 +135,7 @@ def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
         else:
             text = f"found no `{search.name}` where the policy lets pip look for it"
             facts = [("rule", rule_in_words(cause, search.name)), *_asked(search)]
-            near = find_near_of(search, cause) if cause.code == UNKNOWN_INDEX else None
-            hint = f"check the name; {words_of(cause.code).remedy}" if near is None else near.hint
+            hint = find_hint_of_place(search, cause) or f"check the name; {words_of(cause.code).remedy}"
             found.append(GuardError(cause.code, text, facts, hint, search.name))
     return found
 
@@ -248,9 +247,9 @@ def _versions(versions: Collection[str]) -> str:
 
 
 def _hint(search: Search, cause: Finding) -> str | None:
-    near = find_near_of(search, cause) if cause.code in (INDEX_NOT_CONFIGURED, UNKNOWN_INDEX) else None
-    if near is not None:
-        return near.hint
+    of_place = find_hint_of_place(search, cause)
+    if of_place is not None:
+        return of_place
     if cause.layer is None or cause.rule is None:
         return None
     indexes = [cause.layer.policy.index(name) for name in cause.rule.indexes]
