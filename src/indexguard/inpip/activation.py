@@ -241,6 +241,7 @@ _COLD = (
         "gate/setup_py.py",
         "search/absence.py",
         "search/listing.py",
+        "search/locks.py",
         "search/simple_page.py",
         "speech/near.py",
         "speech/pip_errors.py",

@@ -41,6 +41,10 @@ class NameFilter:
         """Sift the whole list: local files, files that no page lists, failed indexes, and names that several offer."""
         found: Sequence[Candidate] = call()
         search = self._searches.of(finder, normalise_name(project_name))
+        if found is not search.found and _locked_link(finder, search) is not None:
+            from ..search.locks import look_up  # few runs have one
+
+            look_up(self._run, finder, search, found[0], call, roots=self._searches.roots)
         kept = self._sift(finder, search, found)
         if kept is search.source:
             return list(search.kept)
@@ -157,7 +161,7 @@ class NameFilter:
 
     def _complete_pages(self, finder: Finder, search: Search) -> None:
         """Note the indexes that pip was configured with and did not even ask (not https, and not a trusted host)."""
-        if _locked_link(finder, search) is not None:
+        if _locked_link(finder, search) is not None and not search.asks_own:
             return  # a lock file names the file itself: no index is missing
         search.not_configured = search.authority.configured(configured_places(self._run, finder, search))
         met = {page.page_url for page in search.pages}

@@ -169,9 +169,11 @@ class PageFilter:
         """Tell whether a remote index is asked, be it for squatters only."""
         unverified = is_trusted(page.url, trusted_hosts(finder))
         page.verdict = outcome.ask(search.authority, page.asked, unverified=unverified)
-        page.probing = page.verdict.refusal is not None and page.verdict.probes
+        page.probing = page.verdict.refusal is not None and page.verdict.probes and not search.asks_own
         if search.authority.rules:
             page.check_hop = partial(self._check_hop, finder, search, page)
+        if search.asks_own:
+            return not page.verdict.findings
         return page.verdict.refusal is None or page.probing
 
     def _look_at_status(self, finder: Finder, search: Search, page: Page) -> None:

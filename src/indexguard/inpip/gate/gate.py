@@ -13,8 +13,8 @@ from ...audit.event import MAX_VERSIONS, EventFields
 from ...audit.kinds import REFUSED, SELECTED
 from ...decision.authority import Origin
 from ...decision.outcome import find_guard_file, find_mismatch
-from ...decision.verdict import Finding
-from ...errors import clean, escape
+from ...decision.verdict import PASS, Finding
+from ...errors import LOCKED_LINK, clean, escape
 from ...patterns import Name, find_version
 from ...policy.identity import find_reference, redact
 from .. import seams
@@ -46,6 +46,7 @@ class Gate:
         self._requests = requests
         self._speaker = speaker
         self._options: Options | None = None
+        self._finder: object = None
 
     def prepare(self, call: Call, preparer: object, req: Requirement) -> Distribution:
         """Judge a requirement before anything of it is fetched, and the name in its metadata afterwards.
@@ -94,8 +95,9 @@ class Gate:
 
     def resolve(self, call: Call, resolver: object, root_reqs: Iterable[Requirement]) -> Resolved:
         """Note what the user requested, have refusals end the run while pip resolves, and record what was selected."""
-        del resolver
+        self._finder = seams.finder_of(resolver)
         self._requests.note_roots(root_reqs)
+        self._searches.roots += root_reqs
         self._searches.resolving += 1
         self._searches.settled = False
         try:
@@ -216,6 +218,11 @@ class Gate:
         if is_locked:
             version = find_version(source.filename, name) or ""
             verdict = authority.locked(self._run.locate_locked(source.url), version, place)
+            if any(finding.code == LOCKED_LINK for finding in verdict.findings) and self._finder is not None:
+                from ..search.locks import is_listed  # few runs have one
+
+                listed = is_listed(self._searches, self._finder, name, requirement, source)
+                verdict = PASS if listed else verdict
         else:
             verdict = authority.direct(place, requested=requested)
         fields = EventFields(name=name or None, index_asked=redact(source.url))
