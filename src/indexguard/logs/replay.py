@@ -159,15 +159,21 @@ class Replay:
             verdict = authority.same_file()
             if verdict.refusal is not None:
                 return verdict
+        url, version = file.get("url"), file.get("version")
+        repository = find_reference(url) if isinstance(url, str) else None
+        if repository is not None and "+" in repository.scheme:
+            verdict = outcome.judge_repository(authority, PASS, page, repository)
+            if verdict.refusal is not None:
+                return verdict
         check = outcome.file_check(authority, PASS, page)
         if check is None:
             return PASS
-        url, version = file.get("url"), file.get("version")
         if not isinstance(version, str):
             raise _NotToldError("the log does not tell the version of the file")
         if url is None and authority.looks_at_files(page):
             raise _NotToldError("the log does not tell the URL of the file, which `files-from` is about")
-        return check(version, self._locate(url) if isinstance(url, str) else None)
+        place = self._locate(url) if isinstance(url, str) else None
+        return check(version, place or repository)
 
     def _referred(self, authority: Authority, event: Event) -> Verdict:
         """Judge a reference that went round every index. Who gave it is not always told: all readings must agree."""

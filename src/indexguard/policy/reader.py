@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Fault, PolicyError
 from .entries import Entries
-from .identity import PYPI, TOKEN, Location, UnknownLocation, parse_location
+from .identity import PYPI, TOKEN, Location, UnknownLocation, parse_location, parse_reference
 from .log import USUAL_LOG
 from .model import DirectUrls, FilesFrom, Index, Policy, join_key
 from .table import LATER, MAX_BYTES, Keys, SyntaxFaultError, parse
@@ -230,7 +230,7 @@ class _Reader(Entries):
         else:
             try:
                 if "://" in text:
-                    place = parse_location(text)
+                    place = parse_reference(text)
                     return FilesFrom(None, self._tokens(key, text, place) if "{" in text else place)
                 return FilesFrom(parse_location(f"https://{text}/").host, None)
             except UnknownLocation as reason:

@@ -285,7 +285,8 @@ def _sift_files(search: Search, page: Page, candidates: Sequence[Candidate]) -> 
     for candidate in candidates:
         version = str(candidate.version)
         # The URL itself, not what it stands for: `files-from` has no token for the public index.
-        verdict = check(version, find_location(candidate.link.url) if has_places else None)
+        locate = find_location if candidate.link.url[:4] == "http" else find_reference
+        verdict = check(version, locate(candidate.link.url) if has_places else None)
         for finding in verdict.findings:
             search.drop(finding, page, [(version, candidate.link)])
         if verdict.refusal is None:
@@ -298,12 +299,14 @@ def _without_repositories(search: Search, page: Page, candidates: Sequence[Candi
     found = [candidate for candidate in candidates if candidate.link.url[:4] != "http" and candidate.link.is_vcs]
     if not found:
         return candidates
-    verdict = outcome.judge_repository(search.authority, page.verdict)
-    for finding in verdict.findings:
-        search.drop(finding, page, [(str(candidate.version), candidate.link) for candidate in found])
-    if verdict.refusal is None:
-        return candidates
-    dropped = set(map(id, found))
+    dropped = set()
+    for candidate in found:
+        place = find_reference(candidate.link.url)
+        verdict = outcome.judge_repository(search.authority, page.verdict, page.answered, place)
+        for finding in verdict.findings:
+            search.drop(finding, page, [(str(candidate.version), candidate.link)])
+        if verdict.refusal is not None:
+            dropped.add(id(candidate))
     return [candidate for candidate in candidates if id(candidate) not in dropped]
 
 
