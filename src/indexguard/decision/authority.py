@@ -106,20 +106,6 @@ class Authority:
         owners = [layer.policy.find_owner(answered) for layer, rule in self._views if rule is not None]
         return any(owner is not None and owner.files_from is not None for owner in owners)
 
-    def repository(self, answered: Location | None, place: Location | None) -> Verdict:
-        """May a repository be checked out that a page lists in the place of a file? Only by a prefix of ``files-from``.
-
-        :param answered: as for ``page``.
-        :param place: the identity of its URL, as ``parse_reference`` gives it.
-        """
-
-        def check(layer: Layer, rule: Rule | None) -> Finding | None:
-            owner = None if rule is None or answered is None else layer.policy.find_owner(answered)
-            is_covered = owner is not None and _is_covered(place, owner.files_from or ())
-            return None if is_covered else Finding("file-elsewhere", layer, rule)
-
-        return self._collect(check)
-
     def file_check(self, answered: Location) -> FileCheck | None:
         """Return the check for the files of one page, a function of version and URL; None where every file passes.
 

@@ -175,17 +175,6 @@ def file_check(authority: Authority, asked: Verdict, answered: Location | None) 
     return lambda version, place: check(version, place).without(asked)
 
 
-def judge_repository(
-    authority: Authority, asked: Verdict, answered: Location | None, place: Location | None
-) -> Verdict:
-    """Judge a VCS URL that a page lists: pip would check it out like a file (20.3 to 26.3); an index holds files.
-
-    :param answered: as for ``file_check``.
-    :param place: as for ``Authority.repository``.
-    """
-    return authority.repository(answered, place).without(asked)
-
-
 def sift_ambiguous(offers: Mapping[Location, Mapping[str, str | None]]) -> dict[str, str] | None:
     """Apply the rule that holds without any policy: a name that more than one remote index offers is refused.
 

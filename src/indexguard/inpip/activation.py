@@ -101,8 +101,8 @@ class Guard(NamedTuple):
 
         def load_and_order(call: Call, resolver: object, req_set: Resolved) -> object:
             from . import builds, children, failing  # noqa: F401
-            from .filter import ambiguous, mirrors, redirects, same_files  # noqa: F401
-            from .gate import hops, setup_py  # noqa: F401
+            from .filter import ambiguous, local_files, mirrors, odd_pages, redirects, same_files  # noqa: F401
+            from .gate import hops, refusals, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
             from .speech import words  # noqa: F401
@@ -227,14 +227,17 @@ def _explain_broken(error: Exception) -> str:
 
 
 _COLD = (
-    *("../decision/absence.py", "../decision/redirects.py"),
+    *("../decision/absence.py", "../decision/redirects.py", "../decision/repositories.py"),
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
     *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
     *(
         "filter/ambiguous.py",
+        "filter/local_files.py",
+        "filter/odd_pages.py",
         "filter/redirects.py",
         "gate/hops.py",
         "gate/redirects.py",
+        "gate/refusals.py",
         "filter/mirrors.py",
         "filter/same_files.py",
         "gate/destinations.py",

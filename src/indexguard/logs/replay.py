@@ -14,6 +14,7 @@ from .. import errors
 from ..audit.kinds import GUARD_FAILED, SEALED, SELECTED, WOULD_REFUSE
 from ..decision import outcome
 from ..decision.authority import Authority
+from ..decision.repositories import judge_repository
 from ..decision.verdict import PASS, Finding, Verdict
 from ..patterns import Name, normalise_name, parse_pattern
 from ..policy.identity import PYPI, Location, find_reference
@@ -162,7 +163,7 @@ class Replay:
         url, version = file.get("url"), file.get("version")
         repository = find_reference(url) if isinstance(url, str) else None
         if repository is not None and "+" in repository.scheme:
-            verdict = outcome.judge_repository(authority, PASS, page, repository)
+            verdict = judge_repository(authority, PASS, page, repository)
             if verdict.refusal is not None:
                 return verdict
         check = outcome.file_check(authority, PASS, page)

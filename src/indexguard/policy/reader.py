@@ -79,8 +79,7 @@ class _Reader(Entries):
             )
         has_sections = not tree.keys().isdisjoint(("direct-urls", "log", "merge")) or "known" in shadow
         if has_sections:
-            from . import sections  # noqa: PLC0415  # few policies have one
-
+            sections = _sections()
             sections.read_merges(self, tree, [index.name for index in indexes])
         return Policy(
             mode=mode,
@@ -114,12 +113,10 @@ class _Reader(Entries):
         if not isinstance(tables, dict) or not tables:
             self.unexpected("indexes", tables, "a table for each index, such as [indexes.corp]")
             tables = {}
-        merged = self._find_merged(tree["merge"]) if "merge" in tree else ()
+        merged = _sections().find_merged(tree["merge"]) if "merge" in tree else ()
         indexes = tuple(self._index(name, table, default_files, merged) for name, table in tables.items())
         if any(index.has_token for index in indexes):
-            from .sections import check_tokens  # noqa: PLC0415  # few policies have one
-
-            check_tokens(self, indexes)
+            _sections().check_tokens(self, indexes)
         return indexes
 
     def _index(
@@ -147,26 +144,15 @@ class _Reader(Entries):
             public=self.flag(f"{key}.public", table, default=any(location == PYPI for location, _ in urls)),
             says_public="public" in table,
             files_from=default_files if files is None else files,
-            not_found=self._statuses(f"{key}.not-found-status", table) if "not-found-status" in table else frozenset(),
-            ca=None if "ca" not in table else self._ca(f"{key}.ca", table["ca"], urls),
+            not_found=_sections().read_statuses(self, f"{key}.not-found-status", table["not-found-status"])
+            if "not-found-status" in table
+            else frozenset(),
+            ca=None
+            if "ca" not in table
+            else _sections().read_ca(self, f"{key}.ca", table["ca"], [location for location, _ in urls]),
             has_credentials=any(_HAS_CREDENTIALS.match(text) for _, text in urls),
             has_token=any(TOKEN in location.segments for location, _ in urls),
         )
-
-    def _find_merged(self, merges: object) -> Collection[str]:
-        from .sections import find_merged  # noqa: PLC0415  # few policies have one
-
-        return find_merged(merges)
-
-    def _ca(self, key: str, value: object, urls: list[tuple[Location, str]]) -> str | None:
-        from .sections import read_ca  # noqa: PLC0415  # few policies have one
-
-        return read_ca(self, key, value, [location for location, _ in urls])
-
-    def _tokens(self, key: str, text: str, location: Location) -> Location:
-        from .sections import read_tokens  # noqa: PLC0415  # as above
-
-        return read_tokens(self, key, text, location)
 
     def _urls(self, key: str, table: Mapping[str, Any], name: str, *, insecure: bool) -> list[tuple[Location, str]]:
         value = table.get("url")
@@ -192,7 +178,7 @@ class _Reader(Entries):
             self.unexpected(key, text, f'a URL with one meaning, or "pypi": {reason}', find_url(text))
             return None
         if "{" in text:
-            location = self._tokens(key, text, location)
+            location = _sections().read_tokens(self, key, text, location)
         if location.scheme == "http" and not location.is_loopback and not insecure:
             self.unexpected(
                 key, text, "https: anyone on the way can change what http brings (or set `insecure = true`)"
@@ -202,11 +188,6 @@ class _Reader(Entries):
             return location, text
         self.found(key, text, f", the same place as {first}{'' if owner == name else '; two indexes need two places'}")
         return None
-
-    def _statuses(self, key: str, table: Mapping[str, Any]) -> frozenset[int]:
-        from .sections import read_statuses  # noqa: PLC0415  # few policies have some
-
-        return read_statuses(self, key, table["not-found-status"])
 
     def _files_from(self, key: str, table: Mapping[str, Any]) -> tuple[FilesFrom, ...] | None:
         if "files-from" not in table:
@@ -231,8 +212,14 @@ class _Reader(Entries):
             try:
                 if "://" in text:
                     place = parse_reference(text)
-                    return FilesFrom(None, self._tokens(key, text, place) if "{" in text else place)
+                    return FilesFrom(None, _sections().read_tokens(self, key, text, place) if "{" in text else place)
                 return FilesFrom(parse_location(f"https://{text}/").host, None)
             except UnknownLocation as reason:
                 self.unexpected(key, text, f"{expected}: {reason}")
         return None
+
+
+def _sections() -> Any:
+    from . import sections  # noqa: PLC0415  # few policies have what it reads
+
+    return sections

@@ -6,8 +6,6 @@ names that several indexes offer.
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -182,7 +180,9 @@ class NameFilter:
         if is_locked:
             verdict = search.authority.locked(self._run.locate_locked(url), str(candidate.version), place)
         elif place is not None and place.is_local:
-            verdict = PASS if _is_bundled(candidate.link) else search.authority.local_file()
+            from .local_files import is_bundled  # few runs meet one
+
+            verdict = PASS if is_bundled(candidate.link) else search.authority.local_file()
         else:
             verdict = search.authority.find_links(place)
         page = search.page_of(candidate.link)
@@ -194,16 +194,3 @@ class NameFilter:
 def _locked_link(finder: Finder, search: Search) -> Link | None:
     links: dict[str, Link] = getattr(finder, "_locked_links", {})  # pip >= 26.2
     return links.get(search.name)
-
-
-def _is_bundled(link: Link) -> bool:
-    """Tell whether a local file is one of the wheels bundled in ``ensurepip``, which are always allowed."""
-    spec = importlib.util.find_spec("ensurepip")
-    if spec is None or spec.origin is None:
-        return False
-    bundled = os.path.join(os.path.dirname(spec.origin), "_bundled", link.filename)
-    if not os.path.isfile(bundled):
-        return False
-    from filecmp import cmp  # few meet such a file
-
-    return cmp(bundled, link.file_path, shallow=False)

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ..objects import CacheEntry, Call, Distribution, Link, Options, Requirement, Resolved
     from .destinations import Destinations
 
-_CODE_HAS_RUN = "its name was known only after it was fetched: code of its build has run"
 _SETUP_HAS_RUN = "its setup.py has run and installed files; the metadata of the other project was taken away again"
 _UNNAMED = Name("")
 """Stands for a name that is not yet known: no pattern but `*` matches it."""
@@ -242,13 +241,10 @@ class Gate:
         *,
         late: bool,
     ) -> Exception:
-        shown = "" if requirement.link is None else redact(self._requests.source_of(requirement.link).url)
-        facts = [("reference", shown), *led_to]
-        parent = requirement.comes_from
-        if parent is not None:
-            facts.append(("asked for by", escape(str(getattr(parent, "name", None) or parent))))
-        note = _CODE_HAS_RUN if late else ""
-        return self._refuse(finding, escape(fields.name or "") or shown, facts, fields, note)
+        from .refusals import describe_reference  # only where there is something to say
+
+        source = None if requirement.link is None else self._requests.source_of(requirement.link)
+        return self._refuse(finding, *describe_reference(requirement, source, fields, led_to, late=late))
 
     def _check_names(self, link: Link, expected: Name | None, names: set[Name], note: str = "") -> None:
         """Check that the distribution's own metadata names the project that was authorised.
@@ -278,15 +274,13 @@ class Gate:
         """Check that a wheel writes nothing that the guard lives from."""
         found = destinations.find_guarded(name or "", path, own=names == {name} == {"indexguard"})
         finding = find_guard_file(found, audited=self._run.audits_built_in)
-        if finding is None:
-            return
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        note = f"it would write {clean(found[0])}{more}"
-        fields = EventFields(name=name, index_asked=redact(link.url), files=1, message=note)
-        if not finding.enforced:
+        if finding is not None:
+            from .refusals import describe_places  # as above
+
+            subject, facts, fields, note = describe_places(link, name, found)
+            if finding.enforced:
+                raise self._refuse(finding, subject, facts, fields, note)
             self._speaker.record_finding(finding, REFUSED, fields)
-            return
-        raise self._refuse(finding, escape(name or ""), [("file", redact(link.url))], fields, note)
 
     def _check_version(self, link: Link, name: Name | None, distribution: Distribution) -> None:
         """Check the version that the metadata tells: the legacy resolver does not compare it with the file's name.
