@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..policy.identity import Location, is_trusted
-from ..policy.model import FilesFrom, Index, Layer, Policy
+from ..policy.model import Index, Layer, Policy
 from ..policy.rules import Rule
 from .authority import Authority
 from .verdict import Finding, Verdict
+
+UNREAD = ("%",)
+"""The segments of a place on a host that can be read, by a way that cannot; no other place has them."""
 
 
 def is_unverified_hop(came_from: str, url: str, hosts: Iterable[tuple[str, int | None]]) -> bool:
@@ -54,7 +57,8 @@ def judge_hop_of_file(authority: Authority, place: Location | None, *, unverifie
 
     To none of an index that may not serve the name. Storage, whose host no index owns, is the listing index's own matter.
 
-    :param place: the public index's hosts taken for the public index; None where it is unknown.
+    :param place: the public index's hosts taken for the public index; None where it is unknown, ``UNREAD`` where only its
+        host is known.
     """
     if unverified:
         return _all_unverified(authority)
@@ -85,11 +89,15 @@ def _check_file_at(layer: Layer, rule: Rule | None, place: Location | None) -> F
     if rule is None:
         return None
     holders = () if place is None else _find_holders(layer.policy, place)
-    own = [it for it in holders if it.name in rule.indexes]
     is_storage = place is not None and place.scheme in ("https", "http") and not holders
-    # To some servers a `%2F` leads out of the place that it seems to be in: to that of any index of the host.
-    is_own = own == list(holders) if place is not None and place.has_slash else bool(own)
-    return None if is_storage or (holders and is_own) else Finding("redirected", layer, rule)
+    # Where nobody can tell the way on a host, or a `%2F` may lead out of it, it may be any index's there.
+    suffices = all if place is not None and _may_lead_out(place) else any
+    is_theirs = bool(holders) and suffices(it.name in rule.indexes for it in holders)
+    return None if is_storage or is_theirs else Finding("redirected", layer, rule)
+
+
+def _may_lead_out(place: Location) -> bool:
+    return place.segments == UNREAD or place.has_slash
 
 
 def _find_holders(policy: Policy, place: Location) -> tuple[Index, ...]:
@@ -97,20 +105,19 @@ def _find_holders(policy: Policy, place: Location) -> tuple[Index, ...]:
 
     Those whose ``files-from`` covers it are among them. None: storage, which no index owns.
     """
-    owner = policy.find_owner(place)
+    owner = None if place.segments == UNREAD else policy.find_owner(place)
     if owner is not None:
         return (owner,)
+    leads_out = _may_lead_out(place)
     return tuple(
         index
         for index in policy.indexes
         if any((url.host, url.port) == (place.host, place.port) for url in index.urls)
-        or any(files.covers(place) for files in index.files_from or ())
-        or (place.has_slash and any(_is_beside(files, place) for files in index.files_from or ()))
+        or any(
+            files.covers(place) or (leads_out and files.prefix is not None and files.prefix.host == place.host)
+            for files in index.files_from or ()
+        )
     )
-
-
-def _is_beside(files: FilesFrom, place: Location) -> bool:
-    return files.prefix is not None and files.prefix[:3] == place[:3]
 
 
 def _all_unverified(authority: Authority) -> Verdict:
