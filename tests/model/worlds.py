@@ -28,13 +28,7 @@ STRANGER = "https://stranger.example/simple/"
 ROOTS = (CORP, PYPI_URL, TEAM, MIRROR, LINKS, PLAIN, LOOPBACK)
 """What policies name."""
 TRUSTED = ("corp.example", "corp.example", "corp.example:443", "corp.example:8443", "public.example")
-NEAR = (
-    STRANGER,
-    "https://corp.example/simple-evil/",
-    "https://corp.example:8443/simple/",
-    "https://corp.example/",
-    "https://corp.example/simple%2F",
-)
+NEAR = (STRANGER, "https://corp.example/simple-evil/", "https://corp.example:8443/simple/", "https://corp.example/")
 """What no policy names, however near it lies."""
 UNKNOWN = (
     "https://stranger.example\\@corp.example/simple/",
