@@ -128,6 +128,10 @@ class Guard(NamedTuple):
             from .speech import words
 
             words.warn_of_absence(self.speaker, self.searches.all())
+        if self.speaker.observed:
+            from .speech import words
+
+            words.warn_of_audit(self.speaker)
         searches = self.searches.all() if status else ()
         # Once installation has begun, pip had all that it looked for; what its self-check met is no cause.
         wanting = not self.searches.settled and any(not search.kept for search in searches)

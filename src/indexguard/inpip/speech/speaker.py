@@ -26,6 +26,8 @@ class Speaker:
     def __init__(self, run: Run, recorder: Recorder) -> None:
         self.recorder = recorder
         self.refusals: list[GuardError] = []
+        self.observed: dict[str, str] = {}
+        """For each name, the code of the first of what a layer in audit mode would have refused or dropped."""
         self._run = run
         self._lock = threading.RLock()
         self._warned: set[str] = set()
@@ -67,6 +69,8 @@ class Speaker:
 
         :raises Exception: as ``record``.
         """
+        if not finding.enforced:
+            self.observed.setdefault(fields.name or "", finding.code)
         self.record(event if finding.enforced else WOULD_REFUSE, finding.code, fields._replace(finding=finding))
 
     def record_observed(self, verdict: Verdict, fields: EventFields) -> None:
@@ -84,6 +88,10 @@ class Speaker:
     def _refuse(self, error: GuardError, fields: EventFields) -> Exception:
         from .pip_errors import as_pip_error
 
+        if self.observed:
+            from .words import warn_of_audit
+
+            warn_of_audit(self)  # before the explanation, which is the last thing that is printed
         if self.add_refusals([error]):
             self._write(REFUSED, error.code, fields._replace(message=fields.message or error.refused))
         return as_pip_error(self._run.root, error)
