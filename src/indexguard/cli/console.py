@@ -57,6 +57,13 @@ class Console:
         for line in wrap(escape(text), indent):
             self.line(line, style)
 
+    def record(self, text: str, style: str | None = None) -> None:
+        """Print one record: in one line for a program that reads on, in lines of its width on a terminal."""
+        if self.out.isatty():
+            self.wrapped(text, style)
+        else:
+            self.line(text, style)
+
     def lines(self, text: str) -> None:
         """Print a text of several lines."""
         for line in text.split("\n"):

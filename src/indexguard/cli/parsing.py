@@ -6,6 +6,7 @@ The help is the same text on every Python and every terminal, because a document
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable
 
+from ..policy.hints import find_closest
 from ..policy.table import parse
 from .console import Console
 
@@ -106,8 +108,44 @@ def make_parser(prog: str, commands: tuple[Command, ...], version: str) -> argpa
         group = subparser.add_argument_group("options")
         _add_common(group)
         command.add_options(group)
-        subparser.set_defaults(command=command)
+        subparser.set_defaults(command=command, parser=subparser)
     return parser
+
+
+def read_arguments(parser: argparse.ArgumentParser, argv: Sequence[str], commands: tuple[Command, ...]) -> Any:
+    """Return the arguments; what no command knows is told with the usage of the command that was meant.
+
+    :raises SystemExit: they have a fault, which has been told.
+    """
+    _check_name(parser, argv, commands)
+    arguments, unknown = parser.parse_known_args(join_words(argv, commands))
+    if unknown:
+        own: argparse.ArgumentParser = vars(arguments).get("parser", parser)
+        options = [option for action in own._actions for option in action.option_strings]  # noqa: SLF001  # no public name
+        close = find_closest(unknown[0].partition("=")[0], options) if unknown[0].startswith("--") else None
+        meant = f"; did you mean {close}?" if close else ""
+        own.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+    return arguments
+
+
+def _check_name(parser: argparse.ArgumentParser, argv: Sequence[str], commands: tuple[Command, ...]) -> None:
+    """Refuse a command that is none, with the one that it is most like.
+
+    :raises SystemExit: it is none.
+    """
+    names = [command.name for command in commands]
+    first, second = (*argv[:2], "", "")[:2]
+    if first and not first.startswith("-") and first not in names:
+        close = find_closest(first, [*names, *(name.rpartition(" ")[2] for name in names)])
+        meant = next((name for name in names if close in (name, name.rpartition(" ")[2])), None)
+        hint = f"did you mean `{parser.prog} {meant}`?" if meant else f"`{parser.prog} --help` lists them"
+        parser.error(f"no command {first!r}; {hint}")
+    below = [name for name in names if name.startswith(f"{first} ")]
+    # A word where a file may stand: one that is there is meant, and so is what looks like a path.
+    if below and re.fullmatch(r"[a-z][a-z-]*", second) and f"{first} {second}" not in below and not os.path.exists(second):
+        close = find_closest(f"{first} {second}", below)
+        hint = f"did you mean `{parser.prog} {close}`?" if close else f"`{parser.prog} {first} --help` lists them"
+        parser.error(f"no command {f'{first} {second}'!r}, and no such file; {hint}")
 
 
 def join_words(argv: Sequence[str], commands: tuple[Command, ...]) -> list[str]:

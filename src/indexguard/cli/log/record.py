@@ -187,7 +187,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     facts = ask_pip()
     if facts.pypi is None:
         console.note(f"the address of the public index is not known: {facts.problem or 'pip names none'}", YELLOW)
-    chosen = Wanted.of(vars(arguments))
+    chosen = Wanted.of({**vars(arguments), "drills": False})
     observed = Observed.of(filter(chosen.matches, read_events(arguments, console)), facts)
     public = frozenset([PYPI, *(_read_url(url, facts) for url in arguments.public)])
     proposal = Proposal.of(observed, public, _find_rest(observed, public, arguments.rest, facts))

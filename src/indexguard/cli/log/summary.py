@@ -7,18 +7,20 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+from ...logs.concerns import Concerns, Count
 from ...logs.fleet import count_events
 from ...logs.query import Wanted
-from ...logs.tally import Count, NameCount, Tally
-from ..console import BOLD, RED, Console, count
+from ...logs.tally import NameCount, Tally
+from ..console import BOLD, RED, YELLOW, Console, count
 from ..parsing import Command, positive
-from .source import add_engine, add_files, add_filters, for_engine, note_left_out, read_events
+from .source import add_drills, add_engine, add_files, add_filters, for_engine, note_left_out, read_events
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
     """Add the options of this command."""
     group.add_argument("--top", metavar="N", type=positive, default=20, help="how many names and indexes (default: 20)")
     add_filters(group)
+    add_drills(group)
     add_engine(group)
     group.add_argument("--json", action="store_true", help="print one JSON object, with every name and index")
     add_files(group)
@@ -58,8 +60,14 @@ def _ask_engine(arguments: argparse.Namespace, console: Console) -> Tally:
 
 def _as_json(tally: Tally) -> dict[str, Any]:
     total = tally.total()
+    concerns = tally.concerns
     return {
         **_fields(total or Count(0, "", "")),
+        "refusals": sum(concerns.refusals.values()),
+        "unenforced": [
+            {"host": host, "state": state, **_fields(own)} for (host, state), own in concerns.by_machine()
+        ],
+        "strays": [{**stray._asdict(), **_fields(own)} for stray, own in concerns.by_stray()],
         "by_event": _rows("event", tally.by_event()),
         "by_code": _rows("code", tally.by_code()),
         "by_index": _rows("index", tally.by_index()),
@@ -90,17 +98,33 @@ def _print(tally: Tally, top: int, console: Console) -> None:
     if total is None:
         return
     console.line(f"{count(total.events, 'event')} from {total.first} to {total.last}")
+    console.line(count(sum(tally.concerns.refusals.values()), "refusal"))
     names = tally.by_name()
     shadowed = {name: own for name, own in names.items() if own.shadowed}
     others = {name: own for name, own in names.items() if not own.shadowed}
     if shadowed:
         _section(f"shadowed names: {len(shadowed)}", "name", _name_rows(shadowed, top), console, RED)
+    _print_concerns(tally.concerns, top, console)
     for label, counts in (("event", tally.by_event()), ("code", tally.by_code())):
         _section(f"by {label}", label, _count_rows(counts, len(counts)), console)
     indexes = tally.by_index()
     _section(_top_of("by index asked", indexes, top), "index", _count_rows(indexes, top), console)
     heading = "other names" if shadowed else "by name"
     _section(_top_of(heading, others, top), "name", _name_rows(others, top), console)
+
+
+def _print_concerns(concerns: Concerns, top: int, console: Console) -> None:
+    """Print what deserves a look beside the findings."""
+    machines, strays = concerns.by_machine(), concerns.by_stray()
+    rows: list[tuple[str, ...]] = [
+        (str(own.events), own.first, own.last, f"{host}: {state}") for (host, state), own in machines[:top]
+    ]
+    heading = f"machines without policy or only audit: {len({host for (host, _), _ in machines})}"
+    _section(heading, "machine", rows, console, YELLOW)
+    rows = [
+        (str(own.events), own.first, own.last, f"{it.name} {it.version} from {it.index}") for it, own in strays[:top]
+    ]
+    _section(f"files that did not come from the name's own index: {len(strays)}", "file", rows, console, RED)
 
 
 def _top_of(heading: str, counts: Mapping[str, Count], top: int) -> str:
