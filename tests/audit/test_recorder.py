@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from indexguard.audit.event import EventFields
+from indexguard.audit.output import Output
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
 
@@ -100,3 +103,27 @@ def test_what_the_settings_need_is_loaded_before_the_first_event(
     )
     command = [sys.executable, "-c", script, str(SOURCE), str(tmp_path / "audit.jsonl")]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == loaded
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupt_leaves_no_gap_and_no_number_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    recorder = Recorder(CONTEXT, tmp_path / "audit.jsonl")
+    recorder.record("selected", None, EventFields(name="a"))
+    write = Output.write
+
+    def interrupted(self: Output, event: Mapping[str, Any]) -> None:
+        if when == "after":
+            write(self, event)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Output, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            recorder.record("selected", None, EventFields(name="b"))
+    recorder.seal(-1)
+    events = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert [event["name"] for event in events] == (["a", None] if when == "before" else ["a", "b", None])
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert events[-1]["seal"]["events"] == len(events)

@@ -7,6 +7,7 @@ import pytest
 from indexguard.decision.absence import is_shared, says_not_here
 from indexguard.decision.authority import Authority
 from indexguard.decision.redirects import (
+    UNREAD,
     is_unverified_hop,
     judge_hop,
     judge_hop_of_file,
@@ -47,6 +48,12 @@ STORAGE = parse_location("https://storage.example/bucket/acme_core-1.0-py3-none-
         ("torch", page(PYPI, "packages"), []),
         ("torch", parse_location("https://mirror.example/blobs/x.whl"), []),
         ("requests", page(CORP, "requests"), ["redirected"]),
+        ("acme-core", STORAGE._replace(segments=UNREAD), []),
+        ("acme-core", page(CORP, "x")._replace(segments=UNREAD), []),
+        ("acme-core", FILES._replace(segments=UNREAD), []),
+        ("acme-core", page(MIRROR, "x")._replace(segments=UNREAD), ["redirected"]),
+        ("acme-core", page(PYPI, "x")._replace(segments=UNREAD), ["redirected"]),
+        ("mirrored", FILES._replace(segments=UNREAD), ["redirected"]),
     ],
 )
 def test_where_the_download_of_an_indexs_file_may_be_led_to(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import escape
 from ..policy.log import KEPT, USUAL_SIZE, LogSettings
 from .line import encode, link
-from .worker import Worker
+from .worker import Worker, pause
 from .writer import AuditLog, Limits
 
 if TYPE_CHECKING:
@@ -67,6 +67,13 @@ class Output:
         """Keep the first reason for which an event is missing somewhere."""
         if self._problem is None:
             self._problem = f"an event cannot be written to the audit log: {escape(reason)}"
+
+    def has_taken(self, number: int) -> bool:
+        """Tell whether the file has the event of a number, after a write that an interrupt has ended."""
+        deadline = monotonic() + (0.0 if self._needs_no_thread else 1.0)  # a thread may be about to write it
+        while not (is_there := self._log is None or self._log.taken == number) and monotonic() < deadline:
+            pause(0.01)
+        return is_there
 
     def write(self, event: Mapping[str, Any]) -> None:
         """Write one event; see ``problem``."""

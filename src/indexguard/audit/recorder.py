@@ -60,6 +60,9 @@ class Recorder:
                 self._output.write(build_event(self.context, self._seq, event, code, fields))
             except Exception as error:  # noqa: BLE001  # a decision stands whether or not it can be recorded
                 self._output.fail(f"{type(error).__name__}: {error}")
+            except BaseException:  # the user stops pip: a number without an event would look like an event taken away
+                self._seq -= not self._output.has_taken(self._seq)
+                raise
 
     def seal(self, status: int | None) -> None:
         """Say how many events the run has written, if it has written any since it last said so. Never raises.

@@ -93,10 +93,13 @@ class AuditLog:
         self._is_own = False
         self._end: _End | None = None
         self._lost = self._told_lost = 0
+        self.taken = self._number = 0
+        """The number of the last event whose line is there."""
 
     def write(self, event: Mapping[str, Any]) -> bytes:
         """Append one event, and return its line. Never raises for what the system refuses: see ``problem``."""
         body = encode(event)
+        self._number = event.get("seq", 0)
         try:
             return self._append(body)
         except OSError as error:
@@ -157,6 +160,7 @@ class AuditLog:
         # What a crash or a full disk cut off must not swallow this line too.
         data = (b"\n" if is_torn else b"") + line + b"\n"
         written = os.write(descriptor, data)
+        self.taken = self._number
         if written < len(data):
             self.fail(f"only {written} of {len(data)} bytes were written")
             self._lost += 1

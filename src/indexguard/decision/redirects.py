@@ -10,6 +10,9 @@ from ..policy.rules import Rule
 from .authority import Authority
 from .verdict import Finding, Verdict
 
+UNREAD = ("%",)
+"""The segments of a place on a host that can be read, by a way that cannot (``%2F``); no other place has them."""
+
 
 def is_unverified_hop(came_from: str, url: str, hosts: Iterable[tuple[str, int | None]]) -> bool:
     """Tell whether a redirect leaves https, or leads to a host that pip was told to trust without TLS.
@@ -54,7 +57,8 @@ def judge_hop_of_file(authority: Authority, place: Location | None, *, unverifie
 
     To none of an index that may not serve the name. Storage, whose host no index owns, is the listing index's own matter.
 
-    :param place: the public index's hosts taken for the public index; None where it is unknown.
+    :param place: the public index's hosts taken for the public index; None where it is unknown, ``UNREAD`` where only its
+        host is known.
     """
     if unverified:
         return _all_unverified(authority)
@@ -86,7 +90,10 @@ def _check_file_at(layer: Layer, rule: Rule | None, place: Location | None) -> F
         return None
     holders = () if place is None else _find_holders(layer.policy, place)
     is_storage = place is not None and place.scheme in ("https", "http") and not holders
-    return None if is_storage or any(it.name in rule.indexes for it in holders) else Finding("redirected", layer, rule)
+    # Where nobody can tell the way on a host, it may be any index's there.
+    suffices = all if place is not None and place.segments == UNREAD else any
+    is_theirs = bool(holders) and suffices(it.name in rule.indexes for it in holders)
+    return None if is_storage or is_theirs else Finding("redirected", layer, rule)
 
 
 def _find_holders(policy: Policy, place: Location) -> tuple[Index, ...]:
@@ -94,14 +101,18 @@ def _find_holders(policy: Policy, place: Location) -> tuple[Index, ...]:
 
     Those whose ``files-from`` covers it are among them. None: storage, which no index owns.
     """
-    owner = policy.find_owner(place)
+    is_unread = place.segments == UNREAD
+    owner = None if is_unread else policy.find_owner(place)
     if owner is not None:
         return (owner,)
     return tuple(
         index
         for index in policy.indexes
         if any((url.host, url.port) == (place.host, place.port) for url in index.urls)
-        or any(files.covers(place) for files in index.files_from or ())
+        or any(
+            files.covers(place) or (is_unread and files.prefix is not None and files.prefix.host == place.host)
+            for files in index.files_from or ()
+        )
     )
 
 

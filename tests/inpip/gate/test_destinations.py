@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -192,3 +193,59 @@ def test_a_path_that_no_system_can_hold_is_left_to_pip(machine: Machine) -> None
         machine.find(texts={f"{INFO}/RECORD": "nice\0indexguard.pth,,\n", f"{INFO}/entry_points.txt": "=\n\0 = x\n"})
         == []
     )
+
+
+def test_what_is_taken_away_with_a_project_counts_with_all_that_is_in_it(machine: Machine) -> None:
+    library, site = SITE.split("/")[1:]
+    for row in (f"../../{library}", f"../{site}/", "..", "", f"../../../{POLICY.partition('/')[0]}"):
+        assert len(machine.find(texts={f"{INFO}/RECORD": f"{row},,\n"})) == 1, row
+    assert machine.find(texts={f"{INFO}/RECORD": "nice,,\nnice/__pycache__,,\n../../../share/nice,,\n"}) == []
+
+
+def test_lists_of_eggs_are_believed_by_pip_and_count(machine: Machine) -> None:
+    egg = "nice-1.0.egg-info"
+    assert machine.find(texts={f"{egg}/installed-files.txt": "../indexguard.pth\nPKG-INFO\n"}) == [
+        f"prefix/{SITE}/indexguard.pth"
+    ]
+    assert f"prefix/{SITE}/indexguard" in machine.find(texts={"Nice.egg-info/top_level.txt": "nice\nindexguard\n"})
+    assert machine.find(texts={f"{INFO}/scripts/indexguard": ""}) == ["prefix/bin/indexguard"]
+    told = "indexguard\n../indexguard.pth\n"  # nobody reads them there
+    assert machine.find(texts={f"{INFO}/top_level.txt": told, f"{INFO}/installed-files.txt": told}) == []
+    assert (
+        machine.find(texts={f"{egg}/installed-files.txt": "../nice/__init__.py\n", f"{egg}/top_level.txt": "nice"})
+        == []
+    )
+
+
+def test_headers_that_lie_outside_a_target_replace_nothing_there(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = machine.prefix / SITE
+
+    def get_scheme(_name: str, *, home: str | None = None, **_: Any) -> SimpleNamespace:  # as pip <= 21.3 in a venv
+        library = f"{home}/lib/python"
+        headers = str(machine.prefix / "include/site/nice")
+        return SimpleNamespace(purelib=library, platlib=library, scripts=f"{home}/bin", data=home, headers=headers)
+
+    monkeypatch.setattr(destinations, "pip_module", lambda *_: SimpleNamespace(get_scheme=get_scheme))
+    told: dict[str, Any] = {"prefix_path": None, "target_dir": str(target), "upgrade": True}
+    assert machine.find("nice-1.0.data/headers/nice.h", **told) == []
+    assert machine.find("nice-1.0.data/headers/nice.h", "indexguard.pth", **told) == [f"prefix/{SITE}/indexguard.pth"]
+
+
+def test_what_a_wheel_costs_grows_with_its_folders_not_with_its_files(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def realpath(path: str, real: Callable[[str], str] = os.path.realpath) -> str:
+        looked.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os.path, "realpath", realpath)
+    counts = []
+    for number in (10, 1000):
+        looked.clear()
+        machine.find(*(f"nice/sub/m{it}.py" for it in range(number)))
+        counts.append(len(looked))
+    assert counts[1] == counts[0] > 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from ..objects import Options, Scheme
 
 _OWN = ("indexguard", "_indexguard_hook")
+_OWN_FILES = ("_indexguard_hook.py", "indexguard.pth")
 _ACTIVATED = ("_indexguard", "_indexguard_bootstrap", "indexguard-bootstrap", "indexguard-seed")
+_STEMS = frozenset((*_OWN, *_ACTIVATED, "sitecustomize"))
 _SITES = ("site-packages", "dist-packages")
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _LIBRARY = os.path.dirname(os.path.abspath(os.__file__))
@@ -50,9 +52,13 @@ class Guarded:
         self._folding: dict[str, bool] = {}
         self._places: dict[tuple[int, int], list[_Place]] = {}
         self._ancestors: dict[tuple[int, int], bool] = {}
+        self._heads: dict[str, tuple[bool, bool]] = {}
         for site in {os.path.realpath(site) for site in (*sites, *sys.path, os.path.dirname(sys.executable))}:
             self._add(site, is_own=True, stems=_OWN)
             self._add(site, is_own=False, stems=_ACTIVATED)
+            for path in (os.path.join(site, name) for name in ("indexguard", *_OWN_FILES)):
+                if os.path.lexists(path):  # goes with every folder that it lies in
+                    self._add(path, is_own=True)
         for path in (_PACKAGE, *(os.path.join(os.path.dirname(_PACKAGE), name) for name in _OWN_FILES)):
             self._add(path, is_own=True)
         for path in _vital(run):
@@ -67,12 +73,35 @@ class Guarded:
         :param own: whether the distribution is a release of the guard.
         :param replaced: whether a folder that is there goes, too.
         """
-        if replaced or os.path.islink(path):
+        head = os.path.dirname(path)
+        is_open, is_there = self._heads.get(head) or self._look_at(head)
+        is_link = is_there and os.path.islink(path)
+        if not (is_open or replaced or is_link):
+            return False  # as most are: wheels have thousands of files in some hundred folders
+        if replaced or is_link:
             below = self._ancestors.get(_identity(path) or (0, 0))
             if below is not None and not (own and below):
                 return True
-        ways = [path, os.path.realpath(path)] if os.path.islink(path) else [path]
+        ways = [path, os.path.realpath(path)] if is_link else [path]
         return any(not (own and place.is_own) for way in ways for place in self._met(way))
+
+    def _look_at(self, head: str) -> tuple[bool, bool]:
+        """Tell whether a file in a folder may be one that the guard lives from, and whether the folder is there."""
+        trail = self._trail(head)
+        parts = os.path.realpath(head).split(os.sep)
+        is_open = any(part in _SITES and self._may_have_stem(parts[number + 1 :]) for number, part in enumerate(parts))
+        for identity, folder, tail in () if is_open else trail:
+            for place in self._places.get(identity, ()):
+                length = len(place.tail)
+                is_near = length <= len(tail) + 1 and self._is_alike(folder, tail[:length], place.tail[: len(tail)])
+                is_open |= is_near and (place.stems is None or self._may_have_stem(tail[length:]))
+        self._heads[head] = is_open, bool(trail) and not trail[0][2]
+        return self._heads[head]
+
+    def _may_have_stem(self, way: Sequence[str]) -> bool:
+        # In the folder itself, in its __pycache__, or below what has one.
+        names = [name.partition(".")[0].casefold() for name in way[:2]]
+        return len(way) == 0 or way[0] == "__pycache__" or names[0] in _STEMS
 
     def _met(self, path: str) -> Iterator[_Place]:
         head, name = os.path.split(path)
@@ -143,9 +172,6 @@ class Guarded:
         return self._folding[folder]
 
 
-_OWN_FILES = ("_indexguard_hook.py", "indexguard.pth")
-
-
 def _vital(run: Run) -> Iterator[str]:
     """Yield what a release of the guard may not replace: policies, what ``activate`` wrote, and what says where they are."""
     yield from run.policy_places
@@ -207,18 +233,26 @@ class Destinations:
             self._guarded = Guarded(self._run, map(self._moved, (scheme.purelib, scheme.platlib, scheme.scripts)))
         found: dict[str, None] = {}
         replaced: set[str] = set()
-        for key, entry in entries_of_wheel(wheel):
-            for root in (scheme.purelib, scheme.platlib) if key == "" else (getattr(scheme, key),):
-                path = self._moved(os.path.normpath(os.path.join(root, entry)))
+        folders: dict[tuple[str, str], str] = {}
+        for key, entry, taken in entries_of_wheel(wheel):
+            folder, _, file = entry.rpartition("/")
+            for root in {scheme.purelib, scheme.platlib} if key == "" else (getattr(scheme, key),):
+                if taken or file in ("", os.curdir, os.pardir):
+                    path = self._moved(os.path.normpath(os.path.join(root, entry)))
+                else:
+                    if (root, folder) not in folders:
+                        whole = os.path.join(root, entry[: len(entry) - len(file)])
+                        folders[root, folder] = self._moved(os.path.normpath(whole))
+                    path = os.path.join(folders[root, folder], file)
                 with suppress(ValueError):  # this system can hold no such path
-                    if self._guarded.forbids(path, own=own):
+                    if self._guarded.forbids(path, own=own, replaced=taken):
                         found[path] = None
                 replaced.add(path)
         if self._where["home"] is not None and self._upgrade:
             # What lies in --target already is replaced whole, folders with all that is in them.
-            items = {
-                os.path.join(str(self._target), os.path.relpath(it, self._target).split(os.sep)[0]) for it in replaced
-            }
+            # Headers may go elsewhere (pip <= 21.3 in a virtual environment): that is none of --target's.
+            base = os.path.join(str(self._target), "")
+            items = {base + it[len(base) :].partition(os.sep)[0] for it in replaced if it.startswith(base)}
             found.update(dict.fromkeys(it for it in items if self._guarded.forbids(it, own=own, replaced=True)))
         return sorted(found)
 

@@ -13,6 +13,7 @@ from ...audit.event import MAX_CHAIN
 from ...patterns import Name, normalise_name
 
 _SCHEME = ("purelib", "platlib", "headers", "scripts", "data")
+_LISTS = ("record", "entry_points.txt", "installed-files.txt", "top_level.txt")
 
 
 def parents_of(requirement: Any) -> list[str]:
@@ -59,10 +60,11 @@ def names_in_wheel(path: str) -> set[Name]:
     return {normalise_name(name) for name in names if name}
 
 
-def entries_of_wheel(path: str) -> Iterator[tuple[str, str]]:
+def entries_of_wheel(path: str) -> Iterator[tuple[str, str, bool]]:
     """Yield place and path of all that pip makes of a wheel, and of what it would take away with it.
 
-    The place is a key of pip's schemes (``scripts``, ``data``, ...), empty for where the root of a wheel goes.
+    The place is a key of pip's schemes (``scripts``, ``data``, ...), empty for where the root of a wheel goes. The last
+    says whether it is taken away, a folder with all that is in it.
     """
     with zipfile.ZipFile(path) as wheel:
         names = {name for name in wheel.namelist() if not name.endswith("/")}
@@ -70,20 +72,35 @@ def entries_of_wheel(path: str) -> Iterator[tuple[str, str]]:
             first, _, rest = posixpath.normpath(entry).partition("/")
             key, _, below = rest.partition("/")
             if first.endswith(".data"):
-                yield from [(key, below)] if key in _SCHEME and below else []  # pip refuses any other
+                yield from [(key, below, False)] if key in _SCHEME and below else []  # pip refuses any other
             else:
-                yield "", entry
+                yield "", entry, False
         for entry in names:
-            _, file = metadata_entry(entry)
-            text = wheel.read(entry).decode("utf-8", "replace") if file in ("record", "entry_points.txt") else ""
-            if file == "record":
-                # pip believes it when it uninstalls, also of files that the wheel does not hold.
-                yield from (("", row[0]) for row in csv.reader(text.splitlines()) if row and row[0] not in names)
-            section = ""
-            for line in map(str.strip, text.splitlines() if file == "entry_points.txt" else ()):
-                section = line.strip("[ ]") if line.startswith("[") else section
-                if "=" in line and section in ("console_scripts", "gui_scripts"):
-                    yield "scripts", line.partition("=")[0].strip()
+            folder, file = metadata_entry(entry)
+            if folder is not None and file is not None:
+                yield from _taken_away(folder, file, wheel.read(entry) if file in _LISTS else b"", names)
+
+
+def _taken_away(folder: str, file: str, content: bytes, names: set[str]) -> Iterator[tuple[str, str, bool]]:
+    """Yield what pip takes away with a project because a file of its metadata says so: pip believes each of them.
+
+    :param names: what the wheel holds, and pip puts where it belongs.
+    """
+    lines = [line.strip() for line in content.decode("utf-8", "replace").splitlines()]
+    is_egg = folder.lower().endswith(".egg-info")
+    if file == "record":
+        yield from (("", row[0], True) for row in csv.reader(lines) if row and row[0] not in names)
+    elif file == "installed-files.txt" and is_egg:
+        yield from (("", posixpath.join(folder, line), True) for line in lines)
+    elif file == "top_level.txt" and is_egg:
+        yield from (("", line + suffix, True) for line in lines if line for suffix in ("", ".py", ".pyc"))
+    elif file.startswith("scripts/"):
+        yield "scripts", posixpath.basename(file), True
+    section = ""
+    for line in lines if file == "entry_points.txt" else ():
+        section = line.strip("[ ]") if line.startswith("[") else section
+        if "=" in line and section in ("console_scripts", "gui_scripts"):
+            yield "scripts", line.partition("=")[0].strip(), False
 
 
 def metadata_entry(entry: str) -> tuple[str | None, str | None]:

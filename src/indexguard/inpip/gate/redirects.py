@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ...audit.event import EventFields
-from ...decision.redirects import judge_hop_of_file, judge_hop_of_reference
+from ...decision.redirects import UNREAD, judge_hop_of_file, judge_hop_of_reference
 from ...decision.verdict import Verdict
 from ...patterns import Name
-from ...policy.identity import find_reference, redact
+from ...policy.identity import Location, find_reference, redact
 from ..run import Run
 from ..search.searches import Searches
 from ..speech.events import with_offers
@@ -23,7 +24,7 @@ def judge(run: Run, reference: Reference, name: Name, url: str, *, unverified: b
     authority, place = run.authority(name), find_reference(url)
     found = []
     if reference.holders:
-        of_file = judge_hop_of_file(authority, run.locate_hop(url), unverified=unverified).findings
+        of_file = judge_hop_of_file(authority, _locate(run, url), unverified=unverified).findings
         found += [finding for finding in of_file if finding.layer in reference.holders]
     of_reference = judge_hop_of_reference(authority, reference.place, place, requested=reference.requested).findings
     return Verdict((*found, *(finding for finding in of_reference if finding.layer not in reference.holders)))
@@ -42,3 +43,21 @@ def describe(searches: Searches, link: Link | None, name: Name, url: str) -> Eve
         return fields._replace(index_asked=redact(link.url))
     version = str(candidate.version)
     return with_offers(fields._replace(versions=[version], index_asked=page.shown), [(version, candidate.link)], 1)
+
+
+def _locate(run: Run, url: str) -> Location | None:
+    """Return the identity of a place; of one whose path has no single reading, its host with ``UNREAD``.
+
+    Storage has paths with ``%2F``. The dot of a host's end is no other host's.
+    """
+    place = run.locate_hop(url)
+    if place is None and "\\" not in url:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return None
+        place = run.locate_hop(f"{parts.scheme}://{parts.netloc}/")
+        place = place and place._replace(segments=UNREAD)
+    if place is not None and place.host.endswith("."):
+        return run.locate_hop(str(place._replace(host=place.host.rstrip("."))))
+    return place
