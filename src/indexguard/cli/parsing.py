@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,7 @@ from typing import Any, Callable
 
 from ..policy.hints import find_closest
 from ..policy.table import parse
-from .console import Console
+from .console import WIDTH, Console
 
 _AddOptions = Callable[[argparse._ArgumentGroup], None]  # noqa: SLF001  # it has no public name
 _Run = Callable[[argparse.Namespace, Console], int]
@@ -46,8 +47,30 @@ class Command:
     def of(cls, name: str, add_options: _AddOptions, run: _Run) -> Command:
         """Return a command with the words that ``commands.toml`` has for it."""
         words = {**_all_words()[name]}
-        usage = words.pop("usage").format_map(_all_words()["shared"])
+        usage = _fit_usage(name, words.pop("usage").format_map(_all_words()["shared"]))
+        for key in ("description", "exit_codes"):
+            words[key] = _fit(words[key])
         return cls(name, add_options, run, **words, usage=usage)
+
+
+def _fit(text: str) -> str:
+    """Return a text in lines of a terminal's width; what is indented is a table, and stays as it is."""
+    found = []
+    for paragraph in text.split("\n\n"):
+        is_table = paragraph.startswith(" ")
+        found.append(paragraph if is_table else "\n".join(textwrap.wrap(paragraph, WIDTH, break_on_hyphens=False)))
+    return "\n\n".join(found)
+
+
+def _fit_usage(name: str, usage: str) -> str:
+    """Return the options of a usage line in lines of a terminal's width; none is broken in two."""
+    lines, room = [""], WIDTH - len(f"usage: indexguard {name} ")
+    for word in re.findall(r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]|\S+", usage):
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > room:
+            lines.append("   ")
+            room = WIDTH
+        lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return "\n".join(lines)
 
 
 @lru_cache(maxsize=1)
@@ -63,7 +86,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Of a fixed width, on terminals of any."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=100, max_help_position=28)
+        super().__init__(prog, width=WIDTH, max_help_position=26)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -164,7 +187,7 @@ def _list(prog: str, commands: Sequence[Command]) -> str:
     if not commands:
         return ""
     width = max(len(command.name) for command in commands)
-    lines = [f"{prog} {command.name:<{width}}  {command.summary}" for command in commands]
+    lines = [f"{command.name:<{width}}  {command.summary}" for command in commands]
     return "\n\nmore commands:\n" + _indented("\n".join(lines))
 
 

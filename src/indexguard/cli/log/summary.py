@@ -117,12 +117,12 @@ def _print_concerns(concerns: Concerns, top: int, console: Console) -> None:
     """Print what deserves a look beside the findings."""
     machines, strays = concerns.by_machine(), concerns.by_stray()
     rows: list[tuple[str, ...]] = [
-        (str(own.events), own.first, own.last, f"{host}: {state}") for (host, state), own in machines[:top]
+        (str(own.events), _short(own.first), _short(own.last), f"{host}: {state}") for (host, state), own in machines[:top]
     ]
     heading = f"machines without policy or only audit: {len({host for (host, _), _ in machines})}"
     _section(heading, "machine", rows, console, YELLOW)
     rows = [
-        (str(own.events), own.first, own.last, f"{it.name} {it.version} from {it.index}") for it, own in strays[:top]
+        (str(own.events), _short(own.first), _short(own.last), f"{it.name} {it.version} from {it.index}") for it, own in strays[:top]
     ]
     _section(f"files that did not come from the name's own index: {len(strays)}", "file", rows, console, RED)
 
@@ -140,13 +140,18 @@ def _section(heading: str, label: str, rows: list[tuple[str, ...]], console: Con
     console.table([("events", *heads, "first seen", "last seen", label), *rows])
 
 
+def _short(time: str) -> str:
+    """Return a time of the log to the minute: two of them and a name stand in one line of a terminal."""
+    return time[:16].replace("T", " ")
+
+
 def _count_rows(counts: Mapping[str, Count], top: int) -> list[tuple[str, ...]]:
-    return [(str(own.events), own.first, own.last, key) for key, own in islice(counts.items(), top)]
+    return [(str(own.events), _short(own.first), _short(own.last), key) for key, own in islice(counts.items(), top)]
 
 
 def _name_rows(counts: Mapping[str, NameCount], top: int) -> list[tuple[str, ...]]:
     return [
-        (str(own.events), str(own.refused), str(own.selected), own.first, own.last, name)
+        (str(own.events), str(own.refused), str(own.selected), _short(own.first), _short(own.last), name)
         for name, own in islice(counts.items(), top)
     ]
 
