@@ -173,13 +173,15 @@ def test_oldest_full_files_go_where_no_policy_limits_the_log(tmp_path: Path) -> 
 
 
 def test_usual_limits(tmp_path: Path) -> None:
-    for settings, kept in ((LogSettings(), 8), (LogSettings(max_size=100_000), None), (LogSettings(max_age=DAY), None)):
-        log = Output(settings, tmp_path / "audit.jsonl", "run")._log
-        assert log is not None
-        assert log._kept == kept
+    assert LogSettings().is_unlimited
+    assert not LogSettings(max_size=100_000).is_unlimited
+    assert not LogSettings(max_age=DAY).is_unlimited
+    full = [tmp_path / f"audit-202611{day}T000000.000000Z.jsonl" for day in range(10, 22)]
+    for each in full:
+        each.write_text("{}\n")
     path = tmp_path / "audit.jsonl"
     with path.open("wb") as file:
         file.truncate(64 * 1024 * 1024 - 10)
     Output(LogSettings(), path, "run").write({"number": 1})
-    assert len(rotated_files(tmp_path)) == 1
+    assert len(rotated_files(tmp_path)) == 8
     assert path.stat().st_size < 500

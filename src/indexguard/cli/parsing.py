@@ -125,7 +125,7 @@ def make_parser(prog: str, commands: tuple[Command, ...], version: str) -> argpa
             command.name,
             **shown,
             usage=f"{prog} {command.name} {command.usage}",
-            description=command.description + _list(prog, below),
+            description=command.description + _list(below),
             epilog=f"Example:\n{_indented(command.example)}\n\n{command.exit_codes}",
         )
         group = subparser.add_argument_group("options")
@@ -183,7 +183,7 @@ def _add_common(group: argparse._ArgumentGroup, version: str | None = None) -> N
         group.add_argument("--version", action="version", version=version, help="show the version and exit")
 
 
-def _list(prog: str, commands: Sequence[Command]) -> str:
+def _list(commands: Sequence[Command]) -> str:
     if not commands:
         return ""
     width = max(len(command.name) for command in commands)

@@ -105,7 +105,7 @@ class Guard(NamedTuple):
             from .gate import hops, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
-            from .speech import words  # noqa: F401
+            from .speech import audit_mode, words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
             self.searches.settled = not self.searches.resolving
@@ -128,10 +128,7 @@ class Guard(NamedTuple):
             from .speech import words
 
             words.warn_of_absence(self.speaker, self.searches.all())
-        if self.speaker.observed:
-            from .speech import words
-
-            words.warn_of_audit(self.speaker)
+        self.speaker.tell_observed()
         searches = self.searches.all() if status else ()
         # Once installation has begun, pip had all that it looked for; what its self-check met is no cause.
         wanting = not self.searches.settled and any(not search.kept for search in searches)
@@ -246,6 +243,7 @@ _COLD = (
         "search/absence.py",
         "search/listing.py",
         "search/simple_page.py",
+        "speech/audit_mode.py",
         "speech/pip_errors.py",
         "speech/refusal.py",
         "speech/words.py",

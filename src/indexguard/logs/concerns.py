@@ -40,8 +40,8 @@ class Stray(NamedTuple):
 
     name: str
     version: str
-    index: str
-    """Where it came from."""
+    place: str
+    """The index that it came from."""
 
 
 @dataclass

@@ -34,9 +34,7 @@ from .opening import (
 )
 from .reader import EventReader
 
-if sys.platform == "win32":
-    resource = None
-else:
+if sys.platform != "win32":
     import resource
 
 _OTHER_FILES = 64
@@ -213,7 +211,7 @@ class LogStream:
 
 def _allow_files(number: int) -> None:
     """Let this process hold so many files open, as far as the system lets it: logs are merged by time, one file of each."""
-    if resource is None:
+    if sys.platform == "win32":
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = number + _OTHER_FILES

@@ -207,7 +207,7 @@ def _conditions(wanted: Wanted) -> tuple[str, list[Any]]:
     either("contains(concat(rule.file, ' ', rule.key), ?)", wanted.rules)
     either("starts_with(run, ?) OR starts_with(parent_run, ?)", wanted.runs)
     either("host = ?", wanted.hosts)
-    either("\"user\" = ?", wanted.users)
+    either('"user" = ?', wanted.users)
     if wanted.ci is not None:
         conditions.append("ci IS NOT NULL")
         job = ", ".join(f"to_json(ci)->>'$.{key}'" for key in JOB_KEYS)
@@ -215,7 +215,7 @@ def _conditions(wanted: Wanted) -> tuple[str, list[Any]]:
     if wanted.without_policy:
         conditions.append("len(policy) = 0")
     if wanted.audit:
-        conditions.append("contains(to_json(policy)::VARCHAR, '\"mode\":\"audit\"')")
+        conditions.append("""contains(to_json(policy)::VARCHAR, '"mode":"audit"')""")
     if wanted.no_drills:
         conditions.append("drill IS NOT TRUE")
     either("time >= ?", [] if wanted.since is None else [wanted.since])

@@ -14,7 +14,12 @@ from .files import Event
 from .record import table, tables, text
 
 _OPTIONS = {
-    **{"codes": "code", "kinds": "event", "indexes": "index", "rules": "rule", "runs": "run_id", "hosts": "host"},
+    "codes": "code",
+    "kinds": "event",
+    "indexes": "index",
+    "rules": "rule",
+    "runs": "run_id",
+    "hosts": "host",
     "users": "user",
 }
 """The name of the option for each list."""

@@ -19,19 +19,19 @@ def draw_machines(summary: Summary) -> Html | None:
     rows = [([host, state], own) for (host, state), own in summary.concerns.by_machine()]
     told = "What a policy would have refused was installed there. Leave them with --without-policy or --audit."
     title = "Machines without policy or only audit"
-    return _section("unenforced", title, told, ("Machine", "State"), rows, "machine")
+    return _section("unenforced", element("p", told), title, ("Machine", "State"), rows)
 
 
 def draw_strays(summary: Summary) -> Html | None:
     """Return the section of the files that did not come from their name's own index; None without one."""
-    rows = [([it.name, it.version, it.index], own) for it, own in summary.concerns.by_stray()]
+    rows = [([it.name, it.version, it.place], own) for it, own in summary.concerns.by_stray()]
     told = "pip chose them although a policy gives the name to another index: it was in audit mode, or of another layer."
     title = "Files that did not come from the name's own index"
-    return _section("strays", title, told, ("Name", "Version", "From"), rows, "file")
+    return _section("strays", element("p", told), title, ("Name", "Version", "From"), rows)
 
 
 def _section(
-    key: str, title: str, told: str, heads: Sequence[str], rows: Sequence[tuple[list[str], Count]], noun: str
+    key: str, told: Html, title: str, heads: Sequence[str], rows: Sequence[tuple[list[str], Count]]
 ) -> Html | None:
     if not rows:
         return None
@@ -45,8 +45,8 @@ def _section(
         aria_labelledby=key,
     )  # fmt: skip
     more = len(rows) - MAX_SHOWN
-    rest = element("p", f"and {count(more, noun)} more", class_="more") if more > 0 else None
-    return sheet(key, element("h2", title, id=key), element("p", told), scrolling(title, table), rest)
+    rest = element("p", f"and {count(more, 'row')} more", class_="more") if more > 0 else None
+    return sheet(key, element("h2", title, id=key), told, scrolling(title, table), rest)
 
 
 def _time(time: str) -> Html | str:
@@ -55,11 +55,10 @@ def _time(time: str) -> Html | str:
 
 
 def _row(labels: Sequence[str], cells: Iterable[Html | str]) -> Html:
-    first, *others = ((label, cell) for label, cell in zip(labels, cells))
-    name = cut(first[1], MAX_LINE) if isinstance(first[1], str) else first[1]
+    first, *others = (it if isinstance(it, Html) else element("span", cut(it, MAX_LINE), class_="name") for it in cells)
     return element(
         "tr",
-        element("th", element("span", name, class_="name"), scope="row", role="rowheader"),
-        *(element("td", cut(cell, MAX_LINE) if isinstance(cell, str) else cell, data_label=label, role="cell") for label, cell in others),
+        element("th", first, scope="row", role="rowheader"),
+        *(element("td", cell, data_label=label, role="cell") for label, cell in zip(labels[1:], others)),
         role="row",
-    )  # fmt: skip
+    )

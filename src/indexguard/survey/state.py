@@ -96,10 +96,7 @@ class State:
         startup = self.startup
         if startup.problem is not None:
             return [startup.problem]
-        found = []
-        if self.is_live and self.only_audits:
-            still = "; the built-in rule is enforced" if self.layers.builtin_rule_applies else ""
-            found.append(f"audit mode: what its policy refuses is installed all the same, and logged{still}")
+        found = self._audit()
         if startup.hook is None and self.is_expected:
             found.append("no start-up hook of indexguard is live; see below what is there")
         elif startup.hook is not None and not startup.hook_is_known:
@@ -120,6 +117,12 @@ class State:
         if self.installer is not None:
             found.append(self.installer)
         return found + self._skew()
+
+    def _audit(self) -> list[str]:
+        if not (self.is_live and self.only_audits):
+            return []
+        still = "; the built-in rule is enforced" if self.layers.builtin_rule_applies else ""
+        return [f"audit mode: what its policy refuses is installed all the same, and logged{still}"]
 
     def _skew(self) -> list[str]:
         private = Path(self.startup.stdlib, FOLDER)

@@ -43,7 +43,7 @@ def test_notes_do_not_fail_and_strict_has_them_fail(shell: Shell, tmp_path: Path
     assert shell("check", "--strict", str(path)).code == 1
     path.write_text(FINE)
     assert shell("check", "--strict", str(path)).code == 0
-    path.write_text(f'{FINE}'.replace("version = 1", 'version = 1\nmode = "audit"'))
+    path.write_text(FINE.replace("version = 1", 'version = 1\nmode = "audit"'))
     assert "  note     mode: what it would refuse is logged" in shell("check", str(path)).out
 
 

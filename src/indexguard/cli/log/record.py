@@ -219,7 +219,7 @@ def _is_claimed(name: str, observed: Observed) -> bool:
 
 def _written(pattern: str, where: str) -> list[str]:
     """Return the entries for a pattern: a namespace is two of them."""
-    stem = pattern[: -len("-*")] if pattern.endswith("-*") else pattern
+    stem = pattern.removesuffix("-*")
     return [stem, f"{stem}-*"] if ".namespaces" in where and not stem.endswith("*") else [pattern]
 
 

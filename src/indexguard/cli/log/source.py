@@ -20,6 +20,7 @@ from ..console import YELLOW, Console, count
 from ..parsing import BadInputError
 from . import moments
 
+
 class NothingReadError(BadInputError):
     """There is no log, or none with an event: that nothing is told means nothing."""
 

@@ -67,7 +67,9 @@ def _as_json(tally: Tally) -> dict[str, Any]:
         "unenforced": [
             {"host": host, "state": state, **_fields(own)} for (host, state), own in concerns.by_machine()
         ],
-        "strays": [{**stray._asdict(), **_fields(own)} for stray, own in concerns.by_stray()],
+        "strays": [
+            {"name": it.name, "version": it.version, "index": it.place, **_fields(own)} for it, own in concerns.by_stray()
+        ],
         "by_event": _rows("event", tally.by_event()),
         "by_code": _rows("code", tally.by_code()),
         "by_index": _rows("index", tally.by_index()),
@@ -122,7 +124,7 @@ def _print_concerns(concerns: Concerns, top: int, console: Console) -> None:
     heading = f"machines without policy or only audit: {len({host for (host, _), _ in machines})}"
     _section(heading, "machine", rows, console, YELLOW)
     rows = [
-        (str(own.events), _short(own.first), _short(own.last), f"{it.name} {it.version} from {it.index}") for it, own in strays[:top]
+        (str(own.events), _short(own.first), _short(own.last), f"{it.name} {it.version} from {it.place}") for it, own in strays[:top]
     ]
     _section(f"files that did not come from the name's own index: {len(strays)}", "file", rows, console, RED)
 

@@ -139,8 +139,9 @@ def _find(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
 def _seeded() -> list[Path]:
     """Return the environments that the account's own guard has put path lines into."""
     private = user_folder()
+    seeds = [] if private is None else read_registry(private)
     # ENVIRONMENT/lib/pythonX.Y/site-packages/SEED
-    return [] if private is None else [seed.parents[3] for seed in read_registry(private) if len(seed.parents) > 3]
+    return [seed.parent.parent.parent.parent for seed in seeds]
 
 
 def _print_table(states: list[State], console: Console, *, proved: bool) -> None:

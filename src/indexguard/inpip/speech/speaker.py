@@ -88,13 +88,18 @@ class Speaker:
     def _refuse(self, error: GuardError, fields: EventFields) -> Exception:
         from .pip_errors import as_pip_error
 
-        if self.observed:
-            from .words import warn_of_audit
-
-            warn_of_audit(self)  # before the explanation, which is the last thing that is printed
+        self.tell_observed()  # before the explanation, which is the last thing that is printed
         if self.add_refusals([error]):
             self._write(REFUSED, error.code, fields._replace(message=fields.message or error.refused))
         return as_pip_error(self._run.root, error)
+
+    def tell_observed(self) -> None:
+        """Say what layers in audit mode would have refused or dropped so far, if there is something."""
+        if not self.observed:
+            return
+        from .audit_mode import tell_observed
+
+        self.warn(tell_observed(self.observed, self.recorder.context.run, has_file=self.recorder.has_file))
 
     def add_refusals(self, errors: list[GuardError]) -> list[GuardError]:
         """Note refusals, also those of pips that this one started; return those that were not known yet."""

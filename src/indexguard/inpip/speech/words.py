@@ -17,12 +17,10 @@ from ...errors import (
     GuardError,
     clean,
     cut,
-    escape,
 )
 from ...patterns import newest_first
 from ...policy.identity import redact
 from ...policy.model import MAY_MEAN_ABSENT, Index, join_key
-from ..reports import report_observed
 from ..search.page import Drop, Page
 from ..search.search import Search
 from .events import kept_by, with_offers
@@ -31,8 +29,6 @@ from .speaker import Speaker
 
 _MANY = 12
 """How many versions a message names."""
-_MOST_REPORTED = 100
-"""How many names a run reports to the one that it is part of."""
 _LONG = 60
 """How many characters of each."""
 _NO_FILE_FITS = "pip can use none of its files here (Python, platform, yanked, or a format that is ruled out)"
@@ -73,22 +69,6 @@ def warn_of_absence(speaker: Speaker, searches: Sequence[Search]) -> None:
         speaker.warn(
             f"indexguard: {'; '.join(told)}, as for every name that it does not have: another index's files were used"
         )
-
-
-def warn_of_audit(speaker: Speaker) -> None:
-    """Print the line that ends a run in which layers in audit mode would have refused or dropped something.
-
-    A run that is part of a build reports it to the pip that started it, whose user sees no other output.
-    """
-    observed, context = speaker.observed, speaker.recorder.context
-    for name, code in [*observed.items()][:_MOST_REPORTED]:
-        report_observed(code, name)
-    names = _some(sorted(escape(name) for name in observed if name))
-    what = f" of {', '.join(names)}" if names else ""
-    where = "the audit log says"
-    if speaker.recorder.has_file:
-        where = f"`indexguard log --audit --run {context.run}` shows"
-    speaker.warn(f"indexguard: audit mode: a policy would have refused or dropped files{what}; {where} more")
 
 
 def _warn_of_unasked(speaker: Speaker, search: Search) -> None:
