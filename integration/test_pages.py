@@ -49,6 +49,8 @@ _MEASURE = (
 
 BROKEN = CASES["broken"]
 """What a page may be that breaks pip, or that it takes for none. ``{here}`` is the index."""
+LEADING_NOWHERE = ("data", "ftp", "no-address", "no-port")
+"""Those that lead to what is no index, or no address at all: that is not followed."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -130,7 +132,12 @@ def test_a_broken_page_of_the_own_index_is_a_failed_index(pair: Pair, tmp_path: 
     )
     with staged(scenario, tmp_path, None) as stage:
         outcome = _run(stage, pair.guarded)
-    events = tuple({"event": "refused", "code": "index-failed", "name": name} for name in names)
+    events = tuple(
+        {"event": "redirected", "code": "redirected", "name": f"acme-{name}"}
+        if name in LEADING_NOWHERE
+        else {"event": "refused", "code": "index-failed", "name": f"acme-{name}"}
+        for name in BROKEN
+    )
     _check(Expected(exit=0, installed=dict.fromkeys(names, "local 1.0"), events=events), outcome)
 
 
