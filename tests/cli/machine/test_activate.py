@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -238,3 +239,50 @@ def test_status_of_all_finds_what_its_own_registry_names(base: Base, cli: Comman
     assert cli("activate", "--user", "--python", base.executable).returncode == 0
     assert cli("seed", root).returncode == 0
     assert str(root) in rows_of(cli("status", "--all", "--json"))
+
+
+def install(base: Base) -> None:
+    """Put the package into a base, as an installer does."""
+    (site,) = base.stdlib.glob("site-packages")
+    shutil.copytree(SOURCE / "indexguard", site / "indexguard", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("_indexguard_hook.py", "indexguard.pth"):
+        shutil.copy(SOURCE / name, site / name)
+
+
+def test_copy_and_installed_package_get_on(base: Base) -> None:
+    install(base)
+    assert base.run("-m", "indexguard", "activate").returncode == 0
+    for words in (["status", base.executable], ["status"], ["deactivate", "--dry-run"]):
+        done = base.run("-m", "_indexguard", *words)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    done = base.run("-m", "_indexguard", "deactivate")
+    assert done.returncode == 0
+    assert "still guarded, by " in told(done)
+    assert "pip uninstall indexguard` removes that" in told(done)
+
+
+def test_deactivate_says_nothing_more_where_nothing_guards(base: Base, cli: Command) -> None:
+    cli("activate", "--python", base.executable)
+    assert "still guarded" not in cli("deactivate", "--python", base.executable).stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        ("pyvenv.cfg", "uv = 0.13.9\n", "uv made it"),
+        ("lib/a-1.dist-info/INSTALLER", "uv\n", "the installer of 1 of its 1 packages is uv"),
+        ("lib/a-1.dist-info/INSTALLER", "pip\n", None),
+        ("pyvenv.cfg", "home-of-uv = x\n", None),
+    ],
+)
+def test_status_names_an_environment_whose_installer_is_uv(
+    base: Base, cli: Command, file: str, content: str, says: str | None
+) -> None:
+    python = base.venv("made")
+    (site,) = python.parent.parent.glob("lib/python3*/site-packages")
+    path = site / file.partition("/")[2] if file.startswith("lib/") else python.parent.parent / file
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as written:
+        written.write(content)
+    done = cli("status", python.parent.parent)
+    assert (says in told(done)) if says else ("uv" not in told(done).partition("start-up hooks")[0])

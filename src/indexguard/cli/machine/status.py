@@ -303,7 +303,7 @@ def _print_layers(found: LayersFound, console: Console) -> None:
     if found.faults:
         return
     if found.builtin_rule_applies:
-        console.line("built-in rule: in force; a name that more than one remote index offers is refused")
+        console.wrapped("built-in rule: in force; a name that more than one remote index offers is refused")
     elif found.builtin_rule_audited:
         console.line("built-in rule: audited; what it would refuse is only logged")
     else:
