@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import translate
 from functools import cached_property
 from typing import Any
@@ -77,6 +77,11 @@ class Wanted:
     def takes_all(self) -> bool:
         """Whether every event counts."""
         return self.ci is None and not any(vars(self).values())
+
+    @property
+    def is_filter(self) -> bool:
+        """Whether some events do not count, drills aside."""
+        return not replace(self, no_drills=False).takes_all
 
     @cached_property
     def _asks_for_runs(self) -> bool:

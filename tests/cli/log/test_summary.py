@@ -123,3 +123,11 @@ def test_temporary_folders_are_one_index(shell: Shell, tmp_path: Path, engine: s
     assert {row["index"]: row["events"] for row in rows} == {
         "file:///tmp/tmp...": 3, "file:///tmp/tmpfiles/": 1, "file:///srv/wheels/": 1
     }  # fmt: skip
+
+
+def test_nothing_that_matches_is_said(shell: Shell, log: str, tmp_path: Path) -> None:
+    for engine in ("python", "duckdb"):
+        answer = shell("log", "summary", "--engine", engine, "--name", "nobody", log)
+        assert (answer.code, answer.err) == (0, "no event matches\n")
+    answer = shell("log", "summary", "--engine", "duckdb", write(tmp_path / "empty.jsonl"))
+    assert (answer.code, answer.err) == (2, "indexguard: there is no event in 1 file\n")

@@ -13,7 +13,16 @@ from ...logs.query import Wanted
 from ...logs.tally import NameCount, Tally
 from ..console import BOLD, RED, YELLOW, Console, count
 from ..parsing import Command, positive
-from .source import add_drills, add_engine, add_files, add_filters, for_engine, note_left_out, read_events
+from .source import (
+    NothingReadError,
+    add_drills,
+    add_engine,
+    add_files,
+    add_filters,
+    for_engine,
+    note_left_out,
+    read_events,
+)
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -32,6 +41,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     :raises BadInputError: a log cannot be read.
     """
     tally = (_ask_engine if arguments.engine == "duckdb" else _read)(arguments, console)
+    if not tally.groups:
+        console.note("no event matches")
     if arguments.json:
         console.json(_as_json(tally))
     else:
@@ -53,8 +64,8 @@ def _ask_engine(arguments: argparse.Namespace, console: Console) -> Tally:
     with for_engine(arguments, console) as asked:
         counted = count_events(*asked)
     note_left_out(counted.foreign, counted.unread, console)
-    if not counted.tally.groups:
-        console.note(f"no event in {count(counted.files, 'file')} matches")
+    if not counted.tally.groups and not Wanted.of({**vars(arguments), "drills": True}).is_filter:
+        raise NothingReadError(f"there is no event in {count(counted.files, 'file')}")
     return counted.tally
 
 
