@@ -418,7 +418,7 @@ def test_nginx_sends_an_unknown_name_to_the_public_index(
         command="--cert {ca} --index-url {internal} acme-core",
         policy=_BOTH,
         unguarded=_GOT_PUBLIC,
-        guarded=_refused("redirected", 'not-asked = ["public:*"]\n'),
+        guarded=_refused("unverified-index", 'not-asked = ["public:*"]\n'),  # the public index here has no TLS
     )
     held = [Dist("acme-other", "1.0", "internal")]
     with servers.nginx(folder, held, certificate, trial.public.url) as index:

@@ -47,7 +47,10 @@ class Recorder:
         return "file" in self._settings.sinks and self._output.problem is None
 
     def record(self, event: EventKind, code: str | None, fields: EventFields = NO_FIELDS) -> None:
-        """Write one event. Never raises: see ``problem``."""
+        """Write one event. What is wrong with the log is told by ``problem``, and never raised.
+
+        :raises BaseException: an interrupt (Ctrl-C), as it came.
+        """
         if os.getpid() != self._process:
             parent = self.context.run
             self.context = self.context._replace(
