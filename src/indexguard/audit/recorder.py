@@ -42,6 +42,11 @@ class Recorder:
         """One line on the first failure to write, fit to be printed; None while every event was written."""
         return self._output.problem
 
+    @property
+    def has_file(self) -> bool:
+        """Whether the events so far are in the file of this user's log."""
+        return "file" in self._settings.sinks and self._output.problem is None
+
     def record(self, event: EventKind, code: str | None, fields: EventFields = NO_FIELDS) -> None:
         """Write one event. What is wrong with the log is told by ``problem``, and never raised.
 

@@ -105,7 +105,7 @@ class Guard(NamedTuple):
             from .gate import hops, refusals, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
-            from .speech import words  # noqa: F401
+            from .speech import audit_mode, words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
             self.searches.settled = not self.searches.resolving
@@ -128,6 +128,7 @@ class Guard(NamedTuple):
             from .speech import words
 
             words.warn_of_absence(self.speaker, self.searches.all())
+        self.speaker.tell_observed()
         searches = self.searches.all() if status else ()
         # Once installation has begun, pip had all that it looked for; what its self-check met is no cause.
         wanting = not self.searches.settled and any(not search.kept for search in searches)
@@ -246,6 +247,7 @@ _COLD = (
         "search/listing.py",
         "search/locks.py",
         "search/simple_page.py",
+        "speech/audit_mode.py",
         "speech/near.py",
         "speech/pip_errors.py",
         "speech/refusal.py",

@@ -12,7 +12,7 @@ from ...decision.authority import Authority
 from ...decision.outcome import ask
 from ...decision.verdict import PASS, Finding, Verdict
 from ...errors import CODES, UNKNOWN_INDEX
-from ...patterns import Name, is_in_range, normalise_name, parse_pattern
+from ...patterns import Name, is_in_range, is_version, normalise_name, parse_pattern
 from ...policy.hints import find_nearest, find_reason
 from ...policy.identity import Location, redact
 from ...policy.layers import find_layers
@@ -50,6 +50,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.code:
         return _explain_code(arguments.code, console)
     name = _read_name(arguments.name)
+    if arguments.version is not None and not is_version(arguments.version):
+        raise BadInputError(f"found {arguments.version!r} after --version, expected a version (PEP 440), such as 1.4")
     facts = ask_pip()
     found = find_layers()
     layers = found.layers

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ...audit.event import MAX_VERSIONS, EventFields
+from ...audit.event import EventFields
 from ...audit.kinds import REFUSED, SELECTED
 from ...decision.authority import Origin
 from ...decision.outcome import find_guard_file, find_mismatch
@@ -21,7 +21,7 @@ from .. import seams
 from ..run import Run
 from ..search.page import Page
 from ..search.searches import Searches
-from ..speech.events import as_offer, with_offers
+from ..speech.events import as_offer
 from ..speech.speaker import Speaker
 from .distributions import name_of, names_in, names_in_wheel, parents_of
 from .references import Reference
@@ -333,7 +333,8 @@ class Gate:
             fields = fields._replace(same_file=[source.filename])
         search = next((search for search in searches if search.kept), None)
         if search is not None:
-            fields = with_offers(fields, search.newest_left(MAX_VERSIONS), len(search.kept))
+            # Counted, not listed: that would be most of the log. What was kept from pip is listed where it was.
+            fields = fields._replace(more_offered=len(search.kept))
         self._speaker.record(SELECTED, None, fields)
 
     def _origin(self, name: Name, source: Link, page: Page | None) -> Origin:
