@@ -341,8 +341,12 @@ class Stage:
             return
         with log.open("rb") as handle:
             # Somebody else's session may have removed the log and begun a new one.
-            handle.seek(seen if seen <= log.stat().st_size else 0)
-            lines = handle.read().decode("utf-8").splitlines()
+            begin = seen if seen <= log.stat().st_size else 0
+            handle.seek(max(0, begin - 1))
+            data = handle.read()
+        # Others write meanwhile: what they were about to write at either end is a part of a line, and none of ours.
+        whole = data.partition(b"\n")[2] if begin else data
+        lines = whole.decode("utf-8", "replace").split("\n")[:-1]
         here = os.path.join(os.path.realpath(self.folder), "")
         yield from (event for event in map(json.loads, lines) if event["cwd"].startswith(here))
 
