@@ -140,7 +140,8 @@ class Stage:
 
         :raises KeyError: a placeholder names nothing.
         """
-        return re.sub(r"\{([a-z0-9][^{}\s=]*)\}", lambda match: self._value(match[1]), text)
+        # `{token}` is what a policy may hold itself.
+        return re.sub(r"\{(?!token\})([a-z0-9][^{}\s=]*)\}", lambda match: self._value(match[1]), text)
 
     def _value(self, key: str) -> str:
         if key == "cwd":

@@ -141,6 +141,6 @@ def _read_around(values: dict[str, Any]) -> Surroundings:
 _CASES = read_cases(__file__)
 SETTINGS = [Setting(_read_around(values), **values) for values in _CASES["settings"]]
 LOCALES = [_read_around(values) for values in _CASES["locales"]]
-ANSWERS = {"status": 0, "check": 1, "explain": 0, "log": 0}
-"""What the commands end with; ``check`` has a lint."""
+ANSWERS = {"status": 0, "check": 0, "explain": 0, "log": 0}
+"""What the commands end with; ``check`` has a note."""
 COMMAND_LINES = [(_read_around(values), values.get("answers", ANSWERS)) for values in _CASES["command-lines"]]

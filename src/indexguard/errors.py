@@ -7,10 +7,14 @@ The same code stands in pip's output, in the audit log, in ``indexguard explain`
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
+TextT = TypeVar("TextT", str, "dict[str, Any]")
+hiders: list[Callable[[Any], Any]] = []
+"""What takes secrets out of texts that are shown, where a policy says which there are (``hiding``)."""
 
 
 CODES = (
@@ -67,9 +71,9 @@ class GuardError(Exception):
         if code not in CODES:
             raise KeyError(code)
         self.code = code
-        self.refused = refused
-        self.facts = tuple(facts)
-        self._hint = hint
+        self.refused = hide(refused)
+        self.facts = tuple([(label, hide(text)) for label, text in facts])
+        self._hint = None if hint is None else hide(hint)
         self.name = name
 
     @property
@@ -128,6 +132,13 @@ class PolicyError(GuardError):
         refused = f"{count} in policy file {escape(path)}"
         facts = [("fault", str(fault)) for fault in self.faults]
         super().__init__(code, refused, facts + ([("", f"and {more} more")] if more else []))
+
+
+def hide(text: TextT) -> TextT:
+    """Return a text, or an event, without the secrets that a policy says there are: what is shown passes through here."""
+    for hider in hiders:
+        text = hider(text)
+    return text
 
 
 def escape(text: str) -> str:

@@ -156,6 +156,11 @@ def is_in_range(allowed: SpecifierSet, version: str) -> bool:
     return parsed is not None and allowed.contains(parsed, prereleases=True)
 
 
+def is_version(text: str) -> bool:
+    """Tell whether a text is a version (PEP 440)."""
+    return _parse_version(text) is not None
+
+
 def newest_first(versions: Collection[str], limit: int) -> list[str]:
     """Return version texts, the newest first; those that PEP 440 cannot parse come last.
 

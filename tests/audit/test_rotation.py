@@ -16,9 +16,13 @@ import pytest
 from integration.harness.children import run_child
 
 from indexguard.audit import writer
+from indexguard.audit.output import Output
 from indexguard.audit.place import rotated_files
 from indexguard.audit.writer import AuditLog, Limits
+from indexguard.policy.log import LogSettings
 from support.logged import SOURCE, WRITE_MANY, chained
+
+DAY = timedelta(days=1)
 
 
 def test_full_file_is_renamed_and_the_next_goes_on_from_it(tmp_path: Path) -> None:
@@ -153,3 +157,31 @@ def test_first_line_that_tells_no_time_keeps_no_event_out(tmp_path: Path, moment
     log.write({"number": 2})
     assert log.problem is None
     assert len(path.read_bytes().splitlines()) == 2
+
+
+def test_oldest_full_files_go_where_no_policy_limits_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(path, limits=Limits(size=500, kept=3))
+    seen = []
+    for number in range(80):
+        log.write({"number": number})
+        seen += [file for file in rotated_files(tmp_path) if file not in seen]
+        assert len(rotated_files(tmp_path)) <= 3
+    assert len(seen) > 6
+    assert rotated_files(tmp_path) == seen[-3:]
+    assert log.problem is None
+
+
+def test_usual_limits(tmp_path: Path) -> None:
+    assert LogSettings().is_unlimited
+    assert not LogSettings(max_size=100_000).is_unlimited
+    assert not LogSettings(max_age=DAY).is_unlimited
+    full = [tmp_path / f"audit-202611{day}T000000.000000Z.jsonl" for day in range(10, 22)]
+    for each in full:
+        each.write_text("{}\n")
+    path = tmp_path / "audit.jsonl"
+    with path.open("wb") as file:
+        file.truncate(64 * 1024 * 1024 - 10)
+    Output(LogSettings(), path, "run").write({"number": 1})
+    assert len(rotated_files(tmp_path)) == 8
+    assert path.stat().st_size < 500

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from indexguard.audit import failure
-from indexguard.audit.run_context import command_line
+from indexguard.audit.run_context import DRILL, RunContext, command_line
+from indexguard.policy.model import Layer, Policy
+from indexguard.policy.reader import read_policy
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,32 @@ def test_what_reports_a_failure_does_not_fail(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(failure, "log_path", fail)
     failure.record_failure("26.3", "guard-broken", "ZeroDivisionError")
     assert asked == [None]
+
+
+LOOPBACK = "http://127.0.0.1:8080/simple/"
+ELSEWHERE = "https://packages.corp.example/simple/"
+
+
+@pytest.mark.parametrize(
+    ("kind", "urls", "mode", "mark", "is_drill"),
+    [
+        ("environment", [LOOPBACK], "enforce", "1", True),
+        ("environment", [LOOPBACK], "enforce", "", False),
+        # Nobody hides what comes from elsewhere by saying that it is a drill.
+        ("environment", [LOOPBACK, ELSEWHERE], "enforce", "1", False),
+        ("environment", [LOOPBACK], "audit", "1", False),
+        ("machine", [LOOPBACK], "enforce", "1", False),
+        ("environment", [], "enforce", "1", False),
+    ],
+)
+def test_drill(
+    monkeypatch: pytest.MonkeyPatch, kind: str, urls: list[str], mode: str, mark: str, *, is_drill: bool
+) -> None:
+    monkeypatch.setenv(DRILL, mark)
+    tables = "".join(
+        f'[indexes.i{place}]\nurl = "{url}"\npackages = ["acme-{place}"]\n' for place, url in enumerate(urls)
+    )
+    policy = read_policy(f'version = 1\nmode = "{mode}"\n{tables}'.encode(), "policy.toml")
+    layers = [Layer("machine", "/m", "", Policy()), Layer(kind, "/p", "", policy)]
+    assert RunContext.of_process("26.3", layers, argv=[]).drill is is_drill
+    assert RunContext.of_process("26.3", [], argv=[]).drill is False

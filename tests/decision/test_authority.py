@@ -344,7 +344,7 @@ def test_local_files(text: str, found: list[str]) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "link", "found"),
     [
-        ("acme-core", STORY, page(CORP, "x.whl"), []),
+        ("acme-core", STORY, page(CORP, "x.whl"), ["locked-link"]),  # beside its `files-from`: its page decides
         ("acme-core", STORY, FILES, []),
         ("acme-core", STORY, page(PYPI, "x.whl"), ["locked-link"]),
         ("acme-core", STORY, STRANGER, ["locked-link"]),

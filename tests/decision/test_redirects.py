@@ -70,6 +70,35 @@ def test_the_public_indexs_files_are_its_own_also_where_no_policy_names_it() -> 
     assert codes(judge_hop_of_file(authority("acme-core", text), STORAGE, unverified=False)) == []
 
 
+SLASHED = """
+[indexes.corp]
+url = "https://packages.corp.example/api/team%2Fapp/simple/"
+files-from = ["https://blobs.example/corp/"]
+namespaces = ["acme"]
+[indexes.other]
+url = "https://packages.corp.example/api/other/simple/"
+files-from = ["https://blobs.example/other/", "https://shared.example/other/"]
+packages = ["*"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://packages.corp.example/api/team%2Fapp/simple/x.whl", []),
+        ("https://packages.corp.example/api/team%2fapp/files/x.whl", ["redirected"]),  # the other index is on the host
+        ("https://packages.corp.example/api/team/app/files/x.whl", []),
+        ("https://packages.corp.example/api/other/simple%2Fx.whl", ["redirected"]),
+        ("https://blobs.example/corp/x.whl", []),
+        ("https://blobs.example/other%2Fx.whl", ["redirected"]),
+        ("https://shared.example/other%2Fx.whl", ["redirected"]),
+        ("https://storage.example/a%2Fx.whl", []),
+    ],
+)
+def test_an_encoded_slash_leads_into_no_index_that_may_not_serve_the_name(url: str, found: list[str]) -> None:
+    assert codes(judge_hop_of_file(authority("acme-core", SLASHED), parse_location(url), unverified=False)) == found
+
+
 @pytest.mark.parametrize(
     ("place", "found"),
     [

@@ -176,7 +176,7 @@ def test_damaged_compressed_file_gives_what_it_has(tmp_path: Path, cut: int) -> 
     [
         ("nothing.jsonl", "cannot read the audit log {path}: there is no such file"),
         ("pipe.jsonl", "cannot read the audit log {path}: it is a named pipe"),
-        ("empty", "there is no log in the folder {path}: no file whose name ends in .jsonl or .jsonl.gz"),
+        ("empty", "there is no log in the folder {path}, at any depth: no file whose name ends in .jsonl or .jsonl.gz"),
         ("zero\0byte", "cannot read the audit log {path}: embedded null byte"),
         ("/dev/zero", "cannot read the audit log {path}: it is a device"),
     ],

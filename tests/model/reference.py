@@ -128,6 +128,11 @@ class _Clerk:
         held = self.errand.locked and self._is_held(reference)
         codes = self._judge(reference, reference.url, requested=requested, held=held)
         if codes:
+            if self.errand.locked and "locked-link" in codes:
+                # The text: "or if the page of an index of the rule that pip is configured with lists it". None does here.
+                expected = judge(self.world, Lookup(reference.name))
+                self.outcome.may_ask |= set(expected.asked)
+                codes = codes | expected.refused
             self.outcome.refuse(codes)
             return
         if reference.is_repository or place_of(reference.url) is None:
@@ -226,7 +231,8 @@ def _holds(policy: Mapping[str, Any], reference: Reference) -> bool:
         return False
     for name in rule.indexes:
         places = places_of(policy["indexes"][name])
-        if any(own.holds(place) for own in places):
+        # The text: "or where a FILE key is set for the index; then the page's entry, not the lock's, is judged".
+        if files_from(policy, name) is None and any(own.holds(place) for own in places):
             return True
         if comes_from(place, files_from(policy, name) or ()):
             return True

@@ -26,7 +26,9 @@ class Place(NamedTuple):
     def holds(self, other: Place) -> bool:
         """Tell whether ``other`` is this place or lies under it, by whole segments."""
         mine, theirs = list(self.segments), list(other.segments)
-        return self[:3] == other[:3] and theirs[: len(mine)] == mine
+        # The text: "a `%2F` after the matched prefix ... makes it unknown"
+        is_plain = not any("%2F" in segment for segment in theirs[len(mine) :])
+        return self[:3] == other[:3] and theirs[: len(mine)] == mine and is_plain
 
     @property
     def is_local(self) -> bool:
@@ -39,8 +41,8 @@ def place_of(url: str) -> Place | None:
     scheme, _, rest = url.partition("://")
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     path = re.split("[?#]", rest[len(authority) :], maxsplit=1)[0]
-    # The text: "a URL with a backslash, white space, a control character, %2F or %5C in its path, or more than one @"
-    if re.search(r"[\\\s\x00-\x1f\x7f]", url) or re.search("%(2F|5C)", path.upper()) or authority.count("@") > 1:
+    # The text: "a URL with a backslash, a control character, `%5C` in its path, or more than one `@` in its authority"
+    if re.search(r"[\\\t\n\x00-\x1f\x7f]", url) or "%5C" in path.upper() or authority.count("@") > 1:
         return None
     host, _, port = authority.split("@")[-1].lower().partition(":")
     default = {"https": 443, "http": 80, "ssh": 22, "file": 0}[scheme.lower().rpartition("+")[2]]
@@ -48,8 +50,16 @@ def place_of(url: str) -> Place | None:
     # Of a repository's URL, the revision is no part.
     path = path.rpartition("@")[0] if "+" in scheme and "@" in path else path
     segments: list[str] = []
-    # The text: "Then unreserved characters are percent-decoded, dot segments and empty segments removed."
-    for segment in re.sub("%([0-9A-Fa-f]{2})", _decoded, path).split("/"):
+    # The text: "Then unreserved characters are percent-decoded, `! $ & ' ( ) * + , ; = : @` count alike encoded or not,
+    # dot segments and empty segments removed"; "a space counts as `%20`".
+    decoded = re.sub("%([0-9A-Fa-f]{2})", _decoded, path.replace(" ", "%20")).split("/")
+    parts = [part for segment in decoded for part in segment.split("%2F")]
+    # The text: "a segment that is `.` or `..` followed by `;`"; "any dot segment anywhere in such a URL"
+    if any(part.startswith((".;", "..;")) for part in parts):
+        return None
+    if len(parts) > len(decoded) and any(part in (".", "..") for part in parts):
+        return None
+    for segment in decoded:
         if segment == "..":
             segments = segments[:-1]
         elif segment not in ("", "."):
@@ -59,7 +69,7 @@ def place_of(url: str) -> Place | None:
 
 def _decoded(escape: re.Match[str]) -> str:
     char = chr(int(escape[1], 16))
-    return char if re.fullmatch("[A-Za-z0-9._~-]", char) else escape[0].upper()
+    return char if re.fullmatch("[A-Za-z0-9._~!$&'()*+,;=:@-]", char) else escape[0].upper()
 
 
 def normal(name: str) -> str:

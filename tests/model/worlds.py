@@ -33,7 +33,8 @@ NEAR = (STRANGER, "https://corp.example/simple-evil/", "https://corp.example:844
 UNKNOWN = (
     "https://stranger.example\\@corp.example/simple/",
     "https://corp.example@x@corp.example/simple/",
-    "https://corp.example/simple%2F",
+    "https://corp.example/simple/..%2F",
+    "https://corp.example/simple/..;/",
     "https://corp.example/simple/%5c/",
 )
 HOSTS = (

@@ -9,12 +9,14 @@ from integration.harness.cases import read_cases
 
 from indexguard.policy.identity import (
     PYPI,
+    TOKEN,
     Location,
     UnknownLocation,
     find_location,
     find_reference,
     locate,
     parse_location,
+    parse_reference,
     redact,
 )
 
@@ -138,12 +140,27 @@ def test_no_text_leaks_a_planted_password(before: str, scheme: str, user: str, s
     assert shown.isprintable()
 
 
-@given(st.text(max_size=40) | st.text("https:/@\\.%2eF[]?#a1 ", max_size=40).map("https://".__add__))
+def _climbs(segment: str) -> bool:
+    """Tell whether a server that takes ``%2F`` for a separator, or drops parameters, leaves the place by a segment."""
+    parts = segment.replace("%2F", "/").split("/")
+    return any(part in (".", "..") for part in parts if len(parts) > 1) or any(
+        part.startswith((".;", "..;")) for part in parts
+    )
+
+
+@given(
+    st.text(max_size=40)
+    | st.text("https:/@\\.%2eF[]?#a1 ;+B", max_size=40).map("https://".__add__)
+    | st.lists(st.sampled_from(["/", "%2F", "%2f", ".", "%2e", ";", "%3B", "a", "%2B", "@", " "]), max_size=12)
+    .map("".join)
+    .map("https://a.example/".__add__)
+)
 def test_any_text_has_one_identity_or_none(text: str) -> None:
     location = find_location(text)
     if location is None or location.scheme == "pypi":
         return
-    assert ".." not in location.segments
+    assert not {"..", ""} & set(location.segments)
+    assert not any(_climbs(segment) for segment in location.segments)
     assert not {"@", "\\", "%", " "} & set(location.host if location.scheme != "file" else "")
     if "." not in location.segments:
         assert parse_location(str(location)) == location
@@ -161,7 +178,53 @@ def test_dot_segments_as_the_standard_resolves_them(segments: list[str]) -> None
     assert list(parse_location("https://a.example/" + "/".join(segments)).segments) == expected
 
 
-@pytest.mark.parametrize("url", ["file:///tmp%2Fx.whl", "file://localhost/a%5Cb", "FILE:/100%/x.whl"])
+PIECES = st.lists(
+    st.sampled_from(
+        ["simple", "team%2Fapp", "team%2fapp", "team", "app", "+f", "%2Bf", "a b", "a%20b", "..", "{token}"]
+    ),
+    max_size=5,
+)
+
+
+@given(base=PIECES, more=PIECES)
+@example(base=["simple"], more=["acme%2Fcore"])
+@example(base=["team%2Fapp"], more=["simple"])
+def test_an_encoded_slash_is_under_a_place_only_where_that_has_it_too(base: list[str], more: list[str]) -> None:
+    place = find_location("https://a.example/" + "/".join(base))
+    page = find_location("https://a.example/" + "/".join([*base, *more]))
+    if place is None or page is None or ".." in more:
+        return
+    assert page.is_at_or_under(place) is not any("%2F" in segment.upper() for segment in more)
+    # Nobody is under what the same URL with a separator is.
+    plain = place._replace(segments=tuple("/".join(place.segments).replace("%2F", "/").split("/")))
+    assert place.is_at_or_under(plain) is (place == plain)
+
+
+@given(text=st.text(min_size=1, max_size=8), others=st.lists(st.sampled_from(["org", "simple", "x"]), max_size=3))
+@example(text="a/b", others=[])
+@example(text="a%2Fb", others=[])
+@example(text="..", others=[])
+@example(text="{token}", others=["x"])
+def test_a_token_stands_for_one_segment(text: str, others: list[str]) -> None:
+    pattern = parse_location("https://a.example/x/org/simple/")._replace(segments=(TOKEN, "org", "simple"))
+    url = find_location("/".join(["https://a.example", text, "org", "simple", *others]))
+    if url is None:
+        return
+    is_one = url.segments[1:3] == ("org", "simple") and "%2F" not in url.segments[0]
+    assert url.is_at_or_under(pattern) is is_one
+    assert url.is_at(pattern) is (is_one and len(url.segments) == len(pattern.segments))
+    assert TOKEN not in url.segments
+
+
+def test_a_revision_is_cut_before_anything_is_decoded() -> None:
+    place = parse_reference("git+https://code.example/team%40x/acme.git@v1%2F..%2F..%2Fevil")
+    assert place.segments == ("team@x", "acme.git")
+    assert parse_reference("git+https://code.example/team/acme%2Egit") == parse_reference(
+        "git+https://code.example/team/acme.git@main"
+    )
+
+
+@pytest.mark.parametrize("url", ["file:///tmp%2F../x.whl", "file://localhost/a%5Cb", "FILE:/100%/x.whl"])
 def test_a_file_of_this_machine_is_local_however_its_path_may_be_read(url: str) -> None:
     place = find_reference(url)
     assert place is not None
@@ -171,7 +234,7 @@ def test_a_file_of_this_machine_is_local_however_its_path_may_be_read(url: str) 
 
 
 @pytest.mark.parametrize(
-    "url", ["file://files.example/a%2Fb", "file:\\\\files.example\\b", "https://[/x", "git+file:///a%2Fb"]
+    "url", ["file://files.example/a%5Cb", "file:\\\\files.example\\b", "https://[/x", "git+file:///a%2F.."]
 )
 def test_no_other_reference_with_two_readings_is_local(url: str) -> None:
     place = find_reference(url)
@@ -184,4 +247,8 @@ def test_what_lies_under_the_own_public_index_is_the_tokens() -> None:
     assert str(locate("https://mirror.example/simple/acme/", own)) == "pypi/acme"
     for pypi, url in ((own, "https://mirror.example/simpler/"), (None, "https://mirror.example/simple/acme/")):
         assert locate(url, pypi) == parse_location(url)
-    assert locate("https://a.example/%2F", own) is None
+    assert locate("https://a.example/%5C", own) is None
+    climbing = locate("https://mirror.example/simple/acme%2Fcore/", own)
+    assert climbing is not None
+    assert climbing.scheme == "https"
+    assert not climbing.is_at_or_under(PYPI)

@@ -11,9 +11,10 @@ from integration.harness.cases import read_cases
 
 from indexguard.errors import PolicyError
 from indexguard.patterns import Name, Pattern, normalise_name, parse_pattern
-from indexguard.policy.identity import PYPI, Location, parse_location
+from indexguard.policy.identity import PYPI, Location, find_location, parse_location
 from indexguard.policy.log import LogSettings, SyslogAddress
 from indexguard.policy.model import FilesFrom, Index, Layer, Policy
+from indexguard.policy.reader import read_policy
 from indexguard.policy.rules import Rule, Rules
 
 CASES = read_cases(__file__)
@@ -218,3 +219,40 @@ def test_log_settings_of_several_layers_take_no_sink_away_and_the_smallest_limit
             LogSettings(max_size=900, max_age=timedelta(hours=5)),
         ]
     ) == LogSettings(("file", "syslog", "stderr"), (*EVERYTHING_SAID.syslog, other), 500, timedelta(hours=5))
+
+
+def test_an_index_whose_url_has_a_token_is_found_by_any_segment_there() -> None:
+    policy = read_policy(
+        b"""
+version = 1
+[indexes.corp]
+url = ["https://dl.example/{token}/org/simple/", "https://dl.example/team%2Fapp/simple/"]
+files-from = ["https://dl.example/{token}/org/files/"]
+packages = ["acme"]
+[indexes.other]
+url = "https://dl.example/{token}/other/simple/"
+packages = ["*"]
+""",
+        "policy.toml",
+    )
+    asked = {
+        "https://dl.example/s3cret/org/simple": "corp",
+        "https://dl.example/anybody%40s/org/simple/": "corp",
+        "https://dl.example/s3cret/other/simple/": "other",
+        "https://dl.example/team%2fapp/simple/": "corp",
+        "https://dl.example/team/app/simple/": None,
+        "https://dl.example/a%2Fb/org/simple/": None,
+        "https://dl.example/org/simple/": None,
+        "https://dl.example/../org/simple/": None,
+        "https://dl.example/a/b/org/simple/": None,
+        "https://dl.example/s3cret/org/simple/acme/": None,
+        "https://dl.example:8443/s3cret/org/simple/": None,
+    }
+    found = {url: None if (place := find_location(url)) is None else policy.find_index(place) for url in asked}
+    assert {url: index and index.name for url, index in found.items()} == asked
+    owner = policy.find_owner(parse_location("https://dl.example/s3cret/org/simple/acme/"))
+    assert owner is policy.index("corp")
+    assert policy.find_owner(parse_location("https://dl.example/s3cret/org/simple/acme%2Fx/")) is None
+    places = policy.index("corp").files_from or ()
+    assert [place.covers(parse_location("https://dl.example/x/org/files/a.whl")) for place in places] == [True]
+    assert [place.covers(parse_location("https://dl.example/x/org%2Ffiles/a.whl")) for place in places] == [False]

@@ -18,7 +18,7 @@ from indexguard.report.lists import MAX_LISTED, MAX_SHADOWS
 from indexguard.report.page import MARK, render_page
 from indexguard.report.summary import MAX_SHADOWS as MAX_TOLD
 from indexguard.report.summary import Summary
-from support.report_events import HOSTILE, event, hostile_event, shadowed
+from support.report_events import HOSTILE, PUBLIC, event, hostile_event, shadowed
 
 MADE = datetime(2026, 11, 26, 4, 12, tzinfo=timezone.utc)
 _VOID = {"meta", "input"}
@@ -105,6 +105,7 @@ def test_figures() -> None:
     page = page_of(
         *(shadowed(name, run=name) for name in ("a", "b", "c")),
         *(event(run=f"{number}") for number in range(1200)),
+        event(run="17", code="direct-url"),  # one refused install of one name is one refusal
         event("dropped", "version-not-allowed", run="a"),
         *[event("selected", None, run="z")] * 2,
         event("not-asked", "claimed-elsewhere", run="z"),
@@ -254,7 +255,25 @@ def test_lists_are_bounded_and_say_so() -> None:
     page = page_of(*map(shadowed, names), rows=0)
     assert f"and {len(names) - MAX_LISTED} others" in page.shown
     assert "and 30 names more" in page.shown
-    assert len([tag for tag in page.tags("th") if tag.get("role") == "rowheader"]) == MAX_SHADOWS
+    shadows = page.text[: page.text.index('id="unenforced"')].count('role="rowheader"')
+    assert shadows == MAX_SHADOWS
+
+
+def test_what_deserves_a_look_beside_the_findings() -> None:
+    layer = {"layer": "machine", "file": "p", "sha256": "0", "mode": "audit"}
+    chosen = {"version": "99.0", "file": "f", "hash": None, "url": "u", "index": PUBLIC, "origin": "other"}
+    page = page_of(
+        event("selected", None, host="audits", policy=[layer], chosen=chosen),
+        event("selected", None, host="enforces", policy=[layer, {**layer, "mode": "enforce"}], chosen=None),
+        event("selected", None, host="bare", policy=[]),
+    )
+    assert "Machines without policy or only audit" in page.shown
+    assert "audits only audit 1" in page.shown
+    assert "bare no policy 1" in page.shown
+    assert "enforces only" not in page.shown
+    assert "Files that did not come from the name's own index" in page.shown
+    assert f"acme-core 99.0 {PUBLIC} 1" in page.shown
+    assert "name's own index" not in page_of(event(policy=[{**layer, "mode": "enforce"}])).shown
 
 
 def test_page_of_a_hostile_log_is_bounded() -> None:

@@ -165,7 +165,7 @@ def _rows_of(fields: Mapping[str, Any], defs: Mapping[str, Any], above: str = ""
         yield from _rows_of(parts, defs, f"{above}{name}.")
 
 
-_TYPES = {"string": "text", "integer": "integer", "object": "object", "null": "null"}
+_TYPES = {"string": "text", "integer": "integer", "object": "object", "null": "null", "boolean": "true or false"}
 
 
 def _type_of(field: Mapping[str, Any], defs: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

@@ -65,7 +65,7 @@ class EventFields(NamedTuple):
     """The objection, which names layer and rule."""
     message: str = ""
     offered: Sequence[Offer] = ()
-    """The files that the event is about, those of the newest versions first."""
+    """The files that the event is about, those of the newest versions first; in ``selected`` they are only counted."""
     more_offered: int = 0
     """How many there are beside them."""
     same_file: Sequence[str] = ()
@@ -133,6 +133,7 @@ def build_event(
         "command": list(context.command),
         "ci": None if context.ci is None else dict(context.ci),
         "seal": None if fields.seal is None else dict(fields.seal),
+        "drill": context.drill,
     }
 
 

@@ -49,6 +49,8 @@ ROUTINE = frozenset(kind for kind, severity in SEVERITIES.items() if severity < 
 """Events that are no finding."""
 REFUSING = (REFUSED, SHADOWED, REDIRECTED, GUARD_FAILED)
 """The kinds of events that kept something from the user."""
+REFUSALS = (REFUSED, REDIRECTED, GUARD_FAILED)
+"""Those of them after which something is not installed: a shadowed name goes on with its own index's files, or is refused."""
 
 GROUPS = {SHADOWED: "Shadowed name", REFUSED: "Refused", DROPPED: "Files dropped", "observed": "Audit mode only"}
 """What can happen to a name, in the order of the report: the key and its words."""

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ..errors import escape
-from ..policy.log import LogSettings
+from ..policy.log import KEPT, USUAL_SIZE, LogSettings
 from .line import encode, link
 from .worker import Worker, pause
 from .writer import AuditLog, Limits
@@ -48,9 +48,10 @@ class Output:
     """
 
     def __init__(self, settings: LogSettings, path: Path, run: str) -> None:
-        self._log = (
-            AuditLog(path, run, Limits(settings.max_size, settings.max_age)) if "file" in settings.sinks else None
-        )
+        limits = Limits(settings.max_size, settings.max_age)
+        if settings.is_unlimited and _is_large(path):
+            limits = Limits(USUAL_SIZE, kept=KEPT)
+        self._log = AuditLog(path, run, limits) if "file" in settings.sinks else None
         # A thread of its own each: what hangs must not keep another one, of another layer maybe, from its events.
         self._sinks = [(sink, Worker(partial(_send, sink))) for sink in other_sinks(settings)]
         self._needs_no_thread = False
@@ -115,6 +116,14 @@ class Output:
         line = log.write(event)
         self._needs_no_thread = _is_where_pip_writes(log.path)
         return line
+
+
+def _is_large(path: Path) -> bool:
+    """Tell whether a log may become full in this run, where no policy limits it: mostly nothing more need be loaded."""
+    try:
+        return os.stat(path).st_size > USUAL_SIZE // 2
+    except (OSError, ValueError):
+        return False
 
 
 def _send(sink: Sink, sent: tuple[bytes, Mapping[str, Any]]) -> None:

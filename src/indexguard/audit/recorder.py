@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..errors import hide
 from ..policy.log import LogSettings
 from .event import NO_FIELDS, EventFields, build_event
 from .kinds import SEALED, EventKind
@@ -41,6 +42,11 @@ class Recorder:
         """One line on the first failure to write, fit to be printed; None while every event was written."""
         return self._output.problem
 
+    @property
+    def has_file(self) -> bool:
+        """Whether the events so far are in the file of this user's log."""
+        return "file" in self._settings.sinks and self._output.problem is None
+
     def record(self, event: EventKind, code: str | None, fields: EventFields = NO_FIELDS) -> None:
         """Write one event. What is wrong with the log is told by ``problem``, and never raised.
 
@@ -55,7 +61,7 @@ class Recorder:
         with self._lock:
             self._seq += 1
             try:
-                self._output.write(build_event(self.context, self._seq, event, code, fields))
+                self._output.write(hide(build_event(self.context, self._seq, event, code, fields)))
             except Exception as error:  # noqa: BLE001  # a decision stands whether or not it can be recorded
                 self._output.fail(f"{type(error).__name__}: {error}")
             except BaseException:  # the user stops pip: a number without an event would look like an event taken away

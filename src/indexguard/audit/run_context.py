@@ -26,6 +26,9 @@ _JOBS = (
     ),
 )
 
+DRILL = "INDEXGUARD_DRILL"
+"""The variable by which canary and demo mark their runs."""
+
 
 class RunContext(NamedTuple):
     """What all events of one pip run share."""
@@ -50,6 +53,8 @@ class RunContext(NamedTuple):
     pid: int = 0
     ppid: int = 0
     cwd: str = ""
+    drill: bool = False
+    """Whether it is a canary or the demo, on indexes of this machine's own."""
 
     @classmethod
     def of_process(
@@ -74,7 +79,19 @@ class RunContext(NamedTuple):
             pid=os.getpid(),
             ppid=os.getppid(),
             cwd=_cwd(),
+            drill=_is_drill(os.environ, policy),
         )
+
+
+def _is_drill(environ: Mapping[str, str], policy: Sequence[Layer]) -> bool:
+    """Tell whether the run says that it is a drill, and is one: the policy that it brings knows loopback alone.
+
+    That policy refuses every other index: nobody hides a file from elsewhere by saying so.
+    """
+    if not environ.get(DRILL):
+        return False
+    own = [layer for layer in policy if layer.kind == "environment" and layer.enforces and layer.policy.indexes]
+    return bool(own) and all(url.is_loopback for layer in own for index in layer.policy.indexes for url in index.urls)
 
 
 def command_line() -> list[str]:

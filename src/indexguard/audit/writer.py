@@ -53,6 +53,8 @@ class Limits:
     """Bytes; None for no limit."""
     age: timedelta | None = None
     """Since its first line; None for no limit."""
+    kept: int | None = None
+    """How many full files there are at most: the oldest ones go; None for no limit."""
 
 
 NO_LIMITS = Limits()
@@ -82,9 +84,10 @@ class AuditLog:
         """One line on the first failure to write, fit to be printed."""
         self._run = run or str(os.getpid())
         self._find_name = _no_name
+        self._kept = limits.kept
         if limits != NO_LIMITS:
             # Not with the first event: pip 26.3 refuses imports by then.
-            from .rotation import find_name  # noqa: PLC0415  # few policies limit the log
+            from .rotation import find_name  # noqa: PLC0415  # not where the log has no limit
 
             self._find_name = partial(find_name, limits.size, limits.age)
         self._is_own = False
@@ -139,8 +142,15 @@ class AuditLog:
                     if name is None:
                         return self._add(descriptor, body)
                     os.rename(self.path, name)
+                    self._remove_oldest()
         self.fail("it is replaced again and again")
         return link(body, None)
+
+    def _remove_oldest(self) -> None:
+        """Remove the oldest full files, if there are too many."""
+        for path in rotated_files(self.path.parent)[: -self._kept] if self._kept else ():
+            with suppress(OSError):  # another pip was first
+                os.unlink(path)
 
     def _add(self, descriptor: int, body: bytes) -> bytes:
         """Write the line of an event, under the lock."""

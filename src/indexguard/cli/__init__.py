@@ -16,7 +16,7 @@ from .console import RED, Console
 from .log import events, export, record, replay, runs, schema, summary, verify, who_from
 from .machine import seed, status
 from .machine.activate import ACTIVATE, DEACTIVATE
-from .parsing import BadInputError, join_words, make_parser
+from .parsing import BadInputError, make_parser, read_arguments
 from .policy import check, explain, init
 
 COMMANDS = (
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None, console: Console) -> int:
     parser = make_parser("indexguard", COMMANDS, __version__)
     try:
-        arguments = parser.parse_args(join_words(sys.argv[1:] if argv is None else argv, COMMANDS))
+        arguments = read_arguments(parser, sys.argv[1:] if argv is None else argv, COMMANDS)
         if arguments.command_name is None:
             parser.print_help(console.err)
             return 2

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from ..errors import escape
+from ..errors import escape, hide
 
+WIDTH = 80
+"""Columns of a terminal: what is printed fits, but for words that are longer."""
 RED, GREEN, YELLOW, BOLD = "31", "32", "33", "1"
 
 
@@ -46,6 +49,21 @@ class Console:
         """Print one line of the answer."""
         _print(self.out, text, style)
 
+    def wrapped(self, text: str, style: str | None = None, *, indent: str = "") -> None:
+        """Print a sentence in lines of a terminal's usual width; a word that is longer (a path) is not broken.
+
+        :param indent: what each line begins with; from the second on two spaces more.
+        """
+        for line in wrap(escape(text), indent):
+            self.line(line, style)
+
+    def record(self, text: str, style: str | None = None) -> None:
+        """Print one record: in one line for a program that reads on, in lines of its width on a terminal."""
+        if self.out.isatty():
+            self.wrapped(text, style)
+        else:
+            self.line(text, style)
+
     def lines(self, text: str) -> None:
         """Print a text of several lines."""
         for line in text.split("\n"):
@@ -68,7 +86,20 @@ class Console:
 
     def json(self, value: Any, *, indent: int | None = 2) -> None:
         """Print a value for a machine; without ``indent`` it is one line."""
-        print(json.dumps(value, indent=indent, separators=None if indent else (",", ":")), file=self.out)
+        print(json.dumps(hide(value), indent=indent, separators=None if indent else (",", ":")), file=self.out)
+
+
+def wrap(text: str, indent: str = "") -> list[str]:
+    """Return a text in lines of at most ``WIDTH`` characters, words that are longer aside."""
+    further = f"{indent}  "
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [indent]
 
 
 def _prepare(stream: TextIO | None) -> TextIO:
@@ -88,7 +119,7 @@ def _give_up(stream: TextIO) -> None:
 
 
 def _print(stream: TextIO, text: str, style: str | None) -> None:
-    safe = escape(text)
+    safe = escape(hide(text))
     print(f"\x1b[{style}m{safe}\x1b[0m" if style and _shows_colour(stream) else safe, file=stream)
 
 

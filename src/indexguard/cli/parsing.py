@@ -6,15 +6,18 @@ The help is the same text on every Python and every terminal, because a document
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable
 
+from ..policy.hints import find_closest
 from ..policy.table import parse
-from .console import Console
+from .console import WIDTH, Console
 
 _AddOptions = Callable[[argparse._ArgumentGroup], None]  # noqa: SLF001  # it has no public name
 _Run = Callable[[argparse.Namespace, Console], int]
@@ -44,8 +47,30 @@ class Command:
     def of(cls, name: str, add_options: _AddOptions, run: _Run) -> Command:
         """Return a command with the words that ``commands.toml`` has for it."""
         words = {**_all_words()[name]}
-        usage = words.pop("usage").format_map(_all_words()["shared"])
+        usage = _fit_usage(name, words.pop("usage").format_map(_all_words()["shared"]))
+        for key in ("description", "exit_codes"):
+            words[key] = _fit(words[key])
         return cls(name, add_options, run, **words, usage=usage)
+
+
+def _fit(text: str) -> str:
+    """Return a text in lines of a terminal's width; what is indented is a table, and stays as it is."""
+    found = []
+    for paragraph in text.split("\n\n"):
+        is_table = paragraph.startswith(" ")
+        found.append(paragraph if is_table else "\n".join(textwrap.wrap(paragraph, WIDTH, break_on_hyphens=False)))
+    return "\n\n".join(found)
+
+
+def _fit_usage(name: str, usage: str) -> str:
+    """Return the options of a usage line in lines of a terminal's width; none is broken in two."""
+    lines, room = [""], WIDTH - len(f"usage: indexguard {name} ")
+    for word in re.findall(r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]|\S+", usage):
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > room:
+            lines.append("   ")
+            room = WIDTH
+        lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return "\n".join(lines)
 
 
 @lru_cache(maxsize=1)
@@ -61,7 +86,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Of a fixed width, on terminals of any."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=100, max_help_position=28)
+        super().__init__(prog, width=WIDTH, max_help_position=26)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -100,14 +125,50 @@ def make_parser(prog: str, commands: tuple[Command, ...], version: str) -> argpa
             command.name,
             **shown,
             usage=f"{prog} {command.name} {command.usage}",
-            description=command.description + _list(prog, below),
+            description=command.description + _list(below),
             epilog=f"Example:\n{_indented(command.example)}\n\n{command.exit_codes}",
         )
         group = subparser.add_argument_group("options")
         _add_common(group)
         command.add_options(group)
-        subparser.set_defaults(command=command)
+        subparser.set_defaults(command=command, parser=subparser)
     return parser
+
+
+def read_arguments(parser: argparse.ArgumentParser, argv: Sequence[str], commands: tuple[Command, ...]) -> Any:
+    """Return the arguments; what no command knows is told with the usage of the command that was meant.
+
+    :raises SystemExit: they have a fault, which has been told.
+    """
+    _check_name(parser, argv, commands)
+    arguments, unknown = parser.parse_known_args(join_words(argv, commands))
+    if unknown:
+        own: argparse.ArgumentParser = vars(arguments).get("parser", parser)
+        options = [option for action in own._actions for option in action.option_strings]  # noqa: SLF001  # no public name
+        close = find_closest(unknown[0].partition("=")[0], options) if unknown[0].startswith("--") else None
+        meant = f"; did you mean {close}?" if close else ""
+        own.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+    return arguments
+
+
+def _check_name(parser: argparse.ArgumentParser, argv: Sequence[str], commands: tuple[Command, ...]) -> None:
+    """Refuse a command that is none, with the one that it is most like.
+
+    :raises SystemExit: it is none.
+    """
+    names = [command.name for command in commands]
+    first, second = (*argv[:2], "", "")[:2]
+    if first and not first.startswith("-") and first not in names:
+        close = find_closest(first, [*names, *(name.rpartition(" ")[2] for name in names)])
+        meant = next((name for name in names if close in (name, name.rpartition(" ")[2])), None)
+        hint = f"did you mean `{parser.prog} {meant}`?" if meant else f"`{parser.prog} --help` lists them"
+        parser.error(f"no command {first!r}; {hint}")
+    below = [name for name in names if name.startswith(f"{first} ")]
+    # A word where a file may stand: one that is there is meant, and so is what looks like a path.
+    if below and re.fullmatch(r"[a-z][a-z-]*", second) and f"{first} {second}" not in below and not os.path.exists(second):
+        close = find_closest(f"{first} {second}", below)
+        hint = f"did you mean `{parser.prog} {close}`?" if close else f"`{parser.prog} {first} --help` lists them"
+        parser.error(f"no command {f'{first} {second}'!r}, and no such file; {hint}")
 
 
 def join_words(argv: Sequence[str], commands: tuple[Command, ...]) -> list[str]:
@@ -122,11 +183,11 @@ def _add_common(group: argparse._ArgumentGroup, version: str | None = None) -> N
         group.add_argument("--version", action="version", version=version, help="show the version and exit")
 
 
-def _list(prog: str, commands: Sequence[Command]) -> str:
+def _list(commands: Sequence[Command]) -> str:
     if not commands:
         return ""
     width = max(len(command.name) for command in commands)
-    lines = [f"{prog} {command.name:<{width}}  {command.summary}" for command in commands]
+    lines = [f"{command.name:<{width}}  {command.summary}" for command in commands]
     return "\n\nmore commands:\n" + _indented("\n".join(lines))
 
 

@@ -37,6 +37,7 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         help=f"how many findings the table holds at most, the newest (default: {DEFAULT_ROWS})",
     )  # fmt: skip
     source.add_filters(group)
+    source.add_drills(group)
     source.add_engine(group)
     source.add_files(group)
 
@@ -51,6 +52,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         _check_output(output)
     read = _ask_engine if arguments.engine == "duckdb" else _read
     summary, readings = read(arguments, console)
+    has_events = bool(summary.events) or any(reading.events for reading in readings)
     page = render_page(
         summary,
         made=datetime.now(timezone.utc),
@@ -64,7 +66,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         _write(output, page.encode("ascii"))
         console.line(f"wrote {output}: {_told(summary)}", GREEN)
-    return 0
+    # The page says that it is empty; that there was nothing to read is no answer.
+    return 0 if has_events else 2
 
 
 def _read(arguments: argparse.Namespace, console: Console) -> tuple[Summary, list[Reading]]:
@@ -80,6 +83,8 @@ def _read(arguments: argparse.Namespace, console: Console) -> tuple[Summary, lis
         console.note(note, YELLOW)
     if not stream.readings:
         console.note("nothing was recorded: this user has no audit log; the page is empty", YELLOW)
+    elif not any(reading.events for reading in stream.readings):
+        console.note("there is no event in what was read; the page is empty", YELLOW)
     return summary, stream.readings
 
 

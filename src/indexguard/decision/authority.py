@@ -161,8 +161,8 @@ class Authority:
     def locked(self, link: Location | None, version: str, place: Location | None = None) -> Verdict:
         """May a file that a lock file names by URL be used?
 
-        It passes if it lies at or under the ``url``, or within ``files-from``, of an index that may serve the name;
-        otherwise it is a requested direct URL.
+        It passes if it lies within the ``files-from`` of an index that may serve the name, or at or under the ``url`` of
+        one that has none; otherwise it is a requested direct URL, unless a page of such an index lists the very file.
 
         :param link: the identity of the URL, the public index's file host taken for the public index; None where it is
             unknown.
@@ -293,7 +293,8 @@ def _is_served(policy: Policy, rule: Rule, asked: Location) -> bool:
 def _may_hold(policy: Policy, rule: Rule, link: Location, place: Location) -> bool:
     return any(
         any(link.is_at_or_under(url) for url in index.urls)
-        or any(files.covers(place) for files in index.files_from or ())
+        if index.files_from is None
+        else any(files.covers(place) for files in index.files_from)
         for index in map(policy.index, rule.indexes)
     )
 

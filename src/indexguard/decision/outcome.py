@@ -175,12 +175,6 @@ def file_check(authority: Authority, asked: Verdict, answered: Location | None) 
     return lambda version, place: check(version, place).without(asked)
 
 
-def judge_repository(authority: Authority, asked: Verdict) -> Verdict:
-    """Judge a VCS URL that a page lists: pip would check it out like a file (20.3 to 26.3); an index holds files."""
-    found = tuple(Finding("file-elsewhere", layer, rule) for layer, rule in authority.rules)
-    return Verdict(found).without(asked)
-
-
 def sift_ambiguous(offers: Mapping[Location, Mapping[str, str | None]]) -> dict[str, str] | None:
     """Apply the rule that holds without any policy: a name that more than one remote index offers is refused.
 

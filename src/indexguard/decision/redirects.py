@@ -11,7 +11,7 @@ from .authority import Authority
 from .verdict import Finding, Verdict
 
 UNREAD = ("%",)
-"""The segments of a place on a host that can be read, by a way that cannot (``%2F``); no other place has them."""
+"""The segments of a place on a host that can be read, by a way that cannot; no other place has them."""
 
 
 def is_unverified_hop(came_from: str, url: str, hosts: Iterable[tuple[str, int | None]]) -> bool:
@@ -90,10 +90,14 @@ def _check_file_at(layer: Layer, rule: Rule | None, place: Location | None) -> F
         return None
     holders = () if place is None else _find_holders(layer.policy, place)
     is_storage = place is not None and place.scheme in ("https", "http") and not holders
-    # Where nobody can tell the way on a host, it may be any index's there.
-    suffices = all if place is not None and place.segments == UNREAD else any
+    # Where nobody can tell the way on a host, or a `%2F` may lead out of it, it may be any index's there.
+    suffices = all if place is not None and _may_lead_out(place) else any
     is_theirs = bool(holders) and suffices(it.name in rule.indexes for it in holders)
     return None if is_storage or is_theirs else Finding("redirected", layer, rule)
+
+
+def _may_lead_out(place: Location) -> bool:
+    return place.segments == UNREAD or place.has_slash
 
 
 def _find_holders(policy: Policy, place: Location) -> tuple[Index, ...]:
@@ -101,16 +105,16 @@ def _find_holders(policy: Policy, place: Location) -> tuple[Index, ...]:
 
     Those whose ``files-from`` covers it are among them. None: storage, which no index owns.
     """
-    is_unread = place.segments == UNREAD
-    owner = None if is_unread else policy.find_owner(place)
+    owner = None if place.segments == UNREAD else policy.find_owner(place)
     if owner is not None:
         return (owner,)
+    leads_out = _may_lead_out(place)
     return tuple(
         index
         for index in policy.indexes
         if any((url.host, url.port) == (place.host, place.port) for url in index.urls)
         or any(
-            files.covers(place) or (is_unread and files.prefix is not None and files.prefix.host == place.host)
+            files.covers(place) or (leads_out and files.prefix is not None and files.prefix.host == place.host)
             for files in index.files_from or ()
         )
     )

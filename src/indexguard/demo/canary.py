@@ -18,7 +18,7 @@ from .play import INTERNAL, MODULE, NAME, POLICY, PUBLIC, find_proof
 
 _TIMEOUT = 120  # seconds; a pip that talks to loopback needs one or two
 
-HELD, ATTACKED, UNCLEAR = "held", "attacked", "unclear"
+HELD, ATTACKED, UNCLEAR, AUDITED = "held", "attacked", "unclear", "audit"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Proof:
 
     result: str
     """``held``: the attacker's file was not taken, and the guard said why. ``attacked``: it was installed. ``unclear``:
-    neither."""
+    neither. ``audit``: as ``held``, but only with the canary's own policy; those of the machine are in audit mode."""
     reason: str = ""
     """For ``unclear``: what pip said last."""
 

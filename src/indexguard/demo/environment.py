@@ -14,6 +14,7 @@ import venv
 from pathlib import Path
 from typing import Any
 
+from ..audit.run_context import DRILL
 from ..errors import escape
 from ..interpreters.python import Answer, InterpretersError, ask
 
@@ -21,6 +22,7 @@ HOOK_LINE = "import _indexguard_hook; _indexguard_hook.install()"
 """The import line of the .pth file that switches the guard on."""
 
 PLAIN_PIP = {
+    DRILL: "1",
     "PIP_CONFIG_FILE": os.devnull,
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PIP_NO_CACHE_DIR": "1",
@@ -28,7 +30,7 @@ PLAIN_PIP = {
     "PIP_PROGRESS_BAR": "off",
     "PIP_RETRIES": "0",
 }
-"""The variables of a pip that reads no configuration and tries everything once."""
+"""The variables of a pip that reads no configuration and tries everything once, as a drill."""
 
 _TIMEOUT = 300  # seconds; a pip that talks to loopback needs one or two
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")  # without these some interpreters do not start

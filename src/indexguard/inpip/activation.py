@@ -19,7 +19,7 @@ from ..audit.recorder import Recorder
 from ..audit.run_context import RunContext, command_line
 from ..audit.worker import new_lock
 from ..decision.outcome import Settings
-from ..errors import GUARD_BROKEN, GuardError
+from ..errors import GUARD_BROKEN, GuardError, hiders
 from ..policy.identity import find_location
 from ..policy.layers import find_layers
 from ..policy.log import LogSettings
@@ -101,11 +101,11 @@ class Guard(NamedTuple):
 
         def load_and_order(call: Call, resolver: object, req_set: Resolved) -> object:
             from . import builds, children, failing  # noqa: F401
-            from .filter import ambiguous, mirrors, redirects, same_files  # noqa: F401
-            from .gate import hops, setup_py  # noqa: F401
+            from .filter import ambiguous, local_files, mirrors, odd_pages, redirects, same_files  # noqa: F401
+            from .gate import hops, refusals, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
-            from .speech import words  # noqa: F401
+            from .speech import audit_mode, words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
             self.searches.settled = not self.searches.resolving
@@ -135,6 +135,7 @@ class Guard(NamedTuple):
             from .speech import words
 
             words.warn_of_absence(self.speaker, self.searches.all())
+        self.speaker.tell_observed()
         searches = self.searches.all() if status else ()
         # Once installation has begun, pip had all that it looked for; what its self-check met is no cause.
         wanting = not self.searches.settled and any(not search.kept for search in searches)
@@ -230,21 +231,27 @@ def _explain_broken(error: Exception) -> str:
 
 
 _COLD = (
-    *("../decision/absence.py", "../decision/redirects.py"),
+    *("../decision/absence.py", "../decision/redirects.py", "../decision/repositories.py"),
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
-    *("python_option.py", "reports.py"),
+    *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
     *(
         "filter/ambiguous.py",
+        "filter/local_files.py",
+        "filter/odd_pages.py",
         "filter/redirects.py",
         "gate/hops.py",
         "gate/redirects.py",
+        "gate/refusals.py",
         "filter/mirrors.py",
         "filter/same_files.py",
         "gate/destinations.py",
         "gate/setup_py.py",
         "search/absence.py",
         "search/listing.py",
+        "search/locks.py",
         "search/simple_page.py",
+        "speech/audit_mode.py",
+        "speech/near.py",
         "speech/pip_errors.py",
         "speech/refusal.py",
         "speech/words.py",
@@ -277,6 +284,10 @@ def activate(root: str, finder: object, session: object) -> Main:
                 unbound = find_unbound(root)
                 if root not in main.functions:
                     guard = _prepare(root)
+                    if hiders:
+                        from .tokens import learn_secrets  # few policies have a token
+
+                        learn_secrets(finder)
                     main.functions[root] = {seam.key: function for seam, function in guard.filters()}
                     main.at_end.append(guard.finish)
                 for seam in unbound:

@@ -35,17 +35,30 @@ def build_step(run: Run, requests: Requests, speaker: Speaker, call: Call) -> ob
     run_id = speaker.recorder.context.run
     with requests.building(), Reports(run_id, requested=requests.takes_requests) as reports:
         try:
-            return call()
+            done = call()
         except Exception:
-            own, told = speaker.refusals[before:], reports.read()
+            own = speaker.refusals[before:]
+            told = [report for report in _read(reports, speaker) if not report.observed]
             if not own and not told:
                 raise
+        else:
+            _read(reports, speaker)
+            return done
     # Only now, when the mark is that of this pip's own parent again: every pip above is to explain it.
     # Old pips would take the failed build for a reason to try an older version of the parent.
     if own:
         raise as_pip_error(run.root, own[0])
     refused = [speaker.refuse(_repeat(run, requests, report)) for report in told[:_MOST]]
     raise refused[0]
+
+
+def _read(reports: Reports, speaker: Speaker) -> list[Report]:
+    """Return what children have reported; what a layer in audit mode would have refused is noted here as if it were ours."""
+    told = reports.read()
+    for report in told:
+        if report.observed:
+            speaker.observed.setdefault(report.name or "", report.code)
+    return told
 
 
 def _repeat(run: Run, requests: Requests, report: Report) -> Refusal:

@@ -113,6 +113,7 @@ class Requirement(Protocol):
     original_link: Link | None
     comes_from: Requirement | str | None
     constraint: bool
+    hash_options: dict[str, list[str]]
     satisfied_by: object
     """What is installed already and will do; None where there is none, or it is not to stay."""
     local_file_path: str | None

@@ -28,12 +28,14 @@ _marks: list[str | None] = []
 
 
 class Report(NamedTuple):
-    """What stopped a child."""
+    """What stopped a child, or would have stopped it if a layer in audit mode enforced."""
 
     code: str
     """One of ``errors.CODES``."""
     name: str | None
     """A project name, normalised (PEP 503); None where it was about none, or says something else."""
+    observed: bool = False
+    """Whether a layer in audit mode would have refused or dropped it."""
 
 
 class Reports:
@@ -84,21 +86,30 @@ class Reports:
 def _parse_report(line: str) -> Report | None:
     try:
         told = json.loads(line)
-        code, name = told["code"], told.get("name")
+        code, name, observed = told["code"], told.get("name"), told.get("observed") is True
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     if code not in CODES:
         return None
     is_name = isinstance(name, str) and len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) is not None
-    return Report(code, name if is_name else None)
+    return Report(code, name if is_name else None, observed)
 
 
 def report_to_parent(error: GuardError) -> None:
     """Tell the parent pip of a refusal, so that it can explain it last; does nothing without a parent."""
+    _report({"code": error.code, "name": error.name or None})
+
+
+def report_observed(code: str, name: str) -> None:
+    """Tell the parent pip of what a layer in audit mode would have refused; does nothing without a parent."""
+    _report({"code": code, "name": name or None, "observed": True})
+
+
+def _report(told: dict[str, object]) -> None:
     path = os.environ.get(MARK, "").split(":", 2)[2:]
     if not path or not path[0]:
         return
-    line = json.dumps({"code": error.code, "name": error.name or None})
+    line = json.dumps(told)
     try:
         # Only the parent's own file: never made here, never a link, never somebody else's.
         descriptor = os.open(path[0], os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0))

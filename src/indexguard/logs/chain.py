@@ -21,7 +21,7 @@ from ..audit.place import FILE_NAME, is_rotated
 from ..audit.writer import LONGEST_LINE
 from ..errors import escape
 from .copies import Copies
-from .opening import LogError, LongLine, explain, list_logs, open_file, read_named, unreadable
+from .opening import LogError, LongLine, explain, find_logs, list_logs, open_file, read_named, unreadable
 from .reader import EventReader
 from .record import table
 
@@ -113,10 +113,12 @@ class Verifier:
         :raises LogError: one cannot be read.
         """
         self.found.compared = self._copies.events
+        folders = {path: _folders_of(path) for path in paths if path.is_dir()}
         with ExitStack() as stack:
-            for chain in _chains(paths, stack):
+            below = [each for path in paths for each in folders.get(path, [path])]
+            for chain in _chains(list(dict.fromkeys(below)), stack):
                 self._read_chain(chain)
-        for folder in dict.fromkeys(path if path.is_dir() else path.parent for path in paths):
+        for folder in dict.fromkeys(path if path.is_dir() else path.parent for path in below):
             self._excuse(find_losses(folder))
         self.found.runs = len(self._runs)
         self.found.unsealed = [run for run, state in self._runs.items() if not state.is_sealed]
@@ -124,6 +126,7 @@ class Verifier:
         self.found.cut, self.found.by_fields = self._copies.cut, self._copies.by_fields
         with_events = {path for path, events in self._events.items() if events}
         with_events |= {path.parent for path in with_events}
+        with_events |= {path for path, below in folders.items() if with_events.intersection(below)}
         self.found.empty = [str(path) for path in paths if path not in with_events]
         self.found.empty += [name for name, copy in self._copies.of.items() if not copy.events]
         return self.found
@@ -242,6 +245,21 @@ def _read(line: bytes) -> dict[str, Any] | None:
 class _File:
     path: Path
     opened: io.BufferedReader | None = None
+
+
+def _folders_of(folder: Path) -> list[Path]:
+    """Return a folder, and those below it that hold logs, at any depth.
+
+    :raises LogError: one of them cannot be read.
+    """
+    try:
+        found, unread = find_logs(folder)
+    except OSError as error:
+        raise LogError(f"cannot read the folder {folder}: {explain(error)}") from None
+    if unread:
+        path, why = unread[0]
+        raise LogError(f"cannot read the folder {path}: {explain(why)}")
+    return list(dict.fromkeys([folder, *(path.parent for path in found)]))
 
 
 def _chains(paths: Sequence[Path], stack: ExitStack) -> Iterator[list[_File]]:

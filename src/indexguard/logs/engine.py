@@ -36,6 +36,9 @@ _MAX_OBJECT = 16 * 1024 * 1024
 LINES_OPTIONS = f"ignore_errors = true, maximum_object_size = {_MAX_OBJECT}, hive_partitioning = false"
 TABLE_OPTIONS = "union_by_name = true, hive_partitioning = false"
 
+LAYERS = "STRUCT(mode VARCHAR)[]"
+JOB = "STRUCT(provider VARCHAR, repository VARCHAR, job VARCHAR, run VARCHAR, ref VARCHAR)"
+CHOSEN = 'STRUCT(version VARCHAR, "index" VARCHAR, origin VARCHAR)'
 _STRUCTURES = {
     "STRUCT(file VARCHAR, key VARCHAR)": {"file": "VARCHAR", "key": "VARCHAR"},
     "STRUCT(file VARCHAR, key VARCHAR, indexes VARCHAR[])": {
@@ -44,6 +47,9 @@ _STRUCTURES = {
         "indexes": ["VARCHAR"],
     },
     "VARCHAR[]": ["VARCHAR"],
+    LAYERS: [{"mode": "VARCHAR"}],
+    JOB: {"provider": "VARCHAR", "repository": "VARCHAR", "job": "VARCHAR", "run": "VARCHAR", "ref": "VARCHAR"},
+    CHOSEN: {"version": "VARCHAR", "index": "VARCHAR", "origin": "VARCHAR"},
 }
 """Types of columns, as ``json_transform`` has them."""
 

@@ -9,6 +9,7 @@ import heapq
 import io
 import os
 import re
+import sys
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -20,8 +21,23 @@ from typing import Any
 
 from ..audit.place import FILE_NAME, log_path
 from ..errors import escape
-from .opening import LogError, LongLine, explain, list_logs, open_file, open_or_compressed, read_lines, unreadable
+from .opening import (
+    LogError,
+    LongLine,
+    explain,
+    find_logs,
+    list_logs,
+    open_file,
+    open_or_compressed,
+    read_lines,
+    unreadable,
+)
 from .reader import EventReader
+
+if sys.platform != "win32":
+    import resource
+
+_OTHER_FILES = 64
 
 Event = dict[str, Any]
 """One event as it was read. Only ``schema``, ``time`` and ``event`` are sure to be there, with their types."""
@@ -92,6 +108,7 @@ class LogStream:
             return
         with ExitStack() as stack:
             logs = self._group(file for root in roots for file in self._expand(root, stack))
+            _allow_files(len(logs))
             series = [self._chain(files) for files in logs]
             yield from heapq.merge(*series, key=itemgetter("time")) if len(series) > 1 else chain(*series)
 
@@ -108,9 +125,12 @@ class LogStream:
     def size(self) -> int:
         """Return how many bytes there are to read, as far as that can be told now."""
         total = 0
-        for named in self.paths or [self.own.parent]:
+        for named in self.paths:
             with suppress(OSError):  # iterating tells
-                total += sum(path.stat().st_size for path in (list_logs(named) if named.is_dir() else [named]))
+                total += sum(path.stat().st_size for path in (find_logs(named)[0] if named.is_dir() else [named]))
+        if not self.paths:
+            with suppress(OSError):
+                total += sum(path.stat().st_size for path in list_logs(self.own.parent))
         return total
 
     @staticmethod
@@ -142,13 +162,18 @@ class LogStream:
         if current.exists():
             yield _File.of(current, self._open(current, stack))
         try:
-            paths = [path for path in list_logs(folder) if path.name != FILE_NAME]
+            # Below a folder that was named lie those of other machines; below one's own log nothing does.
+            listed, unread = find_logs(folder) if required else (list_logs(folder), [])
+            paths = [path for path in listed if path != current]
         except OSError as error:
             if required or not isinstance(error, FileNotFoundError):
                 raise LogError(f"cannot read the folder {folder}: {explain(error)}") from None
             return
         if required and not paths and not current.exists():
-            raise LogError(f"there is no log in the folder {folder}: no file whose name ends in .jsonl or .jsonl.gz")
+            raise LogError(
+                f"there is no log in the folder {folder}, at any depth: no file whose name ends in .jsonl or .jsonl.gz"
+            )
+        self.readings += [Reading(path, problem=explain(error)) for path, error in unread]
         for path in paths:
             yield _File.of(path)
 
@@ -182,6 +207,18 @@ class LogStream:
                 yield from _read(opened, reading)
                 self._opened.remove(opened)
                 self._done += status.st_size
+
+
+def _allow_files(number: int) -> None:
+    """Let this process hold so many files open, as far as the system lets it: logs are merged by time, one file of each."""
+    if sys.platform == "win32":
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 @dataclass(frozen=True)

@@ -9,22 +9,57 @@ from pathlib import Path
 from typing import Any
 
 from ..audit.event import SCHEMA
-from .engine import LINES_OPTIONS, PARQUET, TABLE_OPTIONS, TIME_OF_A_TABLE, Logs, Progress, Rows, connected, literally
+from ..audit.kinds import REFUSALS, SELECTED
+from .concerns import NO_POLICY, ONLY_AUDIT, TEMPORARY, Concerns, Count, Stray
+from .engine import (
+    CHOSEN,
+    JOB,
+    LAYERS,
+    LINES_OPTIONS,
+    PARQUET,
+    TABLE_OPTIONS,
+    TIME_OF_A_TABLE,
+    Logs,
+    Progress,
+    Rows,
+    connected,
+    literally,
+)
 from .files import Event
+from .query import JOB as JOB_KEYS
 from .query import Wanted
 from .reader import EventReader
-from .tally import Count, Group, Tally
+from .tally import Group, Tally
 
-_TEXTS = ("time", "event", "code", "name", "index_asked", "index_answered", "run", "parent_run")
-_COUNTED = {"schema": "BIGINT", **dict.fromkeys(_TEXTS, "VARCHAR"), "rule": "STRUCT(file VARCHAR, key VARCHAR)"}
-_LISTED = {
-    **dict.fromkeys((*_COUNTED, "host", "user"), "VARCHAR"),
+_TEXTS = ("time", "event", "code", "name", "index_asked", "index_answered", "run", "parent_run", "host", "user")
+_COUNTED = {
     "schema": "BIGINT",
+    **dict.fromkeys(_TEXTS, "VARCHAR"),
+    "rule": "STRUCT(file VARCHAR, key VARCHAR)",
+    "policy": LAYERS,
+    "ci": JOB,
+    "chosen": CHOSEN,
+    "drill": "BOOLEAN",
+}
+_LISTED = {
+    **_COUNTED,
     "seq": "BIGINT",
     "rule": "STRUCT(file VARCHAR, key VARCHAR, indexes VARCHAR[])",
     "versions": "VARCHAR[]",
 }
 _IS_EVENT = f"coalesce(schema = {SCHEMA} AND time IS NOT NULL AND event IS NOT NULL, false)"
+
+# As JSON: whoever made a table may have left out fields of a structure that he did not have.
+_STATE = f"""CASE WHEN policy IS NULL OR contains(to_json(policy)::VARCHAR, '"mode":"enforce"') THEN NULL
+    WHEN len(policy) = 0 THEN '{NO_POLICY}' ELSE '{ONLY_AUDIT}' END"""
+_IS_STRAY = f"event = '{SELECTED}' AND to_json(chosen)->>'$.origin' = 'other'"
+_CONCERNS = f"""{_STATE} AS state, coalesce(nullif(parent_run, ''), run) AS root,
+    CASE WHEN {_IS_STRAY} THEN coalesce(to_json(chosen)->>'$.version', '') END AS stray_version,
+    CASE WHEN {_IS_STRAY} THEN coalesce(to_json(chosen)->>'$.index', '') END AS stray_index"""
+_REFUSALS_OF = ", ".join(f"'{kind}'" for kind in REFUSALS)
+_REFUSALS = f"count(DISTINCT concat_ws(chr(10), host, root)) FILTER (event IN ({_REFUSALS_OF}))"
+_ASKED = f"""CASE WHEN starts_with(index_asked, 'file:')
+    THEN regexp_replace(index_asked, '(file:(?://)?(?:/[^/]+)*?/)tmp[a-z0-9_]{{8}}(/|$)', '\\1{TEMPORARY}\\2') ELSE index_asked END"""
 
 
 @dataclass(frozen=True)
@@ -48,23 +83,45 @@ def count_events(paths: Iterable[Path], wanted: Wanted, progress: Progress = Non
 
     def query(source: str) -> str:
         return f"""
-            SELECT {_IS_EVENT} AS is_event, event, code, name, index_asked, count(*), min(time), max(time)
-            FROM ({source}) WHERE NOT {_IS_EVENT} OR ({conditions})
-            GROUP BY ALL
+            SELECT GROUPING(event), GROUPING(state), GROUPING(stray_index), is_event,
+                event, code, name, asked, host, state, stray_version, stray_index,
+                count(*), min(time), max(time), {_REFUSALS}
+            FROM (
+                SELECT {_IS_EVENT} AS is_event, event, code, name, {_ASKED} AS asked, host, time, {_CONCERNS}
+                FROM ({source}) WHERE NOT {_IS_EVENT} OR ({conditions})
+            )
+            GROUP BY GROUPING SETS (
+                (is_event, event, code, name, asked), (is_event, host, state), (is_event, name, stray_version, stray_index),
+                (is_event, name)
+            )
         """  # noqa: S608  # of our own words; what is not stands in parameters
 
     with connected(paths, progress) as logs:
         rows = logs.ask_all(query, _COUNTED, values)
         sources = logs.sources
-    groups = {Group(*row[1:5]): Count(*row[5:]) for row in rows if row[0]}
-    return Counted(Tally(groups), len(sources.files), sum(row[5] for row in rows if not row[0]), sources.unread)
+    groups, concerns, foreign = {}, Concerns(), 0
+    for no_event, no_state, no_stray, is_event, *group, host, state, version, index, number, first, last, refused in rows:
+        if not is_event:
+            foreign += 0 if no_event else number
+        elif not no_event:
+            groups[Group(*group)] = Count(number, first, last)
+        elif not no_state:
+            if state is not None:
+                concerns.add_machine(host or "", state, Count(number, first, last))
+        elif not no_stray:
+            if index is not None:
+                concerns.add_stray(Stray(group[2] or "", version, index), Count(number, first, last))
+        elif refused:
+            concerns.refusals[group[2] or ""] += refused
+    return Counted(Tally(groups, concerns), len(sources.files), foreign, sources.unread)
 
 
 class Events:
     """The events that count, in a table of the engine's own to ask several questions of.
 
     It is called ``events`` and has the columns ``time``, ``event``, ``code``, ``name``, ``index_asked``,
-    ``index_answered``, ``rule`` (a structure), ``run``, ``seq``, ``host``, ``user``, ``versions`` and ``filename``.
+    ``index_answered``, ``rule`` (a structure), ``run``, ``seq``, ``host``, ``user``, ``versions`` and ``filename``; and
+    what is found out of each event: ``state``, ``root``, ``stray_version`` and ``stray_index``, as in ``concerns``.
     """
 
     def __init__(self, logs: Logs, foreign: int) -> None:
@@ -108,8 +165,8 @@ def open_events(paths: Iterable[Path], wanted: Wanted, progress: Progress = None
 
     def query(source: str) -> str:
         return f"""
-            CREATE OR REPLACE TABLE events AS SELECT * EXCLUDE (schema, parent_run) FROM (
-                SELECT *, {_IS_EVENT} AS is_event FROM ({source})
+            CREATE OR REPLACE TABLE events AS SELECT * EXCLUDE (schema, parent_run, policy, ci, chosen, drill) FROM (
+                SELECT *, {_IS_EVENT} AS is_event, {_CONCERNS} FROM ({source})
             ) WHERE NOT is_event OR ({conditions})
         """  # noqa: S608  # of our own words; what is not stands in parameters
 
@@ -149,6 +206,18 @@ def _conditions(wanted: Wanted) -> tuple[str, list[Any]]:
     either("contains(index_asked, ?) OR contains(index_answered, ?)", wanted.indexes)
     either("contains(concat(rule.file, ' ', rule.key), ?)", wanted.rules)
     either("starts_with(run, ?) OR starts_with(parent_run, ?)", wanted.runs)
+    either("host = ?", wanted.hosts)
+    either('"user" = ?', wanted.users)
+    if wanted.ci is not None:
+        conditions.append("ci IS NOT NULL")
+        job = ", ".join(f"to_json(ci)->>'$.{key}'" for key in JOB_KEYS)
+        either(f"contains(concat_ws(' ', {job}), ?)", [wanted.ci])
+    if wanted.without_policy:
+        conditions.append("len(policy) = 0")
+    if wanted.audit:
+        conditions.append("""contains(to_json(policy)::VARCHAR, '"mode":"audit"')""")
+    if wanted.no_drills:
+        conditions.append("drill IS NOT TRUE")
     either("time >= ?", [] if wanted.since is None else [wanted.since])
     either("time < ?", [] if wanted.until is None else [wanted.until])
     return " AND ".join(conditions), values

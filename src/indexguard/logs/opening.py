@@ -11,7 +11,7 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -48,6 +48,25 @@ def list_logs(folder: Path) -> list[Path]:
     """
     names = without_copies(os.listdir(folder))
     return [folder / name for name in sorted(names) if name.endswith(ENDINGS) and not name.startswith(".")]
+
+
+def find_logs(folder: Path) -> tuple[list[Path], list[tuple[Path, OSError]]]:
+    """Return the logs in a folder at any depth, as ``list_logs`` does; and the folders below that cannot be read, with why.
+
+    Links to folders are not followed.
+
+    :raises OSError: the folder itself cannot be read.
+    """
+    found = list_logs(folder)
+    unread: list[tuple[Path, OSError]] = []
+    below: list[Path] = []
+    for place, folders, _ in os.walk(folder, onerror=lambda error: unread.append((Path(error.filename), error))):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        below += [Path(place, name) for name in folders if not os.path.islink(os.path.join(place, name))]
+    for each in below:
+        with suppress(OSError):  # noted above
+            found += [path for path in list_logs(each) if path.is_file()]
+    return [path for path in found if not path.is_dir()], unread
 
 
 def may_wait(path: Path) -> bool:

@@ -14,6 +14,7 @@ from .. import errors
 from ..audit.kinds import GUARD_FAILED, SEALED, SELECTED, WOULD_REFUSE
 from ..decision import outcome
 from ..decision.authority import Authority
+from ..decision.repositories import judge_repository
 from ..decision.verdict import PASS, Finding, Verdict
 from ..patterns import Name, normalise_name, parse_pattern
 from ..policy.identity import PYPI, Location, find_reference
@@ -159,15 +160,21 @@ class Replay:
             verdict = authority.same_file()
             if verdict.refusal is not None:
                 return verdict
+        url, version = file.get("url"), file.get("version")
+        repository = find_reference(url) if isinstance(url, str) else None
+        if repository is not None and "+" in repository.scheme:
+            verdict = judge_repository(authority, PASS, page, repository)
+            if verdict.refusal is not None:
+                return verdict
         check = outcome.file_check(authority, PASS, page)
         if check is None:
             return PASS
-        url, version = file.get("url"), file.get("version")
         if not isinstance(version, str):
             raise _NotToldError("the log does not tell the version of the file")
         if url is None and authority.looks_at_files(page):
             raise _NotToldError("the log does not tell the URL of the file, which `files-from` is about")
-        return check(version, self._locate(url) if isinstance(url, str) else None)
+        place = self._locate(url) if isinstance(url, str) else None
+        return check(version, place or repository)
 
     def _referred(self, authority: Authority, event: Event) -> Verdict:
         """Judge a reference that went round every index. Who gave it is not always told: all readings must agree."""

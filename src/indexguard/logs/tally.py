@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..audit.kinds import KNOWN, REFUSING, SELECTED
+from ..audit.kinds import KNOWN, SELECTED
 from ..errors import SHADOWED_NAME
+from .concerns import Concerns, Count, without_temporary
 from .files import Event
 
 MAX_GROUPS = 300_000
@@ -26,27 +27,12 @@ class Group(NamedTuple):
 
 
 @dataclass
-class Count:
-    """How many events, and when."""
-
-    events: int
-    first: str
-    last: str
-
-    def add(self, other: Count) -> None:
-        """Count the events of another one too."""
-        self.events += other.events
-        self.first = min(self.first, other.first)
-        self.last = max(self.last, other.last)
-
-
-@dataclass
 class NameCount(Count):
     """The events of one name."""
 
     shadowed: int = 0
     refused: int = 0
-    """Events of the kinds ``kinds.REFUSING``, the shadowed ones among them."""
+    """How often something was kept from the user, as ``Concerns.refusals`` counts."""
     selected: int = 0
     indexes: set[str] = field(default_factory=set)
 
@@ -56,13 +42,17 @@ class Tally:
     """The counts of one log."""
 
     groups: dict[Group, Count]
+    concerns: Concerns = field(default_factory=Concerns)
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Tally:
         """Count events, in one pass and whatever their order."""
         # Runs a million times: lists, not objects, and no call for an event of a group that is known.
         groups: dict[tuple[Any, ...], list[Any]] = {}
+        concerns = Concerns()
+        look = concerns.add
         for event in events:
+            look(event)
             get = event.get
             moment = event["time"]
             key = (event["event"], get("code"), get("name"), get("index_asked"))
@@ -75,7 +65,7 @@ class Tally:
                 found[1] = moment
             elif moment > found[2]:
                 found[2] = moment
-        return cls({Group(*key): Count(*found) for key, found in groups.items()})
+        return cls({Group(*key): Count(*found) for key, found in groups.items()}, concerns)
 
     def total(self) -> Count | None:
         """Return the count of all events; None if there are none."""
@@ -102,10 +92,11 @@ class Tally:
             own = found.setdefault(group.name, NameCount(0, count.first, count.last))
             own.add(count)
             own.shadowed += count.events if group.code == SHADOWED_NAME and group.event != KNOWN else 0
-            own.refused += count.events if group.event in REFUSING else 0
             own.selected += count.events if group.event == SELECTED else 0
             if group.asked is not None:
                 own.indexes.add(group.asked)
+        for name, own in found.items():
+            own.refused = self.concerns.refusals[name]
         order = sorted(found.items(), key=lambda item: (-item[1].shadowed, -item[1].refused, -item[1].events, item[0]))
         return dict(order)
 
@@ -123,4 +114,5 @@ def _bound(key: tuple[Any, ...], groups: int) -> tuple[Any, ...]:
     """Return the key of a group that is counted: of texts only, and without the name when there are too many."""
     event, *rest = key
     code, name, index = (value if isinstance(value, str) else None for value in rest)
+    index = None if index is None else without_temporary(index)
     return (event, code, name, index) if groups < MAX_GROUPS else (event, code, name and OTHERS, None)

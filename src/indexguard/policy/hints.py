@@ -1,4 +1,7 @@
-"""What the writer of a faulty policy probably meant, and how its values are shown: loaded with the first fault."""
+"""What a person probably meant: the writer of a faulty policy, or who gave pip a URL that is nearly the policy's.
+
+Loaded with the first fault, or the first index that is not known.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,19 @@ from typing import TYPE_CHECKING
 
 from ..errors import cut, escape
 from ..patterns import parse_pattern, parse_range
-from .identity import UnknownLocation, parse_location, redact
+from .identity import TOKEN, UnknownLocation, parse_location, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Sequence
+
+    from .identity import Location
+    from .model import Policy
+
 _LINE = 100
+_SECRET = re.compile(r"[A-Za-z0-9_~+=-]{12,}")
+_WEB_PORTS = (80, 443)
+_USUAL_ENDS = {"simple", "+simple", "pypi", "index", "python", "api"}
+"""What index URLs end in, and people forget."""
 
 
 def show(value: object) -> str:
@@ -98,3 +109,88 @@ def explain_pattern(text: str) -> str:
     if re.search("[<>=~]", text):
         return "; versions stand in `version`"
     return ""
+
+
+def find_reason(url: str) -> str | None:
+    """Return why a URL is unknown, and how it is to be written; None where it has one reading."""
+    try:
+        parse_location(url)
+    except UnknownLocation as reason:
+        return str(reason)
+    return None
+
+
+def is_secret(segment: str) -> bool:
+    """Tell whether a segment of a URL looks like one of those that a service gives each user."""
+    kinds = (str.isdigit, str.isupper, str.islower)
+    return _SECRET.fullmatch(segment) is not None and all(any(map(kind, segment)) for kind in kinds)
+
+
+def find_token(place: Location, policy: Policy) -> tuple[str, Location] | None:
+    """Return the index that a place would be if a segment that looks like a secret were one: its name and URL for all users.
+
+    :param place: as for ``find_nearest``.
+    """
+    for index in policy.indexes:
+        for url in index.urls:
+            unlike = [
+                it for it, pair in enumerate(zip(place.segments, url.segments)) if pair[0] not in (pair[1], TOKEN)
+            ]
+            if place[:3] != url[:3] or len(place.segments) != len(url.segments) or len(unlike) != 1:
+                continue
+            at = unlike[0]
+            if at + 1 < len(url.segments) and (is_secret(place.segments[at]) or is_secret(url.segments[at])):
+                return index.name, url._replace(segments=(*url.segments[:at], TOKEN, *url.segments[at + 1 :]))
+    return None
+
+
+def find_nearest(place: Location, policy: Policy) -> tuple[str, Location, str] | None:
+    """Return the index that a place nearly is: its name, its URL, and in words what differs; None where none is near.
+
+    :param place: the identity of a URL that pip is configured with, and that no index of the policy has.
+    """
+    found = []
+    for index in policy.indexes:
+        for url in index.urls:
+            told = _differences(place, url)
+            if told:
+                found.append((len(told), index.name, url, "; ".join(told)))
+    return min(found, key=lambda near: near[0])[1:] if found else None
+
+
+def _differences(pips: Location, policys: Location) -> list[str]:
+    """Return what differs between two places that people take for one; empty where they are not near, or the same."""
+    told = []
+    if pips.scheme != policys.scheme:
+        if {pips.scheme, policys.scheme} != {"http", "https"}:
+            return []
+        told.append(f"pip has {pips.scheme}, the policy {policys.scheme}")
+    if pips.host != policys.host:
+        same = pips.host.rstrip(".") == policys.host.rstrip(".") or (pips.is_loopback and policys.is_loopback)
+        if not same:
+            return []
+        told.append(f"pip has the host `{pips.host}`, the policy `{policys.host}`")
+    if pips.port != policys.port and not (told and {pips.port, policys.port} <= {*_WEB_PORTS}):
+        if pips.is_loopback:  # there, each port is another program
+            return []
+        told.append(f"pip has port {pips.port}, the policy {policys.port}")
+    path = list(_path_differences(pips.segments, policys.segments))
+    return [] if None in path else told + [text for text in path if text is not None]
+
+
+def _path_differences(pips: Sequence[str], policys: Sequence[str]) -> Iterator[str | None]:
+    """Yield what differs between two paths, in words; None where they are not near."""
+    short = min(len(pips), len(policys))
+    pairs = [(one, other) for one, other in zip(pips, policys) if other not in (one, TOKEN)]
+    slashed = ["/".join(path).replace("%2F", "/") for path in (pips, policys)]
+    if pips != policys and slashed[0] == slashed[1]:
+        yield "`%2F` in the one is `/` in the other"
+        return
+    if any(one.lower() != other.lower() for one, other in pairs):
+        yield None
+    if pairs:
+        cases = ", ".join(f"`{one}` and `{other}`" for one, other in pairs[:3])
+        yield f"upper and lower case of the path: {cases}"
+    for which, rest in (("pip", policys[short:]), ("the policy", pips[short:])):
+        if rest:
+            yield f"{which} lacks `/{'/'.join(rest)}` at the end" if _USUAL_ENDS.intersection(rest) else None

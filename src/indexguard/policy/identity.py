@@ -2,6 +2,7 @@
 
 Scheme, lower-cased host, effective port and the path by segment count; credentials, query, fragment and a trailing
 slash do not. Parsers differ on some URLs and an attacker chooses the URL: what could be read in two ways is *unknown*.
+``%2F`` is a character of its segment, never a separator; whether it lies where two readers may differ, matching tells.
 """
 
 from __future__ import annotations
@@ -19,11 +20,16 @@ from ..errors import escape
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _VCS_PORTS = {**_DEFAULT_PORTS, "ssh": 22, "git": 9418, "svn": 3690, "sftp": 22, "file": 0}
 _VCS = ("git", "hg", "svn", "bzr")
-_UNSAFE = re.compile("[\x00-\x20\x7f-\x9f\\\\\\s\ud800-\udfff]")
-_ENCODED_SEPARATOR = re.compile(r"%(?:2f|5c)", re.IGNORECASE)
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]|[^\\S ]|^ ")
+_SLASH = "%2F"
+TOKEN = "{token}"  # noqa: S105  # stands for a secret, and is none
+"""A segment of a policy's URL that stands for any one segment, a secret; no other URL has it: a brace is encoded."""
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_ALIKE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@")
+"""Characters of a path that mean the same encoded or not: those that RFC 3986 allows in a segment as they are."""
+_DOTS = re.compile(r"(?:^|/|%2F)\.\.?(?:/|%2F|$)")
+_DOTS_WITH_PARAMETERS = re.compile(r"(?:^|/|%2F)\.\.?;")
 _TO_ENCODE = re.compile(r"[^A-Za-z0-9._~%!$&'()*+,;=:@/\[\]-]")
 """What pip's copy of requests sends percent-encoded."""
 _PORT = re.compile(r":[0-9]*$")
@@ -51,10 +57,23 @@ class Location(NamedTuple):
     """The path by segment, without dot segments and empty segments."""
 
     def is_at_or_under(self, base: Location) -> bool:
-        """Tell whether ``base`` is this location or a prefix of it, by whole segments."""
-        return (self.scheme, self.host, self.port) == (base.scheme, base.host, base.port) and self.segments[
-            : len(base.segments)
-        ] == base.segments
+        """Tell whether ``base`` is this location or a prefix of it, by whole segments.
+
+        None is a prefix of what has a ``%2F`` further down: to some servers that leads out of the place again.
+        """
+        depth, own = len(base.segments), self.segments
+        if self[:3] != base[:3] or (own[:depth] != base.segments and not _fits(own[:depth], base.segments)):
+            return False
+        return _SLASH not in "/".join(own[depth:])
+
+    def is_at(self, base: Location) -> bool:
+        """Tell whether ``base`` is this location."""
+        return len(self.segments) == len(base.segments) and self.is_at_or_under(base)
+
+    @property
+    def has_slash(self) -> bool:
+        """Whether a segment has a ``%2F``."""
+        return _SLASH in "/".join(self.segments)
 
     @property
     def is_local(self) -> bool:
@@ -79,6 +98,12 @@ class Location(NamedTuple):
         return f"{self.scheme}://{self.host}{port}{path}" + ("" if self.is_local else "/")
 
 
+def _fits(own: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """Tell whether segments are those of a policy's URL, with a secret in the place of each token."""
+    pairs = zip(own, pattern)
+    return len(own) == len(pattern) and all(one == it or (it == TOKEN and _SLASH not in one) for one, it in pairs)
+
+
 _LOCAL_SOMEWHERE = Location("file", "", 0, ("%",))
 """A bare ``%`` is no segment of any URL that has one reading."""
 PYPI = Location("pypi", "", 0)
@@ -89,20 +114,14 @@ PYPI = Location("pypi", "", 0)
 def parse_location(url: str) -> Location:
     """Read a URL into its identity; the text ``pypi`` is the token.
 
-    :raises UnknownLocation: the URL has no single reading: a backslash, white space or a control character, ``%2F``,
-        ``%5C`` or a bare ``%`` in its path, several ``@`` in its authority, a host or port that is none, a scheme other
-        than http, https and file.
+    :raises UnknownLocation: the URL has no single reading: a backslash, a control character, white space that is no
+        space of its path, ``%5C`` or a bare ``%`` in its path, dot segments beside ``%2F``, several ``@`` in its
+        authority, a host or port that is none, a scheme other than http, https and file.
     """
     if url == "pypi":
         return PYPI
     parts, port = _split(url)
     scheme = parts.scheme.lower()
-    if parts.netloc.count("@") > 1:
-        raise UnknownLocation("it has more than one `@` before the host")
-    if _ENCODED_SEPARATOR.search(parts.path):
-        raise UnknownLocation("its path holds an encoded separator")
-    if _STRAY_PERCENT.search(parts.path):
-        raise UnknownLocation("its path holds a `%` that encodes nothing")
     if scheme == "file":
         host = parts.netloc.lower()
         # `file:wheels` is relative to the current folder: not the place that `file:///wheels` is.
@@ -132,20 +151,24 @@ def parse_reference(url: str) -> Location:
     path = parts.path.rpartition("@")[0] if "@" in parts.path else parts.path
     if scheme not in _VCS_PORTS or "://" not in rest:
         raise UnknownLocation("its scheme is none that a VCS reference may have")
-    if parts.netloc.count("@") > 1 or _ENCODED_SEPARATOR.search(path) or _STRAY_PERCENT.search(path):
-        raise UnknownLocation("its parts can be read in more than one way")
     host = "" if scheme == "file" and parts.netloc.lower() in ("", "localhost") else _host(parts.netloc)
     return Location(f"{vcs.lower()}+{scheme}", host, port or _VCS_PORTS[scheme], _segments(path))
 
 
 def _split(url: str) -> tuple[SplitResult, int | None]:
+    if "\\" in url:
+        raise UnknownLocation("it holds a backslash: write `/`, or `%5C` in a user name or password")
     if _UNSAFE.search(url):
-        raise UnknownLocation("it holds a backslash, white space or a control character")
+        raise UnknownLocation("it holds white space or a control character: only its path may hold a space, `%20`")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         raise UnknownLocation("its authority cannot be read") from None
+    if parts.netloc.count("@") > 1:
+        raise UnknownLocation("it has more than one `@` before the host: write `%40` in its user name or password")
+    if " " in parts.netloc:
+        raise UnknownLocation("it holds white space before its path: write `%20` in its user name or password")
     return parts, port
 
 
@@ -262,8 +285,15 @@ def _no_host() -> NoReturn:
 
 
 def _segments(path: str) -> tuple[str, ...]:
+    if _STRAY_PERCENT.search(path):
+        raise UnknownLocation("its path holds a `%` that encodes nothing: write `%25`")
+    path = _TO_ENCODE.sub(_encode, _ESCAPE.sub(_decode, path))
+    if "%5C" in path:
+        raise UnknownLocation("its path holds an encoded backslash, `%5C`, which is a separator to some servers")
+    if _DOTS_WITH_PARAMETERS.search(path) or (_SLASH in path and _DOTS.search(path)):
+        raise UnknownLocation("its path holds a dot segment that not all servers read alike: write it without")
     kept: list[str] = []
-    for segment in _TO_ENCODE.sub(_encode, _ESCAPE.sub(_decode_unreserved, path)).split("/"):
+    for segment in path.split("/"):
         if segment == "..":
             del kept[-1:]
         elif segment not in ("", "."):
@@ -271,9 +301,9 @@ def _segments(path: str) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def _decode_unreserved(escape: re.Match[str]) -> str:
+def _decode(escape: re.Match[str]) -> str:
     byte = int(escape[1], 16)
-    return chr(byte) if byte in _UNRESERVED else escape[0].upper()
+    return chr(byte) if byte in _ALIKE else escape[0].upper()
 
 
 def _encode(char: re.Match[str]) -> str:

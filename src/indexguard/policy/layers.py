@@ -71,6 +71,11 @@ class LayersFound:
         return not self._is_decided and self._is_audited
 
     @property
+    def only_audits(self) -> bool:
+        """Whether there is a policy in audit mode, and none that enforces says which index a name belongs to."""
+        return not self._is_decided and any(not layer.enforces for layer in self.layers)
+
+    @property
     def vital_places(self) -> tuple[str, ...]:
         """The folders and files that policies are read from, or would be, what may stand beside them, and certificates."""
         folders = [os.path.dirname(it.path) for it in self.places if it.path is not None and it.kind != "environment"]

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
+from ..errors import cut
 from ..patterns import Name, Pattern
+from .hints import is_secret
+from .identity import TOKEN
 from .model import Policy, join_key
 from .rules import Rule
 
 _BACKENDS = ("setuptools", "wheel", "hatchling", "flit-core", "poetry-core", "pdm-backend")
 _OPEN_TO_ALL = ("http", "git+http", "git+git", "hg+http", "svn+http", "svn+svn", "bzr+http")
 _SOON = timedelta(days=30)
+
+
+NOTE, WARNING = "note", "warning"
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,8 @@ class Lint:
     key: str
     """Where it stands in the file; empty for the file as a whole."""
     message: str
+    level: str = WARNING
+    """``WARNING``, or ``NOTE`` for what is right in many policies."""
 
     def __str__(self) -> str:
         return f"{self.key}: {self.message}" if self.key else self.message
@@ -32,9 +40,10 @@ def lint_policy(policy: Policy, today: date | None = None) -> list[Lint]:
     :param today: the day, UTC, that entries are compared with; by default the current one.
     """
     if not policy.indexes:
-        return _lint_direct_urls(policy)
+        return [*_lint_mode(policy), *_lint_direct_urls(policy)]
     rules = list(policy.rules)
     return [
+        *_lint_mode(policy),
         *_lint_unmatched(policy),
         *_lint_prefixes(rules),
         *_lint_indexes(policy, rules),
@@ -43,13 +52,19 @@ def lint_policy(policy: Policy, today: date | None = None) -> list[Lint]:
     ]
 
 
+def _lint_mode(policy: Policy) -> list[Lint]:
+    told = "what it would refuse is logged, and installed all the same"
+    return [] if policy.mode == "enforce" else [Lint("mode", told, NOTE)]
+
+
 def _lint_unmatched(policy: Policy) -> list[Lint]:
     if policy.rules.with_pattern(Pattern("", exact=False)):
         return []
-    lints = [Lint("", "no entry is `*`: every name that no entry matches is refused, build requirements included")]
+    lints = [Lint("", "no entry is `*`: every name that no entry matches is refused, build requirements included", NOTE)]
     backends = [name for name in _BACKENDS if policy.rules.find(Name(name)) is None]
     if backends:
-        lints.append(Lint("", f"no entry matches {', '.join(backends)}: what needs them to build cannot be installed"))
+        told = f"no entry matches {', '.join(backends)}: what needs them to build cannot be installed"
+        lints.append(Lint("", told, NOTE))
     return lints
 
 
@@ -70,14 +85,18 @@ def _lint_indexes(policy: Policy, rules: list[Rule]) -> list[Lint]:
             lints.append(
                 Lint(f"{key}.url", "holds credentials, which do not count here; keep them where pip keeps them")
             )
+        for segment in [segment for url in index.urls for segment in url.segments if is_secret(segment)]:
+            message = f"`{cut(segment, 3)}` looks like a secret: write `{TOKEN}` in its place, whoever has another one"
+            lints.append(Lint(f"{key}.url", message))
         remote = not all(url.is_local for url in index.urls)
         if index.name in claiming and remote and not index.public and index.files_from is None:
             message = (
                 "has claims and no `files-from`: if it is a proxy that mixes public files into its pages, they pass"
             )
-            lints.append(Lint(key, message))
+            lints.append(Lint(key, message, NOTE))
     if not any(index.public for index in policy.indexes):
-        lints.append(Lint("indexes", 'no index is `url = "pypi"` or `public`: a pip that is given no index is refused'))
+        told = 'no index is `url = "pypi"` or `public`: a pip that is given no index is refused'
+        lints.append(Lint("indexes", told, NOTE))
     return lints
 
 
@@ -108,5 +127,6 @@ def _lint_expiry(rules: list[Rule], today: date) -> list[Lint]:
         if rule.is_expired(today):
             lints.append(Lint(rule.key, f"expired after {rule.expires}: `{rule.pattern}` is refused"))
         else:
-            lints.append(Lint(rule.key, f"expires after {rule.expires}: from then on `{rule.pattern}` is refused"))
+            told = f"expires after {rule.expires}: from then on `{rule.pattern}` is refused"
+            lints.append(Lint(rule.key, told, NOTE))
     return lints

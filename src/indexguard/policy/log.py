@@ -30,6 +30,12 @@ class SyslogAddress(NamedTuple):
         return f"{self.transport}://{host}:{self.port}"
 
 
+USUAL_SIZE = 64 * 1024 * 1024
+"""Bytes of a log file where no policy says otherwise."""
+KEPT = 8
+"""How many full files there are then; of a log that a policy limits none is removed."""
+
+
 class LogSettings(NamedTuple):
     """Where ``[log]`` sends events, and when a log file is full."""
 
@@ -38,9 +44,14 @@ class LogSettings(NamedTuple):
     syslog: tuple[SyslogAddress, ...] = ()
     """Where syslog listens, if it is among the sinks."""
     max_size: int | None = None
-    """Bytes of a log file; None for no limit."""
+    """Bytes of a log file; None for no limit of its own."""
     max_age: timedelta | None = None
     """Of its first line; None for no limit."""
+
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether no policy says when a file is full: then the usual size counts, and so many full files are kept."""
+        return self.max_size is None and self.max_age is None
 
     @classmethod
     def combine(cls, settings: Iterable[LogSettings]) -> LogSettings:

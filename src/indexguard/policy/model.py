@@ -57,6 +57,12 @@ class Index:
     """The PEM file of the certificates by which its connections are verified, as it is written; None: pip's own trust."""
     has_credentials: bool = False
     """Whether one of its URLs was written with a user name or a password."""
+    has_token: bool = False
+    """Whether a segment of one of its URLs is ``{token}``."""
+
+    def serves(self, place: Location) -> bool:
+        """Tell whether one of its URLs is a place."""
+        return any(map(place.is_at, self.urls))
 
 
 class Known(NamedTuple):
@@ -123,7 +129,7 @@ class Policy:
     def find_index(self, asked: Location) -> Index | None:
         """Return the index one of whose URLs *equals* ``asked``."""
         for index in self.indexes:
-            if asked in index.urls:
+            if asked in index.urls or (index.has_token and index.serves(asked)):
                 return index
         return None
 

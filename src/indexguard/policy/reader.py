@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Fault, PolicyError
 from .entries import Entries
-from .identity import PYPI, Location, UnknownLocation, parse_location
+from .identity import PYPI, TOKEN, Location, UnknownLocation, parse_location, parse_reference
 from .log import USUAL_LOG
-from .model import MAY_MEAN_ABSENT, NEVER_ABSENT, DirectUrls, FilesFrom, Index, Policy, join_key
+from .model import DirectUrls, FilesFrom, Index, Policy, join_key
 from .table import LATER, MAX_BYTES, Keys, SyntaxFaultError, parse
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ class _Reader(Entries):
             )
         has_sections = not tree.keys().isdisjoint(("direct-urls", "log", "merge")) or "known" in shadow
         if has_sections:
-            from . import sections  # noqa: PLC0415  # few policies have one
-
+            sections = _sections()
             sections.read_merges(self, tree, [index.name for index in indexes])
         return Policy(
             mode=mode,
@@ -114,8 +113,11 @@ class _Reader(Entries):
         if not isinstance(tables, dict) or not tables:
             self.unexpected("indexes", tables, "a table for each index, such as [indexes.corp]")
             tables = {}
-        merged = _find_merged(tree)
-        return tuple(self._index(name, table, default_files, merged) for name, table in tables.items())
+        merged = _sections().find_merged(tree["merge"]) if "merge" in tree else ()
+        indexes = tuple(self._index(name, table, default_files, merged) for name, table in tables.items())
+        if any(index.has_token for index in indexes):
+            _sections().check_tokens(self, indexes)
+        return indexes
 
     def _index(
         self, name: str, value: object, default_files: tuple[FilesFrom, ...] | None, merged: Collection[str]
@@ -142,15 +144,15 @@ class _Reader(Entries):
             public=self.flag(f"{key}.public", table, default=any(location == PYPI for location, _ in urls)),
             says_public="public" in table,
             files_from=default_files if files is None else files,
-            not_found=self._statuses(f"{key}.not-found-status", table) if "not-found-status" in table else frozenset(),
-            ca=None if "ca" not in table else self._ca(f"{key}.ca", table["ca"], urls),
+            not_found=_sections().read_statuses(self, f"{key}.not-found-status", table["not-found-status"])
+            if "not-found-status" in table
+            else frozenset(),
+            ca=None
+            if "ca" not in table
+            else _sections().read_ca(self, f"{key}.ca", table["ca"], [location for location, _ in urls]),
             has_credentials=any(_HAS_CREDENTIALS.match(text) for _, text in urls),
+            has_token=any(TOKEN in location.segments for location, _ in urls),
         )
-
-    def _ca(self, key: str, value: object, urls: list[tuple[Location, str]]) -> str | None:
-        from .sections import read_ca  # noqa: PLC0415  # few policies have one
-
-        return read_ca(self, key, value, [location for location, _ in urls])
 
     def _urls(self, key: str, table: Mapping[str, Any], name: str, *, insecure: bool) -> list[tuple[Location, str]]:
         value = table.get("url")
@@ -175,6 +177,8 @@ class _Reader(Entries):
 
             self.unexpected(key, text, f'a URL with one meaning, or "pypi": {reason}', find_url(text))
             return None
+        if "{" in text:
+            location = _sections().read_tokens(self, key, text, location)
         if location.scheme == "http" and not location.is_loopback and not insecure:
             self.unexpected(
                 key, text, "https: anyone on the way can change what http brings (or set `insecure = true`)"
@@ -184,16 +188,6 @@ class _Reader(Entries):
             return location, text
         self.found(key, text, f", the same place as {first}{'' if owner == name else '; two indexes need two places'}")
         return None
-
-    def _statuses(self, key: str, table: Mapping[str, Any]) -> frozenset[int]:
-        found = set()
-        for place, status in enumerate(self.items(key, table["not-found-status"], "statuses, such as [403]")):
-            if type(status) is int and status in MAY_MEAN_ABSENT:
-                found.add(status)
-            else:
-                never = ", ".join(map(str, NEVER_ABSENT))
-                self.unexpected(f"{key}[{place}]", status, f"a number from 400 to 499 that is none of {never}")
-        return frozenset(found)
 
     def _files_from(self, key: str, table: Mapping[str, Any]) -> tuple[FilesFrom, ...] | None:
         if "files-from" not in table:
@@ -217,15 +211,15 @@ class _Reader(Entries):
         else:
             try:
                 if "://" in text:
-                    return FilesFrom(None, parse_location(text))
+                    place = parse_reference(text)
+                    return FilesFrom(None, _sections().read_tokens(self, key, text, place) if "{" in text else place)
                 return FilesFrom(parse_location(f"https://{text}/").host, None)
             except UnknownLocation as reason:
                 self.unexpected(key, text, f"{expected}: {reason}")
         return None
 
 
-def _find_merged(tree: Mapping[str, Any]) -> set[str]:
-    """Return the indexes that some ``[[merge]]`` names, whatever else is wrong with it."""
-    merges = tree.get("merge")
-    lists = [merge.get("indexes") for merge in merges if isinstance(merge, dict)] if isinstance(merges, list) else []
-    return {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}
+def _sections() -> Any:
+    from . import sections  # noqa: PLC0415  # few policies have what it reads
+
+    return sections

@@ -8,12 +8,13 @@ from datetime import timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Fault, PolicyError
+from .. import hiding
+from ..errors import Fault, PolicyError, hiders
 from ..patterns import Name, normalise_name, parse_pattern
 from .hints import find_url
-from .identity import Location, UnknownLocation, parse_reference
+from .identity import TOKEN, Location, UnknownLocation, parse_reference, redact
 from .log import LogSettings, SyslogAddress
-from .model import DirectUrls, Known, Layer, join_key
+from .model import MAY_MEAN_ABSENT, NEVER_ABSENT, DirectUrls, Known, Layer, join_key
 from .narrow import read_date, read_reason
 from .table import MAX_BYTES, Keys, TableReader
 from .trust import read_trusted
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 _KNOWN = Keys(("packages", "reason", "expires"))
 _MERGE = Keys(("packages", "indexes"))
 _DIRECT_URLS = Keys(("requested", "transitive", "allow", "redirects"))
+
+_WRITTEN = "%7Btoken%7D"
+_BRACE = re.compile("%7[BD]")
+_SEGMENT_WITH_BRACES = re.compile(r"(?<=[^/:])/[^/]*[{}][^/]*")
 
 _SINKS = ("file", "stderr", "syslog", "journald")
 _DEV_LOG = SyslogAddress("unix", "/dev/log")
@@ -183,10 +188,49 @@ def _prefix(reader: TableReader, key: str, text: object) -> Location | None:
         reader.unexpected(key, text, expected)
         return None
     try:
-        return parse_reference(text)
+        return read_tokens(reader, key, text, parse_reference(text))
     except UnknownLocation as reason:
         reader.unexpected(key, text, f"{expected}: {reason}", find_url(text))
         return None
+
+
+def read_tokens(reader: TableReader, key: str, text: str, place: Location) -> Location:
+    """Return a place in which each segment that is written ``{token}`` stands for any one segment."""
+    segments = tuple(TOKEN if segment == _WRITTEN else segment for segment in place.segments) if "{" in text else ()
+    if TOKEN not in segments and not any(_BRACE.search(segment) for segment in segments):
+        return place
+    if any(_BRACE.search(segment) for segment in segments if segment != TOKEN):
+        meant = _SEGMENT_WITH_BRACES.sub(f"/{TOKEN}", redact(text))
+        reader.unexpected(key, text, f"`{TOKEN}` as a whole segment of the path; nothing else stands for a text", meant)
+    elif segments[-1] == TOKEN:
+        reader.unexpected(key, text, f"at least one segment after `{TOKEN}`, that says which index of the host it is")
+    else:
+        hiding.add_place(place.scheme.rpartition("+")[2], place.host, place.port, segments)
+        if hiding.hide not in hiders:
+            hiders.append(hiding.hide)
+    return place._replace(segments=segments)
+
+
+def check_tokens(reader: TableReader, indexes: Sequence[Index]) -> None:
+    """Note URLs of two indexes that one URL can match."""
+    hiding.add_literals(segment for index in indexes for url in index.urls for segment in url.segments)
+    for one, other in combinations(indexes, 2):
+        alike = [(url, place) for url in one.urls for place in other.urls if _can_be_one(url, place)]
+        for url, place in alike:
+            message = (
+                f"`{place}` and `{url}` of {join_key('indexes', one.name)} can be one URL; two indexes need two places"
+            )
+            reader.fault(f"{join_key('indexes', other.name)}.url", message)
+
+
+def _can_be_one(one: Location, other: Location) -> bool:
+    pairs = list(zip(one.segments, other.segments))
+    is_alike = one[:3] == other[:3] and len(one.segments) == len(other.segments)
+    return is_alike and TOKEN in one.segments + other.segments and all(a == b or _may_be(a, b) for a, b in pairs)
+
+
+def _may_be(one: str, other: str) -> bool:
+    return TOKEN in (one, other) and "%2F" not in one + other
 
 
 def read_merges(reader: Entries, tree: Mapping[str, Any], indexes: Collection[str]) -> None:
@@ -239,6 +283,24 @@ def _merge_indexes(reader: TableReader, key: str, value: object, indexes: Collec
     elif not value:
         reader.unexpected(key, value, expected)
     return tuple(name for name in indexes if name in known)
+
+
+def find_merged(merges: object) -> set[str]:
+    """Return the indexes that some ``[[merge]]`` names, whatever else is wrong with it."""
+    lists = [merge.get("indexes") for merge in merges if isinstance(merge, dict)] if isinstance(merges, list) else []
+    return {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}
+
+
+def read_statuses(reader: TableReader, key: str, value: object) -> frozenset[int]:
+    """Return the statuses that mean "no such name here"."""
+    found = set()
+    for place, status in enumerate(reader.items(key, value, "statuses, such as [403]")):
+        if type(status) is int and status in MAY_MEAN_ABSENT:
+            found.add(status)
+        else:
+            never = ", ".join(map(str, NEVER_ABSENT))
+            reader.unexpected(f"{key}[{place}]", status, f"a number from 400 to 499 that is none of {never}")
+    return frozenset(found)
 
 
 def read_ca(reader: TableReader, key: str, value: object, urls: Sequence[Location]) -> str | None:

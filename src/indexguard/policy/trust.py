@@ -84,7 +84,7 @@ def _read_descriptor(descriptor: int, path: str, trust: Trust | None, kind: str)
     info = os.fstat(descriptor)
     if not stat.S_ISREG(info.st_mode):
         raise unreadable(path, "it is not a regular file")
-    faults = _find_distrust(path, info, trust, kind)
+    faults = find_distrust(path, info, trust, kind)
     if faults:
         raise PolicyError(path, faults, POLICY_UNREADABLE)
     # Not os.fdopen: eventlet's closes the descriptor all the same.
@@ -147,7 +147,7 @@ def find_overflow() -> int:
         return USUAL_OVERFLOW
 
 
-def _find_distrust(path: str, info: os.stat_result, trust: Trust | None, kind: str) -> list[Fault]:
+def find_distrust(path: str, info: os.stat_result, trust: Trust | None, kind: str) -> list[Fault]:
     """Return why a file, or the folder that it really lies in, could have been written by someone else."""
     if trust is None:
         return []  # pragma: no cover

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ..audit.kinds import REFUSALS
 from ..errors import SHADOWED_NAME, cut
+from ..logs.concerns import MAX_APART, Count, Stray
 from ..logs.fleet import Events
 from .entry import MAX_LINE, MAX_NAME, TIME, find_group, read_time
 from .summary import MAX_SHADOW_HOSTS, PLACES, Summary, Tally
@@ -22,6 +24,7 @@ def summarise(events: Events, rows: int) -> Summary:
     _count(summary, events)
     _count_by_time(summary, events)
     _add_shadows(summary, events)
+    _add_concerns(summary, events)
     _add_newest(summary, events)
     return summary
 
@@ -104,6 +107,29 @@ def _add_shadows(summary: Summary, events: Events) -> None:
         shadow = summary.shadows.get(cut(name, MAX_NAME))
         if shadow is not None:
             shadow.hosts.add(cut(host, MAX_NAME), number)
+
+
+def _add_concerns(summary: Summary, events: Events) -> None:
+    concerns = summary.concerns
+    query = f"""
+        SELECT coalesce(host, ''), state, count(*), min(written), max(written) FROM found
+        WHERE state IS NOT NULL GROUP BY ALL ORDER BY ALL LIMIT {MAX_APART}
+    """  # noqa: S608  # our own words
+    for host, state, *counted in events.ask(query):
+        concerns.add_machine(host, state, Count(*counted))
+    query = f"""
+        SELECT coalesce(name, ''), stray_version, stray_index, count(*), min(written), max(written) FROM found
+        WHERE stray_index IS NOT NULL GROUP BY ALL ORDER BY ALL LIMIT {MAX_APART}
+    """  # noqa: S608  # our own words
+    for name, version, index, *counted in events.ask(query):
+        concerns.add_stray(Stray(name, version, index), Count(*counted))
+    kinds = ", ".join(f"'{kind}'" for kind in REFUSALS)
+    query = f"""
+        SELECT coalesce(name, ''), count(DISTINCT concat_ws(chr(10), host, root)) FROM found
+        WHERE event IN ({kinds}) GROUP BY ALL
+    """  # noqa: S608  # our own words
+    for name, refused in events.ask(query):
+        concerns.refusals[name] += refused
 
 
 def _add_newest(summary: Summary, events: Events) -> None:

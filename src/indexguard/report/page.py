@@ -10,6 +10,7 @@ from importlib.resources import files
 from string import Template
 
 from ..audit.kinds import GROUPS, NOT_ASKED, SELECTED
+from .concerns import draw_machines, draw_strays
 from .lists import draw_lists, draw_shadows
 from .markup import Html, as_html, element, join
 from .summary import Summary
@@ -51,6 +52,8 @@ def render_page(
             [
                 _tiles(summary),
                 draw_shadows(summary),
+                draw_machines(summary),
+                draw_strays(summary),
                 draw_timeline(summary),
                 draw_lists(summary),
                 draw_findings(summary),
@@ -99,7 +102,7 @@ def _tiles(summary: Summary) -> Html:
     runs_with_findings = at_least(len(summary.runs_with_findings), is_full=summary.runs_with_findings.is_full)
     tiles = [
         ("shadowed", "Shadowed names", shadows, "a public index offers a name of yours"),
-        ("refused", "Refusals", f"{events['refused']:,}", "names, references and whole runs"),
+        ("refused", "Refusals", f"{sum(summary.concerns.refusals.values()):,}", "names, references and whole runs"),
         ("dropped", "Files dropped", f"{events['dropped']:,}", "events; the name went on"),
         ("observed", GROUPS["observed"], f"{events['observed']:,}", "events; nothing was kept from pip"),
         ("runs", "Runs with findings", runs_with_findings, f"of {runs} pip runs"),

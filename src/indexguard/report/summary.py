@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ..audit.kinds import GROUPS
 from ..errors import SHADOWED_NAME, cut
+from ..logs.concerns import Concerns
 from ..logs.record import items, table
 from .entry import MAX_LINE, Entry, Event, find_group, find_offering_index, read_entry, read_text, read_time
 from .timeline import Timeline
@@ -111,6 +112,7 @@ class Summary:
         self.shadows: dict[str, Shadow] = {}
         self.more_shadows = False
         """There are more than ``MAX_SHADOWS``."""
+        self.concerns = Concerns()
         self.timeline = Timeline(len(GROUPS))
         self._newest: list[tuple[str, int, Entry]] = []
         self._met = 0
@@ -123,6 +125,7 @@ class Summary:
     def add(self, event: Event) -> None:
         """Take in one event."""
         self.events += 1
+        self.concerns.add(event)
         time = read_time(event)
         self.first, self.last = _joined((self.first, self.last), (time, time))
         self.hosts.add(read_text(event, "host"))

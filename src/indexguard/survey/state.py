@@ -11,14 +11,16 @@ from .. import __version__
 from ..activation.manifest import read_manifest
 from ..activation.release import FOLDER
 from ..activation.seeding import user_folder
-from ..demo.canary import ATTACKED, HELD, Canary, Proof
+from ..demo.canary import ATTACKED, AUDITED, HELD, Canary, Proof
 from ..errors import escape
 from ..interpreters.python import InterpretersError
 from ..policy.layers import LayersFound, survey_layers
+from .installers import find_uv
 from .pip_facts import PipFacts, ask_pip
 from .startup import Startup, StartupHook, survey
 
 GUARDED, STOPPED, NOT_GUARDED, UNGUARDED, NO_PIP = "guarded", "stopped", "NOT GUARDED", "no guard", "no pip"
+AUDIT = "audit"
 _NO_PIP = "this Python has no pip"
 
 
@@ -34,12 +36,14 @@ class State:
     facts: PipFacts
     layers: LayersFound
     proof: Proof | None
+    installer: str | None = None
+    """What shows that packages came past pip; None where nothing does."""
 
     @property
     def is_live(self) -> bool:
         """Whether every pip that starts there is guarded, as far as was looked."""
         pip_is_fine = self.facts.is_guarded or self.has_no_pip
-        attacked = self.proof is not None and self.proof.result != HELD and not self.has_no_pip
+        attacked = self.proof is not None and self.proof.result not in (HELD, AUDITED) and not self.has_no_pip
         return self.startup.hook is not None and self.startup.hook_is_known and pip_is_fine and not attacked
 
     @property
@@ -48,11 +52,16 @@ class State:
         return self.facts.problem is not None and self.facts.problem.startswith(_NO_PIP)
 
     @property
+    def only_audits(self) -> bool:
+        """Whether the policies there are only in audit mode: what they refuse is logged, and installed."""
+        return not self.layers.faults and self.layers.only_audits
+
+    @property
     def word(self) -> str:
         """The state in one word or two."""
         if self.is_live:
             stopped = self.facts.stopped is not None or self.layers.faults
-            return NO_PIP if self.has_no_pip else STOPPED if stopped else GUARDED
+            return STOPPED if stopped else AUDIT if self.only_audits else NO_PIP if self.has_no_pip else GUARDED
         return NOT_GUARDED if self.is_expected else UNGUARDED
 
     @property
@@ -72,18 +81,22 @@ class State:
 
     @property
     def policy(self) -> str:
-        """The layers that count there, each with the beginning of its digest."""
+        """The layers that count there, each with its mode and the beginning of its digest, and the built-in rule."""
         if self.layers.faults:
             return self.layers.faults[0].code
-        named = [f"{layer.kind} {layer.sha256[:12]}" for layer in self.layers.layers]
-        return ", ".join(named) or "built-in rule"
+        named = [f"{layer.kind} {layer.policy.mode} {layer.sha256[:12]}" for layer in self.layers.layers]
+        if self.layers.builtin_rule_applies:
+            named.append("built-in rule")
+        elif self.layers.builtin_rule_audited:
+            named.append("built-in rule audit")
+        return ", ".join(named)
 
     def notes(self) -> list[str]:
         """Return what there is to say beside the table, a sentence each."""
         startup = self.startup
         if startup.problem is not None:
             return [startup.problem]
-        found = []
+        found = self._audit()
         if startup.hook is None and self.is_expected:
             found.append("no start-up hook of indexguard is live; see below what is there")
         elif startup.hook is not None and not startup.hook_is_known:
@@ -96,12 +109,20 @@ class State:
             found.append(self.facts.problem)
         if self.proof is not None and self.proof.result == ATTACKED:
             found.append("the canary: pip installed the attacker's file")
-        elif self.proof is not None and self.proof.result != HELD and not self.has_no_pip:
+        elif self.proof is not None and self.proof.result not in (HELD, AUDITED) and not self.has_no_pip:
             found.append(f"the canary proves nothing: {self.proof.reason}")
         found += [
             f"shadowed by {shadow.variable or 'sys.path'}: {shadow.path} {shadow.text}" for shadow in startup.shadows
         ]
+        if self.installer is not None:
+            found.append(self.installer)
         return found + self._skew()
+
+    def _audit(self) -> list[str]:
+        if not (self.is_live and self.only_audits):
+            return []
+        still = "; the built-in rule is enforced" if self.layers.builtin_rule_applies else ""
+        return [f"audit mode: what its policy refuses is installed all the same, and logged{still}"]
 
     def _skew(self) -> list[str]:
         private = Path(self.startup.stdlib, FOLDER)
@@ -140,6 +161,8 @@ class State:
             "problem": self.startup.problem or self.facts.problem,
             "stopped": None if self.facts.stopped is None else dict(self.facts.stopped),
             "proof": None if self.proof is None else asdict(self.proof),
+            "installer": self.installer,
+            "only_audits": self.only_audits,
             "layers": [
                 {"layer": layer.kind, "file": layer.path, "sha256": layer.sha256, "mode": layer.policy.mode}
                 for layer in self.layers.layers
@@ -167,7 +190,10 @@ def look_at(path: str, *, is_expected: bool, canary: Canary | None = None, runs:
     layers = survey_layers(base_prefix=startup.base_prefix) if startup.base_prefix else survey_layers()
     has_ours = any(hook.is_ours or hook.kind == "imitation" for hook in startup.hooks)
     proof = canary.try_on(python) if canary is not None and startup.problem is None else None
-    return State(path, is_expected or has_ours, startup, facts, layers, proof)
+    if proof is not None and proof.result == HELD and not layers.faults and layers.only_audits:
+        # The canary brings a policy of its own that enforces; those that count there do not.
+        proof = Proof(AUDITED, "the guard is live; its policies are in audit mode, and would only log the attack")
+    return State(path, is_expected or has_ours, startup, facts, layers, proof, find_uv(python))
 
 
 def describe_hook(hook: StartupHook) -> str:

@@ -138,7 +138,7 @@ def test_file_that_is_no_log(shell: Shell, tmp_path: Path, content: bytes) -> No
     path = tmp_path / "audit.jsonl"
     path.write_bytes(content)
     answer = shell("log", "--file", str(path))
-    assert (answer.code, answer.out) == (0, "")
+    assert (answer.code, answer.out) == (2, "")
     assert f"there is no event in {path}" in answer.err
 
 
@@ -155,19 +155,79 @@ def test_no_home(shell: Shell) -> None:
     (folder / "audit.jsonl").write_text('{"schema": 1, "time": "now", "event": "refused"}\n')
     shell.monkeypatch.setattr("indexguard.cli.log.source.log_path", lambda: Path("~/audit.jsonl"))
     answer = shell("log")
-    assert (answer.code, answer.out) == (0, "")
+    assert (answer.code, answer.out) == (2, "")
     assert "this user has no home folder" in answer.err
 
 
 def test_no_log_yet(shell: Shell) -> None:
     shell.monkeypatch.setattr("indexguard.cli.log.source.log_path", lambda: Path("/nowhere/audit.jsonl"))
     answer = shell("log")
-    assert (answer.code, answer.out) == (0, "")
-    assert answer.err == "nothing was recorded: there is no audit log /nowhere/audit.jsonl\n"
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == "indexguard: nothing was recorded: there is no audit log /nowhere/audit.jsonl\n"
 
 
-@pytest.mark.parametrize("file", ["/nowhere/audit.jsonl", "/"])
+def test_folders_at_any_depth(shell: Shell, tmp_path: Path) -> None:
+    for place, folder in enumerate(("a", "a/b/c", "a/b/d.jsonl", ".hidden", "z")):
+        (tmp_path / "logs" / folder).mkdir(parents=True, exist_ok=True)
+        write(tmp_path / "logs" / folder / "audit.jsonl", selected(9 - place, f"from-{place}"))
+    (tmp_path / "logs" / "link").symlink_to(tmp_path / "logs" / "a")
+    answer = shell("log", str(tmp_path / "logs"))
+    assert answer.code == 0
+    assert [line.split()[2] for line in answer.out.splitlines()] == ["from-4", "from-2", "from-1", "from-0"]
+    assert shell("log", "summary", "--json", str(tmp_path / "logs")).json["events"] == 4
+    assert shell("log", "verify", str(tmp_path / "logs" / "z")).code in (0, 1)
+    assert "4 events" in shell("log", "export", "--format", "csv", "-o", "out", str(tmp_path / "logs")).err
+
+
+def test_no_silent_limit(shell: Shell, tmp_path: Path) -> None:
+    log = write(tmp_path / "audit.jsonl", *(selected(minute, "acme-core", run=f"{minute:016}") for minute in range(35)))
+    for command, what in ((["log"], "event"), (["log", "runs"], "run")):
+        answer = shell(*command, log)
+        assert len(answer.out.splitlines()) == 20
+        assert f"the last 20 of 35 {what}s; --last N shows more" in answer.err
+        assert len(shell(*command, "--json", log).out.splitlines()) == 35
+        assert len(shell(*command, "--json", "--last", "3", log).out.splitlines()) == 3
+        answer = shell(*command, "--last", "35", log)
+        assert (len(answer.out.splitlines()), answer.err) == (35, "")
+
+
+@pytest.mark.parametrize(
+    ("option", "names"),
+    [
+        (["--host", "build"], ["in-job"]),
+        (["--user", "root"], ["in-job"]),
+        (["--ci"], ["in-job"]),
+        (["--ci", "acme/app"], ["in-job"]),
+        (["--ci", "other"], []),
+        (["--without-policy"], ["bare"]),
+        (["--audit"], ["in-job"]),
+        (["--host", "build", "--host", "laptop"], ["in-job", "bare", "enforced"]),
+    ],
+)
+def test_filters_by_run(shell: Shell, tmp_path: Path, option: list[str], names: list[str]) -> None:
+    layer = {"layer": "machine", "file": "p", "sha256": "0", "mode": "audit"}
+    job = {"provider": "gitlab-ci", "job": "1", "run": "2", "repository": "acme/app", "ref": None}
+    log = write(
+        tmp_path / "audit.jsonl",
+        selected(1, "in-job", host="build", user="root", ci=job, policy=[layer]),
+        selected(2, "bare", policy=[]),
+        selected(3, "enforced", policy=[{**layer, "mode": "enforce"}]),
+    )
+    answer = shell("log", log, *option)
+    assert [line.split()[2] for line in answer.out.splitlines()] == names
+    assert len(shell("log", "runs", "--json", log, *option).out.splitlines()) == len({name == "in-job" for name in names})
+
+
+def test_a_file_is_not_taken_for_the_text_of_a_job(shell: Shell, tmp_path: Path) -> None:
+    log = write(tmp_path / "audit.jsonl", selected(1, "acme-core"))
+    answer = shell("log", "--ci", log)
+    assert answer.code == 2
+    assert "which is a file" in answer.err
+
+
+@pytest.mark.parametrize("file", ["/nowhere/audit.jsonl", "empty"])
 def test_log_that_cannot_be_read(shell: Shell, file: str) -> None:
+    (shell.home / "empty").mkdir()
     answer = shell("log", "--file", file)
     assert (answer.code, answer.out) == (2, "")
 

@@ -85,15 +85,16 @@ def test_own_log_is_the_default(export: Exporter, shell: Shell) -> None:
 @pytest.mark.parametrize(("form", "out"), [("ecs", ""), ("github", ""), ("cef", "")])
 def test_nothing_to_export(export: Exporter, form: str, out: str) -> None:
     Path("audit.jsonl").touch()
-    answer = export("--format", form, "audit.jsonl")
-    assert (answer.code, answer.out) == (0, out)
-    assert answer.err == "there is no event in audit.jsonl\n"
+    with pytest.raises(BadInputError, match=r"there is no event in audit\.jsonl"):
+        export("--format", form, "audit.jsonl")
+    Path("audit.jsonl").write_text(json.dumps(sample("selected")) + "\n")
+    assert export("--format", form, "--code", "direct-url", "audit.jsonl").out == out
 
 
 def test_empty_documents_are_whole(export: Exporter) -> None:
-    Path("audit.jsonl").touch()
+    Path("audit.jsonl").write_text(json.dumps(sample("selected")) + "\n")
     assert export("--format", "sarif", "audit.jsonl").json["runs"][0]["results"] == []
-    assert export("--format", "csv", "audit.jsonl").out.startswith("time,event,code,")
+    assert export("--format", "csv", "--code", "direct-url", "audit.jsonl").out.startswith("time,event,code,")
 
 
 def test_torn_foreign_and_timeless_lines_are_counted(export: Exporter, log: Path) -> None:
@@ -166,9 +167,27 @@ def test_filters(export: Exporter, log: Path, options: list[str], kinds: list[st
 
 
 def test_earlier_export_is_replaced(export: Exporter, log: Path) -> None:
-    Path("out").write_text("old" * 100_000, encoding="utf-8")
-    assert export("--format", "github", "-o", "out", str(log)).code == 0
-    assert "old" not in Path("out").read_text(encoding="utf-8")
+    for form in FORMATS:
+        assert export("--format", form, "-o", "out", str(log)).code == 0
+        with Path("out").open("a", encoding="utf-8") as file:
+            file.write("old")
+        assert export("--format", "github", "-o", "out", str(log)).code == 0
+        assert "old" not in Path("out").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("content", ["version = 1\n", '{"schema":1,"event":"selected","name":"indexguard"}\n', "\n", "\0" * 5000])
+def test_foreign_file_is_not_overwritten(export: Exporter, log: Path, content: str) -> None:
+    Path("policy.toml").write_text(content, encoding="utf-8")
+    with pytest.raises(BadInputError, match="it is there already and is no export of this command"):
+        export("--format", "ecs", "-o", "policy.toml", str(log))
+    assert Path("policy.toml").read_text(encoding="utf-8") == content
+
+
+def test_drills_are_left_out(export: Exporter, log: Path) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(sample("refused", name="drilled", drill=True)) + "\n")
+    assert "drilled" not in export("--format", "cef", str(log)).out
+    assert "drilled" in export("--format", "cef", "--drills", str(log)).out
 
 
 def test_failure_leaves_the_earlier_export(export: Exporter, log: Path) -> None:

@@ -12,7 +12,7 @@ from integration.harness.cases import read_cases
 from indexguard.patterns import normalise_name
 from indexguard.policy.reader import read_policy
 from indexguard.survey.pip_facts import ask_pip
-from support.logged import CORP, MIRROR, event, selected, write
+from support.logged import CORP, MIRROR, RULE, event, selected, write
 from support.shell import Shell
 
 CASES = read_cases(__file__)
@@ -139,3 +139,55 @@ def test_index_that_is_none(shell: Shell, tmp_path: Path, option: str) -> None:
     answer = shell("log", "record", option, "not a url", write(tmp_path / "audit.jsonl", selected(1, "acme-core")))
     assert answer.code == 2
     assert "expected the URL of an index" in answer.err
+
+
+AUDIT = [{"layer": "machine", "file": "/etc/indexguard/policy.toml", "sha256": "0" * 64, "mode": "audit"}]
+
+
+def came(minute: int, name: str, index: str, origin: str, rule: dict[str, Any] | None = RULE) -> dict[str, Any]:
+    """Return a choice that was made under a policy."""
+    made = selected(minute, name, index=index, rule=rule, policy=AUDIT)
+    return {**made, "chosen": {**made["chosen"], "index": index, "origin": origin}}
+
+
+def shadow(minute: int, name: str, rule: dict[str, Any] | None = RULE) -> dict[str, Any]:
+    """Return what a layer in audit mode says of a squatter."""
+    return event(minute, "would-refuse", "shadowed-name", name=name, index_asked=MIRROR, rule=rule, policy=AUDIT)
+
+
+def test_squatter_is_never_proposed(shell: Shell, tmp_path: Path) -> None:
+    # In audit mode pip has installed the squatter's file: nothing else was chosen of that name.
+    log = write(tmp_path / "audit.jsonl", shadow(1, "acme-core"), came(2, "acme-core", MIRROR, "other"), selected(3, "team", index=TEAM))
+    answer = shell("log", "record", "--public", MIRROR, "--rest", MIRROR, log)
+    assert answer.code == 0, answer.err
+    told = " ".join(answer.out.replace("#", "").split())
+    assert "acme-core: chosen from mirror-example (1 time), a squatter on mirror-example, belongs to corp by " in told
+    assert '"acme-core"' not in answer.out
+    # An older guard told neither origin nor rule.
+    log = write(tmp_path / "old.jsonl", shadow(1, "acme-x", None), selected(2, "acme-x", index=MIRROR), selected(3, "team", index=TEAM))
+    assert '"acme-x"' not in shell("log", "record", log).out
+    # From its own index it came as well: that it is.
+    log = write(tmp_path / "both.jsonl", shadow(1, "acme-y", None), selected(2, "acme-y", index=MIRROR), selected(3, "acme-y"))
+    assert owners(shell("log", "record", log).out, "acme-y") == ("packages-corp-example",)
+
+
+def test_claims_of_the_logs_own_rules_are_honoured(shell: Shell, tmp_path: Path) -> None:
+    log = write(
+        tmp_path / "audit.jsonl",
+        came(1, "acme-core", CORP, "own"),
+        shadow(2, "acme-web"),
+        came(3, "acme-web", MIRROR, "other"),
+        came(4, "flask", MIRROR, "own", {**RULE, "pattern": "*", "key": "indexes.public.packages[0]"}),
+    )
+    answer = shell("log", "record", "--public", MIRROR, log)
+    assert answer.code == 0, answer.err
+    assert 'packages = ["acme", "acme-*"]' in answer.out
+    for name in ("acme-core", "acme-web", "acme-new"):
+        assert owners(answer.out, name) == ("packages-corp-example",)
+    assert owners(answer.out, "flask") == ("mirror-example",)
+    assert "TO BE DECIDED" not in answer.out
+
+
+def test_drills_are_no_ground_for_a_policy(shell: Shell, tmp_path: Path) -> None:
+    log = write(tmp_path / "audit.jsonl", selected(1, "acme-core"), selected(2, "drilled", index=TEAM, drill=True))
+    assert "drilled" not in shell("log", "record", log).out

@@ -32,14 +32,17 @@ def test_text(shell: Shell, log: str) -> None:
     answer = shell("log", "runs", log)
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines() == [
-        "2026-11-26T00:00:00.000Z  aaaaaaaaaaaaaaaa  ann@laptop  1 refused, 0 selected  exit 1  pip install app",
+        (
+            "2026-11-26T00:00:00.000Z  aaaaaaaaaaaaaaaa  ann@laptop  1 refused, 0 selected  exit 1"
+            "  unmatched-name: evil  pip install app"
+        ),
         (
             "2026-11-26T00:01:00.000Z  bbbbbbbbbbbbbbbb  ann@laptop  github-actions acme/app build  0 refused, 1 selected"
-            "  exit 0, 2 of 3 events  pip install app"
+            "  exit 0, 2 of 3 events  selected: numpy  pip install app"
         ),
         (
             "2026-11-26T00:02:00.000Z  cccccccccccccccc  ann@laptop  0 refused, 1 selected  unsealed"
-            "  started by aaaaaaaaaaaaaaaa  pip install \\x1b[2J"
+            "  started by aaaaaaaaaaaaaaaa  selected: acme-core  pip install \\x1b[2J"
         ),
     ]
 
@@ -84,3 +87,16 @@ def test_runs_without_end_do_not_fill_the_memory(shell: Shell, tmp_path: Path, m
     monkeypatch.setattr(runs, "_MOST_OPEN", 3)
     log = write(tmp_path / "audit.jsonl", *(event(number, "refused", run=f"{number:016}") for number in range(9)))
     assert len(shell("log", "runs", log).out.splitlines()) == 9
+
+
+def test_no_whole_program_and_one_refusal_for_one_name(shell: Shell, tmp_path: Path) -> None:
+    program = "import sys; " * 400
+    many = [selected(place, f"name-{place}", command=["python", "-c", program, "install", "x" * 500]) for place in range(12)]
+    refused = [event(20, "refused", code, name="evil") for code in ("unknown-index", "unmatched-name")]
+    answer = shell("log", "runs", write(tmp_path / "audit.jsonl", *many, *refused))
+    (line,) = answer.out.splitlines()
+    assert "1 refused, 12 selected" in line
+    assert "unknown-index, unmatched-name: evil" in line
+    assert "selected: name-0, name-1, name-2, name-3, name-4, name-5, name-6, name-7 and 4 more" in line
+    assert "python -c ... install xxx" in line
+    assert len(line) < 500

@@ -42,6 +42,19 @@ def test_changed_log(shell: Shell, log: Path) -> None:
     assert (found["whole"], [fault["line"] for fault in found["breaks"]]) == (False, [2])
 
 
+def test_folders_at_any_depth(shell: Shell, tmp_path: Path) -> None:
+    for folder in ("a", "b/c"):
+        recorder = Recorder(RunContext.of_process("26.3", argv=["pip"]), tmp_path / "logs" / folder / "audit.jsonl")
+        recorder.record("selected", None, EventFields(name="acme"))
+        recorder.seal(0)
+    assert shell("log", "verify", str(tmp_path / "logs")).code == 0
+    deep = tmp_path / "logs" / "b" / "c" / "audit.jsonl"
+    deep.write_bytes(deep.read_bytes().replace(b"acme", b"acne"))
+    answer = shell("log", "verify", str(tmp_path / "logs"))
+    assert answer.code == 1
+    assert answer.out.startswith(f"BROKEN   {deep}, line 2")
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_copy(shell: Shell, log: Path, pack: type[bytes]) -> None:
     copy = log.parent.parent / "copy"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -42,10 +43,15 @@ def cli(base: Base) -> Command:
     return run
 
 
+def told(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what a command printed as one line, wherever a line of the terminal ended."""
+    return " ".join(done.stdout.split())
+
+
 def rows_of(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
     """Return what `status --json` says, by path."""
-    told: dict[str, Any] = json.loads(done.stdout)
-    return {row["path"]: row for row in told["interpreters"]}
+    report: dict[str, Any] = json.loads(done.stdout)
+    return {row["path"]: row for row in report["interpreters"]}
 
 
 # activate
@@ -148,7 +154,7 @@ def test_status_names_a_shadow(base: Base, cli: Command, tmp_path: Path) -> None
     (tmp_path / "shadow" / "sitecustomize.py").write_text("import os\n")
     done = cli("status", base.executable, PYTHONPATH=f"{SOURCE}:{tmp_path / 'shadow'}")
     assert done.returncode == 1
-    assert f"shadowed by PYTHONPATH: {tmp_path / 'shadow' / 'sitecustomize.py'} runs in the place of" in done.stdout
+    assert f"shadowed by PYTHONPATH: {tmp_path / 'shadow' / 'sitecustomize.py'} runs in the place of" in told(done)
 
 
 def test_status_names_an_orphan_and_a_folder_that_is_gone(base: Base, cli: Command) -> None:
@@ -156,12 +162,12 @@ def test_status_names_an_orphan_and_a_folder_that_is_gone(base: Base, cli: Comma
     (base.stdlib / "sitecustomize.py").rename(base.stdlib / "aside.py")
     done = cli("status", base.executable)
     assert done.returncode == 1
-    assert "is an orphan: no start-up module leads to it; run `indexguard activate` again" in done.stdout
+    assert "is an orphan: no start-up module leads to it; run `indexguard activate` again" in told(done)
     (base.stdlib / "aside.py").rename(base.stdlib / "sitecustomize.py")
     (base.stdlib / "_indexguard" / "current").unlink()
     done = cli("status", base.executable)
     assert done.returncode == 1
-    assert f"there is no guard in {base.stdlib / '_indexguard' / 'current'}" in done.stdout
+    assert f"there is no guard in {base.stdlib / '_indexguard' / 'current'}" in told(done)
 
 
 def test_status_tells_an_imitation_from_ours(base: Base, cli: Command) -> None:
@@ -169,7 +175,7 @@ def test_status_tells_an_imitation_from_ours(base: Base, cli: Command) -> None:
     (site / "indexguard.pth").write_text("import os; os.environ['X'] = 'attacker'\n")
     done = cli("status", base.executable)
     assert done.returncode == 1
-    assert f"{site / 'indexguard.pth'}: looks like indexguard's and is not" in done.stdout
+    assert f"{site / 'indexguard.pth'}: looks like indexguard's and is not" in told(done)
 
 
 def test_status_of_all_only_blames_what_should_be_live(base: Base, cli: Command) -> None:
@@ -195,11 +201,88 @@ def test_status_takes_relative_paths(base: Base, cli: Command) -> None:
     assert cli("activate", "--python", base.executable).returncode == 0
     done = cli("status", "plain", "--prove")
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^guarded  plain .* held$", done.stdout, re.MULTILINE)
-    assert "sitecustomize.py: sitecustomize, runs, of indexguard activate\n" in done.stdout
+    assert f"guarded  {python.parent.parent}\n" in done.stdout
+    assert "         canary: held\n" in done.stdout
+    assert max(map(len, re.findall(r"^(?!.*/).*$", done.stdout, re.MULTILINE))) <= 80  # paths are not broken
+    assert "sitecustomize.py: sitecustomize, runs, of indexguard activate" in told(done)
 
 
 def test_status_looks_below_a_folder(base: Base, cli: Command) -> None:
     roots = {str(base.venv(f"projects/{name}").parent.parent) for name in ("one", "two")}
     done = cli("status", base.home / "projects", "--json")
     assert set(rows_of(done)) == roots
+    assert set(rows_of(cli("status", "projects", "--json"))) == roots
+    assert set(rows_of(cli("status", "projects/../projects/one", "projects/two", "--json"))) == roots
+
+
+def test_status_of_one_that_only_audits(base: Base, cli: Command) -> None:
+    policy = base.executable.parent.parent / "etc/indexguard/policy.toml"
+    policy.parent.mkdir(parents=True)
+    policy.write_text('version = 1\nmode = "audit"\n')
+    policy.chmod(0o644)
+    assert cli("activate", "--python", base.executable).returncode == 0
+    done = cli("status", base.executable, "--prove")
+    assert done.returncode == 1
+    assert re.search(r"^audit  /", done.stdout, re.MULTILINE)
+    assert "policy: interpreter audit " in done.stdout
+    assert "built-in rule audit" in done.stdout
+    assert "canary: audit\n" in done.stdout
+    assert "canary: held" not in done.stdout
+    assert cli("status", base.executable).returncode == 1
+    assert cli("status", base.executable, "--prove", "--expect", "audit").returncode == 0
+    (row,) = rows_of(cli("status", base.executable, "--json")).values()
+    assert (row["state"], row["live"], row["only_audits"]) == ("audit", True, True)
+
+
+def test_status_of_all_finds_what_its_own_registry_names(base: Base, cli: Command) -> None:
+    root = base.venv("elsewhere/deep/env").parent.parent
+    assert cli("activate", "--user", "--python", base.executable).returncode == 0
+    assert cli("seed", root).returncode == 0
+    assert str(root) in rows_of(cli("status", "--all", "--json"))
+
+
+def install(base: Base) -> None:
+    """Put the package into a base, as an installer does."""
+    (site,) = base.stdlib.glob("site-packages")
+    shutil.copytree(SOURCE / "indexguard", site / "indexguard", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("_indexguard_hook.py", "indexguard.pth"):
+        shutil.copy(SOURCE / name, site / name)
+
+
+def test_copy_and_installed_package_get_on(base: Base) -> None:
+    install(base)
+    assert base.run("-m", "indexguard", "activate").returncode == 0
+    for words in (["status", base.executable], ["status"], ["deactivate", "--dry-run"]):
+        done = base.run("-m", "_indexguard", *words)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    done = base.run("-m", "_indexguard", "deactivate")
+    assert done.returncode == 0
+    assert "still guarded, by " in told(done)
+    assert "pip uninstall indexguard` removes that" in told(done)
+
+
+def test_deactivate_says_nothing_more_where_nothing_guards(base: Base, cli: Command) -> None:
+    cli("activate", "--python", base.executable)
+    assert "still guarded" not in cli("deactivate", "--python", base.executable).stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        ("pyvenv.cfg", "uv = 0.13.9\n", "uv made it"),
+        ("lib/a-1.dist-info/INSTALLER", "uv\n", "the installer of 1 of its 1 packages is uv"),
+        ("lib/a-1.dist-info/INSTALLER", "pip\n", None),
+        ("pyvenv.cfg", "home-of-uv = x\n", None),
+    ],
+)
+def test_status_names_an_environment_whose_installer_is_uv(
+    base: Base, cli: Command, file: str, content: str, says: str | None
+) -> None:
+    python = base.venv("made")
+    (site,) = python.parent.parent.glob("lib/python3*/site-packages")
+    path = site / file.partition("/")[2] if file.startswith("lib/") else python.parent.parent / file
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as written:
+        written.write(content)
+    done = cli("status", python.parent.parent)
+    assert (says in told(done)) if says else ("uv" not in told(done).partition("start-up hooks")[0])

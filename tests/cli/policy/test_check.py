@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -30,7 +31,58 @@ def test_lint(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text(LINTED)
     answer = shell("check", str(tmp_path / "policy.toml"))
     assert answer.code == 1
-    assert "  lint   indexes.corp.packages[0]: `acme*` also matches" in answer.out
+    assert "  warning  indexes.corp.packages[0]: `acme*` also matches" in answer.out
+
+
+def test_notes_do_not_fail_and_strict_has_them_fail(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(FINE.replace("files-from", "#"))
+    answer = shell("check", str(path))
+    assert answer.code == 0
+    assert "  note     indexes.corp: has claims and no `files-from`" in answer.out
+    assert shell("check", "--strict", str(path)).code == 1
+    path.write_text(FINE)
+    assert shell("check", "--strict", str(path)).code == 0
+    path.write_text(FINE.replace("version = 1", 'version = 1\nmode = "audit"'))
+    assert "  note     mode: what it would refuse is logged" in shell("check", str(path)).out
+
+
+@pytest.mark.parametrize("document", ["README.md", "src/indexguard/policy/README.md", "src/indexguard/decision/README.md"])
+def test_policies_of_the_documents_pass(shell: Shell, tmp_path: Path, document: str) -> None:
+    root = Path(__file__).parents[3]
+    blocks = re.findall(r"^```toml\n(version = 1\n.*?)^```", (root / document).read_text(), re.MULTILINE | re.DOTALL)
+    assert blocks or document != "README.md"
+    for block in blocks:
+        # A file of certificates that no machine of ours has.
+        (tmp_path / "policy.toml").write_text(re.sub(r"^ca = .*\n", "", block, flags=re.MULTILINE))
+        answer = shell("check", str(tmp_path / "policy.toml"))
+        assert answer.code == 0, answer.out
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o662, 0o606])
+def test_mode_of_the_file(shell: Shell, tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(FINE)
+    path.chmod(mode)
+    answer = shell("check", str(path))
+    assert answer.code == 1
+    assert "warning pip would refuse it there: file " in " ".join(answer.out.split())
+    # In a place that pip reads it is what stops pip.
+    path = shell.policy(FINE)
+    path.chmod(mode)
+    answer = shell("check", str(path))
+    assert answer.code == 2
+    assert "policy-unreadable" in answer.out
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_owner_of_the_file(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(FINE)
+    os.chown(path, 12345, 12345)
+    answer = shell("check", str(path))
+    assert answer.code == 1
+    assert "belongs to none of " in " ".join(answer.out.split())
 
 
 def test_all_faults_at_once(shell: Shell, tmp_path: Path) -> None:
@@ -76,10 +128,10 @@ def test_all_layers(shell: Shell) -> None:
     own = shell.policy(LINTED)
     answer = shell("check")
     assert answer.code == 1
-    assert [line.partition(":")[0] for line in answer.out.splitlines()] == [
+    assert [line.partition(":")[0] for line in answer.out.splitlines() if not line.startswith("    ")] == [
         str(machine),
         str(own),
-        "  lint   indexes.corp.packages[0]",
+        "  warning  indexes.corp.packages[0]",
     ]
 
 

@@ -67,7 +67,7 @@ def test_version(shell: Shell) -> None:
     assert answer.code == 1
     assert "3.0 is refused (version-not-allowed)" in answer.out
     assert answer.out.endswith("billing-models 3.0 is refused\n")
-    (layer,) = shell("explain", "billing-models", "--version", "nonsense", "--index", CORP, "--json").json["layers"]
+    (layer,) = shell("explain", "billing-models", "--version", "3.0", "--index", CORP, "--json").json["layers"]
     assert layer["version_allowed"] is False
 
 

@@ -41,3 +41,16 @@ def test_text_is_what_a_person_would_write() -> None:
         'namespaces = ["acme"]',
         "packages = [",
     ]
+
+
+def test_a_secret_of_whoever_runs_init_is_not_written() -> None:
+    secret = "C4dyQKtkHBgCrqspXX"  # noqa: S105  # planted
+    tables = [
+        IndexTable("corp", f"https://dl.example/{secret}/org/simple/", ("acme",), ()),
+        IndexTable("rest", f"https://dl.example/{secret}/", (), ("*",)),
+    ]
+    policy = read_policy(render([], tables).encode(), "test")
+    assert [str(index.urls[0]) for index in policy.indexes] == [
+        "https://dl.example/{token}/org/simple/",
+        f"https://dl.example/{secret}/",
+    ]

@@ -15,6 +15,7 @@ from .source import add_files, add_filters, read_events
 
 _STYLES = {SELECTED: GREEN, WOULD_REFUSE: YELLOW, DROPPED: YELLOW, **dict.fromkeys((NOT_ASKED, PROBED, KNOWN, SEALED))}
 _MOST_VERSIONS = 5
+USUAL_LAST = 20
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -27,7 +28,22 @@ def add_options(group: argparse._ArgumentGroup) -> None:
 
 def add_last(group: argparse._ArgumentGroup, what: str) -> None:
     """Add the option that says how many lines are printed."""
-    group.add_argument("--last", metavar="N", type=positive, default=20, help=f"how many {what} at most (default: 20)")
+    group.add_argument(
+        "--last", metavar="N", type=positive, help=f"how many {what} at most (default: {USUAL_LAST}; of --json all)"
+    )
+
+
+def note_earlier(arguments: argparse.Namespace, met: int, what: str, console: Console) -> None:
+    """Say that there is more than was printed."""
+    shown = how_many(arguments)
+    if shown is not None and met > shown:
+        console.note(f"the last {shown} of {count(met, what)}; --last N shows more", YELLOW)
+
+
+def how_many(arguments: argparse.Namespace) -> int | None:
+    """Return how many lines are printed at most; None for all."""
+    last: int | None = arguments.last
+    return USUAL_LAST if last is None and not arguments.json else last
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -36,19 +52,26 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     :raises BadInputError: a log cannot be read.
     """
     matches = Wanted.of(vars(arguments)).matches
-    met = 0
-    found: deque[dict[str, Any]] = deque(maxlen=arguments.last)
+    met = matching = 0
+    last = how_many(arguments)
+    found: deque[dict[str, Any]] = deque(maxlen=last)
     for event in read_events(arguments, console):
         met += 1
-        if matches(event):
+        if not matches(event):
+            continue
+        matching += 1
+        if last is None:
+            console.json(event, indent=None)
+        else:
             found.append(event)
     for event in found:
         if arguments.json:
             console.json(event, indent=None)
         else:
-            console.line(describe(event), _STYLES.get(event["event"], RED))
-    if met and not found:
+            console.record(describe(event), _STYLES.get(event["event"], RED))
+    if not matching:
         console.note(f"none of {count(met, 'event')} matches")
+    note_earlier(arguments, matching, "event", console)
     return 0
 
 

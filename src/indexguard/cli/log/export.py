@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from ...audit.place import log_path
-from ...logs.export.formats import FORMATS, Export
+from ...logs.export.formats import FORMATS, Export, is_export
 from ...logs.opening import explain
 from ...logs.query import Wanted
 from ..console import Console, count
-from ..files import write_whole
+from ..files import open_named, write_whole
 from ..parsing import BadInputError, Command
-from .source import add_files, add_filters, read_events
+from .source import add_drills, add_files, add_filters, read_events
 
 _MODE = 0o640  # that of the log
+_HEAD = 256 * 1024
 _ENDINGS = (".jsonl", ".jsonl.gz")
 
 
@@ -28,6 +30,7 @@ def add_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("-o", dest="output", metavar="OUT", help="a file to write (default: standard output)")
     add_filters(group)
+    add_drills(group)
     add_files(group)
 
 
@@ -73,6 +76,10 @@ def _write(pieces: Iterable[str], path: Path, logs: Iterable[Path]) -> None:
     """
     if any(_is_among(path, log) for log in (log_path().parent, log_path(), *logs)):
         raise BadInputError(f"cannot write {path}: audit logs are read there; choose another place or name")
+    pieces = iter(pieces)
+    first = list(islice(pieces, 1))  # a log that cannot be read is told first
+    _check_place(path)
+    pieces = chain(first, pieces)
     try:
         if path.exists() and not path.is_file():
             with path.open("w", encoding="utf-8", newline="") as file:
@@ -81,6 +88,21 @@ def _write(pieces: Iterable[str], path: Path, logs: Iterable[Path]) -> None:
             write_whole(Path(os.path.realpath(path)), map(str.encode, pieces), _MODE)
     except OSError as error:
         raise BadInputError(f"cannot write {path}: {explain(error)}") from None
+
+
+def _check_place(path: Path) -> None:
+    """Refuse to replace what is no export of ours: a policy, a log that was copied, by a slip of the keyboard.
+
+    :raises BadInputError: something else is there, or it cannot be read.
+    """
+    if not path.is_file():
+        return
+    with open_named(path) as file:
+        head = file.readline(_HEAD)
+    if head and not is_export(head):
+        raise BadInputError(
+            f"cannot write {path}: it is there already and is no export of this command; choose another name, or remove it"
+        )
 
 
 def _is_among(path: Path, log: Path) -> bool:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ...audit.kinds import SELECTED
-from ...errors import AMBIGUOUS_NAME, UNCLAIMED_INTERNAL
+from ...errors import AMBIGUOUS_NAME, SHADOWED_NAME, UNCLAIMED_INTERNAL
 from ...logs.query import Wanted
-from ...logs.record import text
+from ...logs.record import table, text, texts
 from ...patterns import normalise_name, parse_pattern
 from ...policy.identity import PYPI, Location
 from ...policy.reader import read_policy
@@ -59,6 +59,14 @@ class Observed:
     """For each name, indexes that offered it although it did not come from there."""
     moved: dict[str, set[Location]] = field(default_factory=dict)
     """For each name, pages of other indexes that answered in the place of the one that was asked."""
+    shadows: dict[str, set[Location]] = field(default_factory=dict)
+    """For each name, public indexes that offered it although it belongs to another one: no name is theirs for that."""
+    others: dict[str, set[Location]] = field(default_factory=dict)
+    """For each name, indexes that it came from and that are not its own by the policy that was in force."""
+    rules: dict[str, tuple[str, str, tuple[str, ...]]] = field(default_factory=dict)
+    """For each name, the claim of the log's own policy that it falls under: pattern, where it stands, its indexes."""
+    owners: dict[str, Location] = field(default_factory=dict)
+    """For each pattern that a policy of the log claims, the index that its names came from as their own."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Choices that no policy is made from, by reason."""
 
@@ -67,13 +75,28 @@ class Observed:
         """Read events."""
         found = cls()
         for event in events:
+            found._note_rule(event)
             if event["event"] == SELECTED:
                 found._choose(event, facts)
-            elif event.get("code") in _OFFERS:
+            elif event.get("code") in _OFFERS or event.get("code") == SHADOWED_NAME:
                 place = facts.locate(text(event, "index_asked"))
                 if place is not None and not place.is_local:
-                    found.offered.setdefault(text(event, "name"), set()).add(place)
+                    known = found.shadows if event["code"] == SHADOWED_NAME else found.offered
+                    known.setdefault(text(event, "name"), set()).add(place)
         return found
+
+    def _note_rule(self, event: dict[str, Any]) -> None:
+        """Note the claim that a name falls under by the policy that was in force."""
+        rule = table(event, "rule")
+        pattern, name = text(rule, "pattern"), text(event, "name")
+        if not pattern or pattern == "*" or not name:
+            return
+        try:
+            parse_pattern(pattern)
+        except ValueError:
+            return
+        where = f"{text(rule, 'file')} {text(rule, 'key')}"
+        self.rules[name] = (pattern, where, tuple(texts(rule, "indexes")))
 
     def _choose(self, event: dict[str, Any], facts: PipFacts) -> None:
         name = text(event, "name")
@@ -83,9 +106,19 @@ class Observed:
             self.left_out[reason or ""] += 1
             return
         self.chosen.setdefault(name, Counter())[asked] += 1
+        origin = text(table(event, "chosen"), "origin")
+        if origin == "other":
+            self.others.setdefault(name, set()).add(asked)
+        if name in self.rules and origin == "own":
+            self.owners.setdefault(self.rules[name][0], asked)
         answered = facts.locate(text(event, "index_answered"))
         if answered is None or not answered.is_at_or_under(asked):
             self.moved.setdefault(name, set()).add(asked if answered is None else answered)
+
+    def is_foreign(self, name: str, place: Location) -> bool:
+        """Tell whether the log's own policy gives a name to another index than one that it came from."""
+        is_other = name in self.rules and place in self.others.get(name, set())
+        return is_other or place in self.shadows.get(name, set())
 
     @property
     def indexes(self) -> list[Location]:
@@ -139,15 +172,21 @@ class Proposal:
         undecided: dict[str, tuple[str, ...]] = {}
         by_rest = 0
         for name, places in sorted(observed.chosen.items()):
-            undecided.update(_explain(name, observed, names))
-            if len(places) > 1 or name in observed.moved:
+            if _is_claimed(name, observed):
+                pattern, where, _ = observed.rules[name]
+                claims[observed.owners[pattern]] += _written(pattern, where)
                 continue
-            (place,) = places
+            undecided.update(_explain(name, observed, names))
+            # What a public index offers under a name of another one is the attack: it must not become the rule.
+            fine = [place for place in places if not observed.is_foreign(name, place)]
+            if len(fine) != 1 or name in observed.moved:
+                continue
+            (place,) = fine
             if place == rest:
                 by_rest += 1
             else:
                 claims[place].append(name)
-        return cls(names, {place: tuple(own) for place, own in claims.items()}, public, rest, undecided, by_rest)
+        return cls(names, {place: tuple(dict.fromkeys(own)) for place, own in claims.items()}, public, rest, undecided, by_rest)
 
     def tables(self) -> list[IndexTable]:
         """Return the tables of the policy, that of the other names last."""
@@ -156,7 +195,11 @@ class Proposal:
 
     def _table(self, place: Location) -> IndexTable:
         comment = (
-            "Every name that nothing above claims." if place == self.rest else "Names that only this index served."
+            "Every name that nothing above claims."
+            if place == self.rest
+            else "Names that the policy of the log gives to this index, or that only it served."
+            if any(name.endswith("*") for name in self.claims[place])
+            else "Names that only this index served."
         )
         return IndexTable(
             self.names[place],
@@ -168,6 +211,18 @@ class Proposal:
         )
 
 
+def _is_claimed(name: str, observed: Observed) -> bool:
+    """Tell whether the log's own policy claims a name for one index, and the log tells which that is."""
+    rule = observed.rules.get(name)
+    return rule is not None and len(rule[2]) == 1 and rule[0] in observed.owners
+
+
+def _written(pattern: str, where: str) -> list[str]:
+    """Return the entries for a pattern: a namespace is two of them."""
+    stem = pattern.removesuffix("-*")
+    return [stem, f"{stem}-*"] if ".namespaces" in where and not stem.endswith("*") else [pattern]
+
+
 def _explain(name: str, observed: Observed, names: Mapping[Location, str]) -> dict[str, tuple[str, ...]]:
     """Return what is to be decided of a name; nothing where one index, and no other, has it."""
     places = observed.chosen[name]
@@ -176,6 +231,11 @@ def _explain(name: str, observed: Observed, names: Mapping[Location, str]) -> di
     others = sorted(observed.offered.get(name, set()) - set(places), key=str)
     told += [f"offered by {names.get(place, place)}" for place in others]
     told += [f"answered by {place}" for place in sorted(observed.moved.get(name, set()), key=str)]
+    squatters = sorted(observed.shadows.get(name, set()), key=str)
+    told += [f"a squatter on {names.get(place, place)}" for place in squatters if place in places]
+    if name in observed.rules and any(observed.is_foreign(name, place) for place in places):
+        _, where, indexes = observed.rules[name]
+        told.append(f"belongs to {' or '.join(indexes) or 'no index'} by {where}")
     return {name: tuple(told)} if len(told) > 1 else {}
 
 
@@ -187,7 +247,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     facts = ask_pip()
     if facts.pypi is None:
         console.note(f"the address of the public index is not known: {facts.problem or 'pip names none'}", YELLOW)
-    chosen = Wanted.of(vars(arguments))
+    chosen = Wanted.of({**vars(arguments), "drills": False})
     observed = Observed.of(filter(chosen.matches, read_events(arguments, console)), facts)
     public = frozenset([PYPI, *(_read_url(url, facts) for url in arguments.public)])
     proposal = Proposal.of(observed, public, _find_rest(observed, public, arguments.rest, facts))

@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     :raises PolicyError: the policy has faults.
     """
     layer, facts = read_judge(read_layer(arguments.policy), console)
-    chosen = Wanted.of(vars(arguments))
+    chosen = Wanted.of({**vars(arguments), "drills": False})
     events = filter(chosen.matches, read_events(arguments, console))
     outcome = replay(layer, facts, events)
     if arguments.json:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 import heapq
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from ...audit.kinds import REFUSING, SEALED, SELECTED
+from ...audit.kinds import REFUSALS, ROUTINE, SEALED, SELECTED
+from ...errors import cut
 from ...logs.query import Wanted
 from ...logs.record import table, text, texts
 from ..console import GREEN, RED, YELLOW, Console, count
 from ..parsing import Command
-from .events import add_last
+from .events import add_last, how_many, note_earlier
 from .source import add_files, add_filters, read_events
 
 _MOST_OPEN = 10_000
+_MOST_NAMES = 8
+_LONGEST_WORD = 100
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -44,13 +47,24 @@ class Run:
     events_written: int | None = None
     """As its last event says."""
     refused: int = 0
+    """Names, references and whole runs that something was kept from; one of which several events tell counts once."""
     selected: int = 0
+    codes: list[str] = field(default_factory=list)
+    """Those of its findings, in the order in which they were met."""
+    names: list[str] = field(default_factory=list)
+    """The names that its findings are about."""
+    chosen: list[str] = field(default_factory=list)
+    """The names that pip chose files for."""
     sealed: bool = False
     """Whether its last event says that it is the last."""
     exit: int | None = None
     """pip's exit code; None where it is not known."""
     is_wanted: bool = False
     """Whether one of its events matches what was asked for."""
+    drill: bool = False
+    """Whether it was a drill: a canary, or the demo."""
+    kept_back: set[str] = field(default_factory=set)
+    """Of what ``refused`` counts, the names."""
 
     @classmethod
     def of(cls, event: dict[str, Any]) -> Run:
@@ -69,8 +83,17 @@ class Run:
         """Count one event."""
         self.time = min(self.time, event["time"])
         self.events += 1
-        self.refused += event["event"] in REFUSING
-        self.selected += event["event"] == SELECTED
+        self.drill = self.drill or event.get("drill") is True
+        name = text(event, "name")
+        if event["event"] in REFUSALS:
+            self.kept_back.add(name)
+            self.refused = len(self.kept_back)
+        if event["event"] == SELECTED:
+            self.selected += 1
+            _note(self.chosen, name)
+        elif event["event"] not in ROUTINE:
+            _note(self.codes, text(event, "code"))
+            _note(self.names, name)
         if event["event"] == SEALED:
             seal = table(event, "seal")
             self.sealed = True
@@ -85,10 +108,11 @@ class Run:
     def as_json(self) -> dict[str, Any]:
         """Return the run for a machine."""
         told = {**vars(self)}
-        del told["is_wanted"]
+        del told["is_wanted"], told["kept_back"]
         return told
 
-    def __str__(self) -> str:
+    def lines(self) -> list[str]:
+        """Return what is told of it: when and where, what came of it, and the command."""
         job = self.ci or {}
         where = " ".join(part for part in (text(job, "provider"), text(job, "repository"), text(job, "job")) if part)
         parts = [
@@ -96,12 +120,19 @@ class Run:
             self.run or "no run id",
             f"{self.user}@{self.host}",
             where,
+            "drill" if self.drill else "",
             f"{self.refused} refused, {self.selected} selected",
             self._end(),
             f"started by {self.parent_run}" if self.parent_run else "",
-            " ".join(self.command),
         ]
-        return "  ".join(part for part in parts if part)
+        found = ["  ".join(part for part in parts if part)]
+        if self.codes:
+            found.append(f"{', '.join(self.codes)}: {_some(self.names) or 'no name'}")
+        if self.chosen:
+            found.append(f"selected: {_some(self.chosen)}")
+        if self.command:
+            found.append(" ".join(shown_command(self.command)))
+        return found
 
     def _end(self) -> str:
         if not self.sealed:
@@ -114,7 +145,7 @@ class Run:
         """The colour of its line."""
         if self.refused or self.is_incomplete:
             return RED
-        return GREEN if self.sealed and self.exit == 0 else YELLOW
+        return GREEN if self.sealed and self.exit == 0 and not self.codes else YELLOW
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -123,12 +154,48 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     :raises BadInputError: a log cannot be read.
     """
     runs = collect_runs(read_events(arguments, console), Wanted.of(vars(arguments)))
-    for found in keep_last(runs, arguments.last):
+    met = 0
+
+    def counted() -> Iterator[Run]:
+        nonlocal met
+        for met, found in enumerate(runs, 1):  # noqa: B007  # how many there are is told below
+            yield found
+
+    for found in keep_last(counted(), how_many(arguments)):
         if arguments.json:
             console.json(found.as_json(), indent=None)
-        else:
-            console.line(str(found), found.style)
+            continue
+        first, *more = found.lines()
+        if not console.out.isatty():
+            console.line("  ".join([first, *more]), found.style)
+            continue
+        console.wrapped(first, found.style)
+        for line in more:
+            console.wrapped(line, indent="    ")
+    if not met:
+        console.note("no run matches")
+    note_earlier(arguments, met, "run", console)
     return 0
+
+
+def _note(found: list[str], word: str) -> None:
+    if word and word not in found:
+        found.append(word)
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def shown_command(command: Sequence[str]) -> list[str]:
+    """Return a command line fit to be read: of ``python -c PROGRAM`` not the program, and no word without its limit."""
+    found: list[str] = []
+    is_program = False
+    for word in command:
+        found.append("..." if is_program else cut(" ".join(word.split()) or "''", _LONGEST_WORD))
+        is_program = word == "-c" and not is_program and "-c" not in found[:-1]
+    return found
 
 
 def collect_runs(events: Iterable[dict[str, Any]], chosen: Wanted) -> Iterator[Run]:
@@ -155,8 +222,10 @@ def collect_runs(events: Iterable[dict[str, Any]], chosen: Wanted) -> Iterator[R
     yield from (found for found in going.values() if found.is_wanted)
 
 
-def keep_last(runs: Iterable[Run], number: int) -> list[Run]:
-    """Return the last runs by the time of their first events, the oldest first."""
+def keep_last(runs: Iterable[Run], number: int | None) -> list[Run]:
+    """Return the last runs by the time of their first events, the oldest first; None is all of them."""
+    if number is None:
+        return sorted(runs, key=lambda found: found.time)
     return sorted(heapq.nlargest(number, runs, key=lambda found: found.time), key=lambda found: found.time)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
@@ -13,12 +13,17 @@ from ...audit.kinds import EventKind
 from ...audit.place import log_path
 from ...errors import CODES
 from ...logs.engine import Progress
-from ...logs.files import Event, LogStream
+from ...logs.files import Event, LogStream, Reading
 from ...logs.opening import LogError
 from ...logs.query import Wanted
 from ..console import YELLOW, Console, count
 from ..parsing import BadInputError
 from . import moments
+
+
+class NothingReadError(BadInputError):
+    """There is no log, or none with an event: that nothing is told means nothing."""
+
 
 _KINDS: tuple[str, ...] = get_args(EventKind)
 _LONG_WORK = 50_000_000
@@ -39,7 +44,29 @@ def add_filters(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--run", dest="run_id", metavar="ID", action="append", help="only this pip run and those that it started"
     )
+    group.add_argument("--host", metavar="HOST", action="append", help="only this machine")
+    group.add_argument("--user", metavar="USER", action="append", help="only this user")
+    group.add_argument(
+        "--ci", metavar="TEXT", nargs="?", const="", type=_job, help="only jobs of build services, with this text"
+    )
+    group.add_argument("--without-policy", action="store_true", help="only pip runs without a policy")
+    group.add_argument("--audit", action="store_true", help="only pip runs with a policy in audit mode")
     add_times(group)
+
+
+def add_drills(group: argparse._ArgumentGroup) -> None:
+    """Add the option that has drills counted: canaries and demos, which are left out without it."""
+    group.add_argument("--drills", action="store_true", help="canaries and demos, too (`status --prove`, `demo`)")
+
+
+def _job(text: str) -> str:
+    """Return the text that ``--ci`` gives.
+
+    :raises ArgumentTypeError: it is a log, which would be taken for the text without a word.
+    """
+    if text and Path(text).exists():
+        raise argparse.ArgumentTypeError(f"found {text!r}, which is a file: name files before --ci, or behind --file")
+    return text
 
 
 def add_times(group: argparse._ArgumentGroup) -> None:
@@ -81,27 +108,33 @@ def add_files(group: argparse._ArgumentGroup) -> None:
 def read_events(arguments: argparse.Namespace, console: Console, *, in_order: bool = True) -> Iterator[Event]:
     """Yield the events of the logs that the arguments name, and say at the end what was left out.
 
-    :raises BadInputError: a log cannot be read.
+    :raises BadInputError: a log cannot be read, or there was nothing to read.
     """
     paths: list[Path] = [*arguments.file, *vars(arguments).get("files", [])]
     own = log_path()
     if not paths and not own.is_absolute():
-        console.note("nothing was recorded: this user has no home folder, and so no audit log")
-        return
+        raise NothingReadError("nothing was recorded: this user has no home folder, and so no audit log")
     if not paths and not _may_look(own):
-        console.note(f"nothing was recorded: this user may not search a folder above {own}")
-        return
+        raise NothingReadError(f"nothing was recorded: this user may not search a folder above {own}")
     stream = LogStream(paths, in_order=in_order, own=own)
     with bad_logs():
         yield from with_progress(stream, console)
     for note in stream.notes:
         console.note(note, YELLOW)
-    if not stream.readings:
-        console.note(f"nothing was recorded: there is no audit log {own}")
-    elif not any(reading.events for reading in stream.readings):
-        names = ", ".join(str(reading.path) for reading in stream.readings[:3])
-        more = len(stream.readings) - 3
-        console.note(f"there is no event in {names}" + (f" and {more} more files" if more > 0 else ""))
+    check_read(stream.readings, own)
+
+
+def check_read(readings: Sequence[Reading], own: Path) -> None:
+    """Refuse to answer where there was no event to read.
+
+    :raises NothingReadError: there was none.
+    """
+    if not readings:
+        raise NothingReadError(f"nothing was recorded: there is no audit log {own}")
+    if not any(reading.events for reading in readings):
+        names = ", ".join(str(reading.path) for reading in readings[:3])
+        more = len(readings) - 3
+        raise NothingReadError(f"there is no event in {names}" + (f" and {more} more files" if more > 0 else ""))
 
 
 def _may_look(path: Path) -> bool:

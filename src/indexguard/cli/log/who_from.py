@@ -138,7 +138,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """
     names = [_read_name(name) for name in arguments.names]
     wanted = name_pattern(names)
-    chosen = Wanted.of(vars(arguments))
+    chosen = Wanted.of({**vars(arguments), "drills": False})
     events = (
         event
         for event in read_events(arguments, console)

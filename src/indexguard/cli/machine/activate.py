@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from functools import wraps
+from pathlib import Path
 from typing import Callable
 
 from ...activation.account import activate_user, deactivate_user
@@ -21,6 +22,11 @@ from ..parsing import BadInputError, Command
 _Run = Callable[[argparse.Namespace, Console], int]
 
 _CHECK = "import sys; sys.exit(not any(hasattr(entry, 'indexguard_hook') for entry in sys.meta_path))"
+
+_WHERE = (
+    "import sys; hooks = [it.__module__ for it in sys.meta_path if getattr(it, 'indexguard_hook', None) is True]; "
+    "print(sys.modules[hooks[0]].__file__ if hooks else '')"
+)
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -93,6 +99,8 @@ def run_deactivate(arguments: argparse.Namespace, console: Console) -> int:
     def one(python: Interpreter) -> bool:
         report = deactivate(python, dry_run=dry)
         _tell(_name(python), report, console, dry_run=dry)
+        if not dry:
+            _tell_still_guarded(python, console)
         return not report.kept
 
     return _for_each(one, _choose(arguments, console), console, is_search=arguments.all)
@@ -182,6 +190,22 @@ def _tell_live(python: Interpreter, console: Console, *, isolated: bool) -> bool
     else:
         console.line(f"  not live: {python.executable} does not start the guard; `indexguard status` says more", RED)
     return live
+
+
+def _tell_still_guarded(python: Interpreter, console: Console) -> None:
+    """Say that the guard goes on where a package, or the account's own hook, brings it in."""
+    try:
+        hook = ask([python.executable, "-c", _WHERE]).stdout.strip()
+    except InterpretersError:
+        return
+    if not hook:
+        return
+    private = user_folder()
+    if private is not None and private in Path(hook).parents:
+        way = "`indexguard deactivate --user` removes that"
+    else:
+        way = f"an installed package: `{python.executable} -m pip uninstall indexguard` removes that"
+    console.wrapped(f"still guarded, by {hook}, {way}", YELLOW, indent="  ")
 
 
 def is_live(python: str, *options: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
+from ...activation.seeding import read_registry, user_folder
 from ...audit.output import other_sinks
 from ...audit.place import log_path
 from ...audit.sinks import find_obstacle
@@ -19,8 +21,8 @@ from ...interpreters.discovery import find_environments, find_interpreters
 from ...policy.layers import LayersFound
 from ...policy.log import LogSettings
 from ...survey.pip_facts import PipFacts
-from ...survey.state import GUARDED, NO_PIP, NOT_GUARDED, STOPPED, State, describe_hook, look_at
-from ..console import BOLD, GREEN, RED, YELLOW, Console, columns
+from ...survey.state import AUDIT, GUARDED, NO_PIP, NOT_GUARDED, STOPPED, State, describe_hook, look_at
+from ..console import BOLD, GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 from ..policy.check import describe_fault, print_faults
 
@@ -28,7 +30,7 @@ NOT_COVERED = (
     "python -S; interpreters and virtual environments that have no guard (`indexguard status --all` finds them);",
     "uv, poetry and other installers; whoever may write to this environment",
 )
-_STYLES = {GUARDED: GREEN, NO_PIP: GREEN, STOPPED: YELLOW, NOT_GUARDED: RED}
+_STYLES = {GUARDED: GREEN, NO_PIP: GREEN, STOPPED: YELLOW, AUDIT: YELLOW, NOT_GUARDED: RED}
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -36,6 +38,9 @@ def add_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--all", action="store_true", help="every Python and virtual environment found on this machine")
     group.add_argument("--prove", action="store_true", help="try the attack on each, on loopback")
     group.add_argument("--strict", action="store_true", help="with --all: one without any guard is a fault, too")
+    group.add_argument(
+        "--expect", metavar="audit", choices=("audit",), help="one whose policies are in audit mode is no fault"
+    )
     group.add_argument("--json", action="store_true", help="print one JSON object")
     group.add_argument("paths", metavar="PATH", nargs="*", type=Path, help="a Python, an environment, a folder of some")
 
@@ -54,6 +59,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if unguarded is not None:
             console.line(unguarded, RED)
     if not state.facts.is_guarded or (arguments.prove and not state.is_live) or unguarded is not None:
+        return 1
+    if state.only_audits and arguments.expect != AUDIT:
         return 1
     return 2 if state.layers.faults or state.facts.stopped is not None else 0
 
@@ -103,6 +110,8 @@ def _run_table(arguments: argparse.Namespace, console: Console) -> int:
         _print_table(states, console, proved=arguments.prove)
     if any(state.is_expected and not state.is_live for state in states):
         return 1
+    if any(state.is_live and state.only_audits for state in states) and arguments.expect != AUDIT:
+        return 1
     return 2 if any(state.word == STOPPED for state in states) else 0
 
 
@@ -112,45 +121,52 @@ def _find(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
     :raises BadInputError: a path leads to no Python.
     """
     named = []
-    for path in arguments.paths:
+    for given in arguments.paths:
+        # Absolute, as what is found below it; not resolved: an environment's Python is a link.
+        path = given if given.is_file() else Path(os.path.abspath(given))
         all_of_it = () if path.is_file() else find_environments({}, folder=path, more=[path])
         below = [each for each in all_of_it if path in (Path(each), *Path(each).absolute().parents)]
         below += [str(path)] if path.is_file() else []
         if not below:
-            raise BadInputError(f"{path} is neither a Python nor a virtual environment, and none is below it")
+            raise BadInputError(f"{given} is neither a Python nor a virtual environment, and none is below it")
         named += below
     if not arguments.all:
         return list(dict.fromkeys(named)), []
-    found = [*find_interpreters(), *find_environments()]
+    found = [*find_interpreters(), *find_environments(more=_seeded())]
     return list(dict.fromkeys(named)), [each for each in found if each not in named]
 
 
+def _seeded() -> list[Path]:
+    """Return the environments that the account's own guard has put path lines into."""
+    private = user_folder()
+    seeds = [] if private is None else read_registry(private)
+    # ENVIRONMENT/lib/pythonX.Y/site-packages/SEED
+    return [seed.parent.parent.parent.parent for seed in seeds]
+
+
 def _print_table(states: list[State], console: Console, *, proved: bool) -> None:
-    heads = ("state", "Python", "version", "by", "pip", "policy", "start", *(["canary"] if proved else []))
-    rows = [heads, *(_row(state, proved=proved) for state in states)]
-    head, *lines = columns(rows, indent="")
-    console.line(head, BOLD)
-    for state, line in zip(states, lines):
-        console.line(line, _STYLES.get(state.word))
+    width = max((len(state.word) for state in states), default=0)
+    console.line(f"{'state':<{width}}  Python", BOLD)
     for state in states:
+        console.line(f"{state.word:<{width}}  {state.path}", _STYLES.get(state.word))
+        for fact in _facts(state, proved=proved):
+            console.wrapped(fact, indent=" " * (width + 2))
         for note in state.notes():
-            console.line(f"{state.path}: {note}", YELLOW)
+            console.wrapped(note, YELLOW, indent=" " * (width + 2))
     _print_hooks(states, console)
     _print_log(LogSettings(), console)
 
 
-def _row(state: State, *, proved: bool) -> tuple[str, ...]:
-    cost = "-" if state.startup.cost is None else f"{state.startup.cost:.1f} ms"
-    row = (
-        state.word,
-        state.path,
-        state.startup.version or "?",
-        state.source,
-        state.facts.pip or "-",
-        state.policy,
-        cost,
-    )
-    return (*row, "-" if state.proof is None or state.has_no_pip else state.proof.result) if proved else row
+def _facts(state: State, *, proved: bool) -> Iterator[str]:
+    """Yield what a row says below the path of the Python: lines for a terminal of a usual width."""
+    if state.startup.problem is not None:
+        return
+    cost = "" if state.startup.cost is None else f", start {state.startup.cost:.1f} ms"
+    pip = f", pip {state.facts.pip}" if state.facts.pip else ""
+    yield f"{state.startup.version or 'version not known'}{pip}, by {state.source}{cost}"
+    yield f"policy: {state.policy}"
+    if proved:
+        yield f"canary: {'-' if state.proof is None or state.has_no_pip else state.proof.result}"
 
 
 def _print_hooks(states: list[State], console: Console) -> None:
@@ -160,7 +176,7 @@ def _print_hooks(states: list[State], console: Console) -> None:
     for title, lines in (("indexguard's start-up hooks:", own), ("other start-up hooks:", foreign)):
         console.line(title)
         for line in lines or ("none",):
-            console.line(f"  {line}")
+            console.wrapped(line, indent="  ")
 
 
 def _print_log(settings: LogSettings, console: Console) -> None:
@@ -225,8 +241,7 @@ def _print(state: State, console: Console) -> None:
     _print_layers(found, console)
     _print_log(_log_settings(found), console)
     _print_hooks([state], console)
-    console.line("not covered: " + NOT_COVERED[0])
-    console.line("             " + NOT_COVERED[1])
+    console.wrapped("not covered: " + " ".join(NOT_COVERED))
 
 
 def _log_settings(found: LayersFound) -> LogSettings:
@@ -238,7 +253,9 @@ def _print_guard(facts: PipFacts, found: LayersFound, console: Console) -> None:
         console.line(f"not guarded: {facts.problem}", RED)
         return
     which = f"pip {facts.pip} of {facts.executable} (Python {facts.python})"
-    if facts.is_guarded and facts.stopped is None:
+    if facts.is_guarded and facts.stopped is None and not found.faults and found.only_audits:
+        console.line(f"guarded, in audit mode: {which}", YELLOW)
+    elif facts.is_guarded and facts.stopped is None:
         console.line(f"guarded: {which}", GREEN)
     elif facts.is_guarded:
         console.line(f"guarded, and stopped: {which}", YELLOW)
@@ -254,7 +271,9 @@ def _print_guard(facts: PipFacts, found: LayersFound, console: Console) -> None:
             f"  {code}: nothing can be installed until the faults below are repaired" if code else indent(text, "  ")
         )
     elif not facts.is_guarded:
-        console.line(f"  a pip that starts there does not load indexguard; install it with {facts.executable} -m pip")
+        console.wrapped(
+            f"a pip that starts there does not load indexguard; install it with {facts.executable} -m pip", indent="  "
+        )
 
 
 def _print_start(state: State, console: Console) -> None:
@@ -262,13 +281,13 @@ def _print_start(state: State, console: Console) -> None:
     if startup.hook is not None:
         isolated = "also with -I" if startup.isolated is not None else "not with -I"
         cost = "" if startup.cost is None else f"; {startup.cost:.1f} ms of each start of Python"
-        console.line(f"  started by {state.source} ({startup.hook}), {isolated}{cost}")
+        console.wrapped(f"started by {state.source} ({startup.hook}), {isolated}{cost}", indent="  ")
     if state.proof is not None:
         style = GREEN if state.proof.result == HELD else RED
-        console.line(f"  canary: {state.proof.result} {state.proof.reason}".rstrip(), style)
+        console.wrapped(f"canary: {state.proof.result} {state.proof.reason}".rstrip(), style, indent="  ")
     for note in state.notes():
         if note != state.facts.problem:
-            console.line(f"  {note}", YELLOW)
+            console.wrapped(note, YELLOW, indent="  ")
 
 
 def _print_layers(found: LayersFound, console: Console) -> None:
@@ -284,7 +303,7 @@ def _print_layers(found: LayersFound, console: Console) -> None:
     if found.faults:
         return
     if found.builtin_rule_applies:
-        console.line("built-in rule: in force; a name that more than one remote index offers is refused")
+        console.wrapped("built-in rule: in force; a name that more than one remote index offers is refused")
     elif found.builtin_rule_audited:
         console.line("built-in rule: audited; what it would refuse is only logged")
     else:

@@ -9,38 +9,65 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...errors import PolicyError
+from ...errors import POLICY_UNREADABLE, Fault, PolicyError
 from ...logs.opening import explain
 from ...policy.layers import survey_layers
-from ...policy.lints import Lint, lint_policy
+from ...policy.lints import WARNING, Lint, lint_policy
 from ...policy.model import Layer
 from ...policy.reader import MAX_BYTES, read_policy
 from ...policy.sections import read_certificates
+from ...policy.trust import Trust, find_distrust
 from ..console import GREEN, RED, YELLOW, Console
 from ..files import open_named
 from ..parsing import BadInputError, Command
 
+_FAULT = "fault"
+
 
 def add_options(group: argparse._ArgumentGroup) -> None:
     """Add the options and arguments of this command."""
+    group.add_argument("--strict", action="store_true", help="exit with 1 for notes, too")
     group.add_argument("--json", action="store_true", help="print one JSON object")
     group.add_argument("file", metavar="FILE", nargs="?", help="a policy file, - for standard input; else all layers")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Check one file, or all layers; 1 for lints, 2 for faults.
+    """Check one file, or all layers; 1 for warnings, with --strict for notes too, 2 for faults.
 
     :raises BadInputError: the file cannot be read.
     """
     layers, faulty = _survey() if arguments.file is None else _check_file(arguments.file)
-    checked = [(layer, lint_policy(layer.policy)) for layer in layers]
+    more = [] if arguments.file in (None, "-") or faulty else _find_distrust(Path(arguments.file))
+    if any(lint.level == _FAULT for lint in more):
+        faults = [Fault("", lint.message) for lint in more]
+        layers, faulty = (), [PolicyError(arguments.file, faults, POLICY_UNREADABLE)]
+    checked = [(layer, [*more, *lint_policy(layer.policy)]) for layer in layers]
     if arguments.json:
         console.json({"policies": [*map(describe_fault, faulty), *(_passed(layer, lints) for layer, lints in checked)]})
     else:
         _print(checked, faulty, console)
     if faulty:
         return 2
-    return 1 if any(lints for _, lints in checked) else 0
+    levels = {lint.level for _, lints in checked for lint in lints}
+    return 1 if WARNING in levels or (arguments.strict and levels) else 0
+
+
+def _find_distrust(path: Path) -> list[Lint]:
+    """Return why pip would not trust a file where it lies: a fault in a place that pip reads, else a warning."""
+    try:
+        found = find_distrust(str(path), path.stat(), Trust.of(None, sys.base_prefix), "file")
+        is_read = any(place.path is not None and _is_same(path, place.path) for place in survey_layers().places)
+    except OSError:  # such as a pipe of the shell: it is nowhere
+        return []
+    level = _FAULT if is_read else WARNING
+    return [Lint("", f"pip would refuse it there: {fault.message}", level) for fault in found if path.is_file()]
+
+
+def _is_same(path: Path, place: str) -> bool:
+    try:
+        return path.samefile(place)
+    except OSError:
+        return False
 
 
 def _survey() -> tuple[Sequence[Layer], Sequence[PolicyError]]:
@@ -58,9 +85,10 @@ def _check_file(file: str) -> tuple[Sequence[Layer], Sequence[PolicyError]]:
 def _print(checked: Sequence[tuple[Layer, list[Lint]]], faulty: Sequence[PolicyError], console: Console) -> None:
     print_faults(faulty, console)
     for layer, lints in checked:
-        console.line(f"{layer.path}: {_summarise(layer)}", YELLOW if lints else GREEN)
+        warns = any(lint.level == WARNING for lint in lints)
+        console.line(f"{layer.path}: {_summarise(layer)}", YELLOW if warns else GREEN)
         for lint in lints:
-            console.line(f"  lint   {lint}")
+            console.wrapped(f"{lint.level:<7}  {lint}", YELLOW if lint.level == WARNING else None, indent="  ")
     if not checked and not faulty:
         console.line("no policy file found; `indexguard status` lists the places, `indexguard init` writes one")
 
@@ -109,7 +137,7 @@ def _passed(layer: Layer, lints: list[Lint]) -> dict[str, Any]:
         "mode": layer.policy.mode,
         "code": None,
         "faults": [],
-        "lints": [{"key": lint.key, "message": lint.message} for lint in lints],
+        "lints": [{"level": lint.level, "key": lint.key, "message": lint.message} for lint in lints],
     }
 
 

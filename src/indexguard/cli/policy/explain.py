@@ -11,11 +11,12 @@ from typing import Any
 from ...decision.authority import Authority
 from ...decision.outcome import ask
 from ...decision.verdict import PASS, Finding, Verdict
-from ...errors import CODES
-from ...patterns import Name, is_in_range, normalise_name, parse_pattern
+from ...errors import CODES, UNKNOWN_INDEX
+from ...patterns import Name, is_in_range, is_version, normalise_name, parse_pattern
+from ...policy.hints import find_nearest, find_reason
 from ...policy.identity import Location, redact
 from ...policy.layers import find_layers
-from ...policy.model import Known, Layer, Policy
+from ...policy.model import Known, Layer, Policy, join_key
 from ...policy.rules import Rule
 from ...survey.pip_facts import PipFacts, ask_pip
 from ..console import BOLD, GREEN, RED, YELLOW, Console
@@ -49,6 +50,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.code:
         return _explain_code(arguments.code, console)
     name = _read_name(arguments.name)
+    if arguments.version is not None and not is_version(arguments.version):
+        raise BadInputError(f"found {arguments.version!r} after --version, expected a version (PEP 440), such as 1.4")
     facts = ask_pip()
     found = find_layers()
     layers = found.layers
@@ -75,6 +78,8 @@ class Asked:
     shown: str
     verdict: Verdict
     is_local: bool = False
+    near: str | None = None
+    """Why no policy knows it: what nobody can read in its URL, or what differs from an index that a policy names."""
 
     @property
     def is_asked(self) -> bool:
@@ -170,6 +175,7 @@ class Explanation:
                     "url": place.shown,
                     "asked": place.is_asked,
                     "probed": place.verdict.probes,
+                    "near": place.near,
                     "findings": [
                         {
                             "code": finding.code,
@@ -197,7 +203,18 @@ def matching_rules(policy: Policy, name: Name) -> list[Rule]:
 def _ask(authority: Authority, facts: PipFacts, url: str, place: Location | None) -> Asked:
     if place is not None and place.is_local:
         return Asked(str(place), authority.local_file(), is_local=True)
-    return Asked(facts.show(url), ask(authority, place, unverified=facts.is_trusted(url)))
+    verdict = ask(authority, place, unverified=facts.is_trusted(url))
+    return Asked(facts.show(url), verdict, near=_find_near(url, place, verdict))
+
+
+def _find_near(url: str, place: Location | None, verdict: Verdict) -> str | None:
+    refusal = verdict.refusal
+    if refusal is None or refusal.code != UNKNOWN_INDEX or refusal.layer is None:
+        return None
+    if place is None:
+        return find_reason(url)
+    found = find_nearest(place, refusal.layer.policy)
+    return None if found is None else f"nearly {found[1]}, {join_key('indexes', found[0])}.url: {found[2]}"
 
 
 def _read_url(text: str) -> str:
@@ -232,9 +249,7 @@ def _print(explanation: Explanation, console: Console, *, is_known: bool) -> Non
         console.line(f"no policy decides names here, so the built-in rule holds: {_BUILT_IN}")
     for layer in explanation.layers:
         _print_layer(explanation, layer, console)
-    if explanation.asked:
-        console.line("indexes:")
-        console.table([(place.shown, str(place)) for place in explanation.asked])
+    _print_indexes(explanation.asked, console)
     for finding in explanation.missing:
         if finding.rule is not None and finding.layer is not None:
             console.line(f"index-not-configured: pip has no index {_urls(finding.layer.policy, finding.rule)}", YELLOW)
@@ -257,6 +272,15 @@ def _print(explanation: Explanation, console: Console, *, is_known: bool) -> Non
         console.line(f"{explanation.name}{version} may come from {source}{only_one}", GREEN)
     else:
         console.line(f"{explanation.name}{version} is refused", RED)
+
+
+def _print_indexes(asked: Sequence[Asked], console: Console) -> None:
+    if asked:
+        console.line("indexes:")
+        console.table([(place.shown, str(place)) for place in asked])
+    for place in asked:
+        if place.near is not None:
+            console.line(f"{place.shown} is unknown: {place.near}", YELLOW)
 
 
 def _print_layer(explanation: Explanation, layer: Layer, console: Console) -> None:

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ...errors import escape
+from ...policy.hints import find_reason
 from ...policy.identity import PYPI, Location
 from ...policy.layers import interpreter_policy_path, machine_policy_path, survey_layers, user_policy_path
 from ...policy.lints import lint_policy
@@ -145,7 +146,8 @@ def _name_indexes(facts: PipFacts, console: Console) -> list[Configured]:
     for number, url in enumerate(facts.indexes):
         place = facts.locate(url)
         if place is None:
-            raise BadInputError(f"pip is configured with an index whose URL has no single meaning: {facts.show(url)}")
+            reason = find_reason(url) or "it has no single meaning"
+            raise BadInputError(f"pip is configured with an index whose URL cannot be read: {facts.show(url)}: {reason}")
         if place.is_local:
             console.note(f"left out, because local files need no entry: {facts.show(url)}")
         else:

@@ -9,7 +9,8 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from ...errors import escape
-from ...policy.identity import PYPI, Location
+from ...policy.hints import is_secret
+from ...policy.identity import PYPI, TOKEN, Location
 
 _WIDTH = 100
 
@@ -52,7 +53,7 @@ def render(
     if mode != "enforce":
         lines += [*_comment(mode_comment), f"mode = {_quote(mode)}"]
     for table in tables:
-        urls = [_quote(url) for url in (table.url, *table.mirrors)]
+        urls = [_quote(_without_secrets(url)) for url in (table.url, *table.mirrors)]
         lines += ["", f"[indexes.{table.name}]", f"url = {urls[0] if len(urls) == 1 else '[' + ', '.join(urls) + ']'}"]
         if table.insecure:
             lines.append("insecure = true")
@@ -115,3 +116,12 @@ def _slug(parts: Sequence[str]) -> str:
 def is_insecure(place: Location) -> bool:
     """Tell whether a policy must say that this place may be reached by http."""
     return place.scheme == "http" and not place.is_loopback
+
+
+def _without_secrets(url: str) -> str:
+    """Return a URL with a token in the place of each segment that looks like a secret of whoever runs ``init``."""
+    scheme, mark, rest = url.partition("://")
+    host, *segments = rest.split("/")
+    last = max((place for place, segment in enumerate(segments) if segment), default=0)
+    shown = [TOKEN if is_secret(segment) and place < last else segment for place, segment in enumerate(segments)]
+    return "/".join((f"{scheme}{mark}{host}", *shown)) if mark else url

@@ -112,7 +112,8 @@ def find_identity(places: Collection[Location], page: Page) -> Location:
     answered = place = page.answered
     if answered is None or place is None:
         return Location("unknown", page.shown, 0)
-    while place.segments and place not in places:  # the longest comes first
+    # The longest comes first; what a `%2F` may lead out of is a place of its own.
+    while place.segments and place not in places and "%2F" not in place.segments[-1]:
         place = place.parent
     if place in places:
         return place

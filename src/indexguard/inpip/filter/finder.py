@@ -6,8 +6,6 @@ names that several indexes offer.
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -41,6 +39,10 @@ class NameFilter:
         """Sift the whole list: local files, files that no page lists, failed indexes, and names that several offer."""
         found: Sequence[Candidate] = call()
         search = self._searches.of(finder, normalise_name(project_name))
+        if found is not search.found and _locked_link(finder, search) is not None:
+            from ..search.locks import look_up  # few runs have one
+
+            look_up(self._run, finder, search, found[0], call, roots=self._searches.roots)
         kept = self._sift(finder, search, found)
         if kept is search.source:
             return list(search.kept)
@@ -157,7 +159,7 @@ class NameFilter:
 
     def _complete_pages(self, finder: Finder, search: Search) -> None:
         """Note the indexes that pip was configured with and did not even ask (not https, and not a trusted host)."""
-        if _locked_link(finder, search) is not None:
+        if _locked_link(finder, search) is not None and not search.asks_own:
             return  # a lock file names the file itself: no index is missing
         search.not_configured = search.authority.configured(configured_places(self._run, finder, search))
         met = {page.page_url for page in search.pages}
@@ -178,7 +180,9 @@ class NameFilter:
         if is_locked:
             verdict = search.authority.locked(self._run.locate_locked(url), str(candidate.version), place)
         elif place is not None and place.is_local:
-            verdict = PASS if _is_bundled(candidate.link) else search.authority.local_file()
+            from .local_files import is_bundled  # few runs meet one
+
+            verdict = PASS if is_bundled(candidate.link) else search.authority.local_file()
         else:
             verdict = search.authority.find_links(place)
         page = search.page_of(candidate.link)
@@ -190,16 +194,3 @@ class NameFilter:
 def _locked_link(finder: Finder, search: Search) -> Link | None:
     links: dict[str, Link] = getattr(finder, "_locked_links", {})  # pip >= 26.2
     return links.get(search.name)
-
-
-def _is_bundled(link: Link) -> bool:
-    """Tell whether a local file is one of the wheels bundled in ``ensurepip``, which are always allowed."""
-    spec = importlib.util.find_spec("ensurepip")
-    if spec is None or spec.origin is None:
-        return False
-    bundled = os.path.join(os.path.dirname(spec.origin), "_bundled", link.filename)
-    if not os.path.isfile(bundled):
-        return False
-    from filecmp import cmp  # few meet such a file
-
-    return cmp(bundled, link.file_path, shallow=False)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from ...decision import outcome
 from ...decision.verdict import Verdict
-from ...errors import INDEX_FAILED, GuardError, clean
 from ...patterns import is_distribution, normalise_name
 from ...policy.identity import Location, find_location, find_reference, is_trusted
 from ..gate.references import redirect_hook
@@ -122,7 +121,9 @@ class PageFilter:
             if not page.probing and not counts_failures(self._run, finder, search):
                 if not self._run.layers:
                     raise
-                raise self._unreadable(search, page, error) from error
+                from .odd_pages import explain_unreadable  # few pages break pip
+
+                raise explain_unreadable(self._run, search, page, error) from error
             page.exchanges.append(error)
             page.links = None
             candidates = []
@@ -169,9 +170,11 @@ class PageFilter:
         """Tell whether a remote index is asked, be it for squatters only."""
         unverified = is_trusted(page.url, trusted_hosts(finder))
         page.verdict = outcome.ask(search.authority, page.asked, unverified=unverified)
-        page.probing = page.verdict.refusal is not None and page.verdict.probes
+        page.probing = page.verdict.refusal is not None and page.verdict.probes and not search.asks_own
         if search.authority.rules:
             page.check_hop = partial(self._check_hop, finder, search, page)
+        if search.asks_own:
+            return not page.verdict.findings
         return page.verdict.refusal is None or page.probing
 
     def _look_at_status(self, finder: Finder, search: Search, page: Page) -> None:
@@ -188,17 +191,6 @@ class PageFilter:
         from .redirects import check_page  # few indexes redirect
 
         check_page(self._run, search, page, (came_from, led_to), trusted_hosts(finder))
-
-    def _unreadable(self, search: Search, page: Page, error: Exception) -> Exception:
-        """Return pip's error for a page that breaks pip, where no failure counts.
-
-        Without the guard pip ends there, with a traceback; to go on to another index would be the guard's doing.
-        """
-        from ..speech.pip_errors import as_pip_error
-
-        facts = [("asked", page.shown), ("cause", clean(f"{type(error).__name__}: {error}"))]
-        refused = f"pip cannot read the page of `{search.name}`"
-        return as_pip_error(self._run.root, GuardError(INDEX_FAILED, refused, facts))
 
 
 def trusted_hosts(finder: Finder) -> Iterable[tuple[str, int | None]]:
@@ -274,7 +266,11 @@ def _sift_files(search: Search, page: Page, candidates: Sequence[Candidate]) -> 
     if page.asked is not None and candidates:
         for finding in search.authority.unclaimed(page.asked).findings:
             search.drop(finding, page, page.offered(search.name))
-    candidates = _without_repositories(search, page, candidates)
+    # pip's `is_vcs` makes a list of all schemes each time; most of thousands of files need no such look.
+    if any(candidate.link.url[:4] != "http" and candidate.link.is_vcs for candidate in candidates):
+        from .odd_pages import without_repositories  # few pages list one
+
+        candidates = without_repositories(search, page, candidates)
     check = outcome.file_check(search.authority, page.verdict, page.answered)
     if check is None or page.answered is None:
         return list(candidates)
@@ -283,26 +279,13 @@ def _sift_files(search: Search, page: Page, candidates: Sequence[Candidate]) -> 
     for candidate in candidates:
         version = str(candidate.version)
         # The URL itself, not what it stands for: `files-from` has no token for the public index.
-        verdict = check(version, find_location(candidate.link.url) if has_places else None)
+        locate = find_location if candidate.link.url[:4] == "http" else find_reference
+        verdict = check(version, locate(candidate.link.url) if has_places else None)
         for finding in verdict.findings:
             search.drop(finding, page, [(version, candidate.link)])
         if verdict.refusal is None:
             kept.append(candidate)
     return kept
-
-
-def _without_repositories(search: Search, page: Page, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
-    # pip's `is_vcs` makes a list of all schemes each time; most of thousands of files need no such look.
-    found = [candidate for candidate in candidates if candidate.link.url[:4] != "http" and candidate.link.is_vcs]
-    if not found:
-        return candidates
-    verdict = outcome.judge_repository(search.authority, page.verdict)
-    for finding in verdict.findings:
-        search.drop(finding, page, [(str(candidate.version), candidate.link) for candidate in found])
-    if verdict.refusal is None:
-        return candidates
-    dropped = set(map(id, found))
-    return [candidate for candidate in candidates if id(candidate) not in dropped]
 
 
 @contextmanager

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ...audit.event import MAX_VERSIONS, EventFields
+from ...audit.event import EventFields
 from ...audit.kinds import REFUSED, SELECTED
 from ...decision.authority import Origin
 from ...decision.outcome import find_guard_file, find_mismatch
-from ...decision.verdict import Finding
-from ...errors import clean, escape
+from ...decision.verdict import PASS, Finding
+from ...errors import LOCKED_LINK, clean, escape
 from ...patterns import Name, find_version
 from ...policy.identity import find_reference, redact
 from .. import seams
 from ..run import Run
 from ..search.page import Page
 from ..search.searches import Searches
-from ..speech.events import as_offer, with_offers
+from ..speech.events import as_offer
 from ..speech.speaker import Speaker
 from .distributions import name_of, names_in, names_in_wheel, parents_of
 from .references import Reference
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ..objects import CacheEntry, Call, Distribution, Link, Options, Requirement, Resolved
     from .destinations import Destinations
 
-_CODE_HAS_RUN = "its name was known only after it was fetched: code of its build has run"
 _SETUP_HAS_RUN = "its setup.py has run and installed files; the metadata of the other project was taken away again"
 _UNNAMED = Name("")
 """Stands for a name that is not yet known: no pattern but `*` matches it."""
@@ -46,6 +45,7 @@ class Gate:
         self._requests = requests
         self._speaker = speaker
         self._options: Options | None = None
+        self._finder: object = None
 
     def prepare(self, call: Call, preparer: object, req: Requirement) -> Distribution:
         """Judge a requirement before anything of it is fetched, and the name in its metadata afterwards.
@@ -94,8 +94,9 @@ class Gate:
 
     def resolve(self, call: Call, resolver: object, root_reqs: Iterable[Requirement]) -> Resolved:
         """Note what the user requested, have refusals end the run while pip resolves, and record what was selected."""
-        del resolver
+        self._finder = seams.finder_of(resolver)
         self._requests.note_roots(root_reqs)
+        self._searches.roots += root_reqs
         self._searches.resolving += 1
         self._searches.settled = False
         try:
@@ -214,6 +215,11 @@ class Gate:
         if is_locked:
             version = find_version(source.filename, name) or ""
             verdict = authority.locked(self._run.locate_locked(source.url), version, place)
+            if any(finding.code == LOCKED_LINK for finding in verdict.findings) and self._finder is not None:
+                from ..search.locks import is_listed  # few runs have one
+
+                listed = is_listed(self._searches, self._finder, name, requirement, source)
+                verdict = PASS if listed else verdict
         else:
             verdict = authority.direct(place, requested=requested)
         fields = EventFields(name=name or None, index_asked=redact(source.url))
@@ -233,13 +239,10 @@ class Gate:
         *,
         late: bool,
     ) -> Exception:
-        shown = "" if requirement.link is None else redact(self._requests.source_of(requirement.link).url)
-        facts = [("reference", shown), *led_to]
-        parent = requirement.comes_from
-        if parent is not None:
-            facts.append(("asked for by", escape(str(getattr(parent, "name", None) or parent))))
-        note = _CODE_HAS_RUN if late else ""
-        return self._refuse(finding, escape(fields.name or "") or shown, facts, fields, note)
+        from .refusals import describe_reference  # only where there is something to say
+
+        source = None if requirement.link is None else self._requests.source_of(requirement.link)
+        return self._refuse(finding, *describe_reference(requirement, source, fields, led_to, late=late))
 
     def _check_names(self, link: Link, expected: Name | None, names: set[Name], note: str = "") -> None:
         """Check that the distribution's own metadata names the project that was authorised.
@@ -269,15 +272,13 @@ class Gate:
         """Check that a wheel writes nothing that the guard lives from."""
         found = destinations.find_guarded(name or "", path, own=names == {name} == {"indexguard"})
         finding = find_guard_file(found, audited=self._run.audits_built_in)
-        if finding is None:
-            return
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        note = f"it would write {clean(found[0])}{more}"
-        fields = EventFields(name=name, index_asked=redact(link.url), files=1, message=note)
-        if not finding.enforced:
+        if finding is not None:
+            from .refusals import describe_places  # as above
+
+            subject, facts, fields, note = describe_places(link, name, found)
+            if finding.enforced:
+                raise self._refuse(finding, subject, facts, fields, note)
             self._speaker.record_finding(finding, REFUSED, fields)
-            return
-        raise self._refuse(finding, escape(name or ""), [("file", redact(link.url))], fields, note)
 
     def _check_version(self, link: Link, name: Name | None, distribution: Distribution) -> None:
         """Check the version that the metadata tells: the legacy resolver does not compare it with the file's name.
@@ -330,7 +331,8 @@ class Gate:
             fields = fields._replace(same_file=[source.filename])
         search = next((search for search in searches if search.kept), None)
         if search is not None:
-            fields = with_offers(fields, search.newest_left(MAX_VERSIONS), len(search.kept))
+            # Counted, not listed: that would be most of the log. What was kept from pip is listed where it was.
+            fields = fields._replace(more_offered=len(search.kept))
         self._speaker.record(SELECTED, None, fields)
 
     def _origin(self, name: Name, source: Link, page: Page | None) -> Origin:

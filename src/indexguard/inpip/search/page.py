@@ -224,7 +224,11 @@ class Page:
     def _lists(self, name: Name) -> bool:
         if self.listing is not None:
             return bool(self.offered(name))
-        return any(normalise_name(name_file(link)).startswith(f"{name}-") for link in self.links or ())
+        links = self.links or ()
+        if any(normalise_name(name_file(link)).startswith(f"{name}-") for link in links):
+            return True
+        # A repository has its name and version in a fragment.
+        return any("egg=" in link.url for link in links) and bool(self.offered(name))
 
     def _find_other(self) -> str | None:
         names = map(name_file, self.links or ()) if self.listing is None else iter(self.listing.some)

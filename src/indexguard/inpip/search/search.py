@@ -59,6 +59,8 @@ class Search:
     several: bool = False
     """Whether pip is configured with more than one remote index."""
     not_configured: Verdict = PASS
+    asks_own: bool = False
+    """Whether only the name's own indexes are asked, nobody for squatters: for a file that a lock names."""
     failures_count: bool = False
     """Whether an index that failed refuses the name."""
     same_files: Sequence[SameFile] | None = None
@@ -91,6 +93,10 @@ class Search:
         drop.is_unseen |= unseen
         drop.offered += offered
         drop.versions.update(version for version, _ in offered)
+
+    def forget_drops(self) -> None:
+        """Forget what was dropped: of a name of which a lock names one file, other files say nothing."""
+        self.drops, self._by_objection = [], {}
 
     @property
     def met(self) -> Met:

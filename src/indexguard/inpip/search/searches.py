@@ -13,7 +13,7 @@ from .page import Page
 from .search import Search
 
 if TYPE_CHECKING:
-    from ..objects import Candidate, Finder, Link
+    from ..objects import Candidate, Finder, Link, Requirement
     from .listing import Listing
 
 _SEARCHES = "_indexguard_searches"
@@ -35,6 +35,8 @@ class Searches:
         """How many resolvers are at work; commands that only look have none."""
         self.absences: dict[tuple[str, object], bool] = {}
         """What has been found out of an index, by what and by its place (``absence``)."""
+        self.roots: list[Requirement] = []
+        """What pip was asked to resolve."""
         self._run = run
         self._local = threading.local()
         self._by_name: dict[Name, list[Search]] = {}

@@ -9,7 +9,7 @@ from ...audit.event import EventFields
 from ...audit.kinds import REFUSED, WOULD_REFUSE, EventKind
 from ...audit.recorder import Recorder
 from ...decision.verdict import Finding, Verdict
-from ...errors import LOG_FAILED, GuardError
+from ...errors import LOG_FAILED, GuardError, hide
 from ...policy.model import Layer
 from ..run import Run
 
@@ -26,6 +26,8 @@ class Speaker:
     def __init__(self, run: Run, recorder: Recorder) -> None:
         self.recorder = recorder
         self.refusals: list[GuardError] = []
+        self.observed: dict[str, str] = {}
+        """For each name, the code of the first of what a layer in audit mode would have refused or dropped."""
         self._run = run
         self._lock = threading.RLock()
         self._warned: set[str] = set()
@@ -33,6 +35,7 @@ class Speaker:
 
     def warn(self, text: str) -> None:
         """Print one warning line, once."""
+        text = hide(text)
         with self._lock:
             if text in self._warned:
                 return
@@ -67,6 +70,8 @@ class Speaker:
 
         :raises Exception: as ``record``.
         """
+        if not finding.enforced:
+            self.observed.setdefault(fields.name or "", finding.code)
         self.record(event if finding.enforced else WOULD_REFUSE, finding.code, fields._replace(finding=finding))
 
     def record_observed(self, verdict: Verdict, fields: EventFields) -> None:
@@ -84,9 +89,18 @@ class Speaker:
     def _refuse(self, error: GuardError, fields: EventFields) -> Exception:
         from .pip_errors import as_pip_error
 
+        self.tell_observed()  # before the explanation, which is the last thing that is printed
         if self.add_refusals([error]):
             self._write(REFUSED, error.code, fields._replace(message=fields.message or error.refused))
         return as_pip_error(self._run.root, error)
+
+    def tell_observed(self) -> None:
+        """Say what layers in audit mode would have refused or dropped so far, if there is something."""
+        if not self.observed:
+            return
+        from .audit_mode import tell_observed
+
+        self.warn(tell_observed(self.observed, self.recorder.context.run, has_file=self.recorder.has_file))
 
     def add_refusals(self, errors: list[GuardError]) -> list[GuardError]:
         """Note refusals, also those of pips that this one started; return those that were not known yet."""

@@ -10,20 +10,23 @@ from ...decision.outcome import NOT_TO_BE_ASKED, find_failures, find_untold
 from ...decision.verdict import Finding
 from ...errors import (
     CLAIMED_ELSEWHERE,
+    FILE_ELSEWHERE,
     INDEX_FAILED,
     INDEX_NOT_CONFIGURED,
     REDIRECTED,
     SHADOWED_NAME,
+    UNKNOWN_INDEX,
     GuardError,
     clean,
     cut,
 )
 from ...patterns import newest_first
-from ...policy.identity import redact
+from ...policy.identity import TOKEN, redact
 from ...policy.model import MAY_MEAN_ABSENT, Index, join_key
 from ..search.page import Drop, Page
 from ..search.search import Search
 from .events import kept_by, with_offers
+from .near import find_hint_of_place, find_near
 from .refusal import Refusal, place_of_rule, rule_in_words
 from .speaker import Speaker
 
@@ -31,6 +34,8 @@ _MANY = 12
 """How many versions a message names."""
 _LONG = 60
 """How many characters of each."""
+_URL = 300
+"""How many characters of a file's URL."""
 _NO_FILE_FITS = "pip can use none of its files here (Python, platform, yanked, or a format that is ruled out)"
 
 
@@ -80,7 +85,9 @@ def _warn_of_unasked(speaker: Speaker, search: Search) -> None:
             continue
         if speaker.is_new(refusal.code, page.url):
             layer = "" if refusal.layer is None else f", by {refusal.layer.path}"
-            unasked.setdefault(f"({refusal.code}{layer})", {})[page.shown] = None
+            near = find_near(page, refusal.layer, search.name) if refusal.code == UNKNOWN_INDEX else None
+            told = page.shown if near is None else f"{page.shown} ({near.difference})"
+            unasked.setdefault(f"({refusal.code}{layer})", {})[told] = None
     for why, shown in unasked.items():
         what = "index" if len(shown) == 1 else f"{len(shown)} indexes:"
         verb = "is" if len(shown) == 1 else "are"
@@ -128,7 +135,7 @@ def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
         else:
             text = f"found no `{search.name}` where the policy lets pip look for it"
             facts = [("rule", rule_in_words(cause, search.name)), *_asked(search)]
-            hint = f"check the name; {words_of(cause.code).remedy}"
+            hint = find_hint_of_place(search, cause) or f"check the name; {words_of(cause.code).remedy}"
             found.append(GuardError(cause.code, text, facts, hint, search.name))
     return found
 
@@ -203,7 +210,10 @@ def _answer(page: Page) -> str:
 
 def _dropped(drop: Drop) -> str:
     what = "whatever it has" if drop.is_unseen and not drop.versions else _versions(drop.versions)
-    return f"{what} {_from(drop)} ({drop.finding.code})"
+    # Where its files lie is what `files-from` is about: one of them tells.
+    links = [link for _, link in drop.offered[:1]] if drop.finding.code == FILE_ELSEWHERE else []
+    where = "".join(f", such as {cut(redact(link.url), _URL)}" for link in links)
+    return f"{what} {_from(drop)} ({drop.finding.code}{where})"
 
 
 def _from(drop: Drop) -> str:
@@ -237,6 +247,9 @@ def _versions(versions: Collection[str]) -> str:
 
 
 def _hint(search: Search, cause: Finding) -> str | None:
+    of_place = find_hint_of_place(search, cause)
+    if of_place is not None:
+        return of_place
     if cause.layer is None or cause.rule is None:
         return None
     indexes = [cause.layer.policy.index(name) for name in cause.rule.indexes]
@@ -273,7 +286,7 @@ def find_hint(cause: Finding) -> str | None:
 def _hint_status(search: Search, indexes: Sequence[Index]) -> str | None:
     """Say what to do where an index may answer so for whatever it does not have, as object storage does."""
     failed = [page for page in search.failed if page.status in MAY_MEAN_ABSENT]
-    names = [index.name for index in indexes if any(page.asked in index.urls for page in failed)]
+    names = [index.name for index in indexes if any(page.asked and index.serves(page.asked) for page in failed)]
     if not names:
         return None
     status = failed[0].status
@@ -304,4 +317,5 @@ def _option(index: Index) -> str:
             f"have pip ask index `{index.name}`, its default one (no --no-index, no other --index-url in its place: "
             "another index goes into --extra-index-url)"
         )
-    return f"have pip ask index `{index.name}`: --index-url {url}, or --extra-index-url {url}"
+    yours = f", with your own secret in the place of {TOKEN}" if TOKEN in url.segments else ""
+    return f"have pip ask index `{index.name}`: --index-url {url}, or --extra-index-url {url}{yours}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Callable
 
 from . import cef, ecs, github, ocsf, sarif, spreadsheet
@@ -40,6 +42,22 @@ FORMATS = {
 }
 
 
+_FIRST_LINES = (
+    re.compile(rb'\{"@timestamp":.*"provider":"indexguard"', re.DOTALL),
+    re.compile(rb'\{"metadata":\{.*"product":\{[^{}]*"indexguard"', re.DOTALL),
+    re.compile(rb"CEF:0\|indexguard\|"),
+    re.compile(rb'\{"\$schema":"[^"]*","version":"2\.1\.0","runs":\[\{"tool":\{"driver":\{"name":"indexguard"'),
+    re.compile(re.escape(spreadsheet.opening().encode().rstrip())),
+    re.compile(rb"::(error|warning|notice) title=indexguard"),
+)
+"""How what was exported begins, in each of the formats."""
+
+
+def is_export(line: bytes) -> bool:
+    """Tell by its first line whether a file was written by this command, in whatever format."""
+    return any(form.match(line) for form in _FIRST_LINES)
+
+
 class Export:
     """Iterates over the pieces of text that a stream of events becomes; nothing is kept in memory.
 
@@ -57,8 +75,10 @@ class Export:
         """Events met so far whose time is none, and which no format can hold."""
 
     def __iter__(self) -> Iterator[str]:
+        events = iter(self._events)
+        first = list(islice(events, 1))  # what cannot be read fails before anything is printed
         yield self._form.opening()
-        for event in self._events:
+        for event in chain(first, events):
             if moment(event) is None:
                 self.timeless += 1
                 continue

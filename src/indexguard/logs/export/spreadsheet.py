@@ -24,7 +24,7 @@ COLUMNS = (
     "requested_by", "rule_layer", "rule_file", "rule_key", "rule_pattern", "rule_indexes", "policy", "message",
     "run", "seq", "parent_run", "user", "host", "pid", "ppid", "guard", "pip", "python", "executable", "prefix", "cwd",
     "command", "ci_provider", "ci_job", "ci_run", "ci_repository", "ci_ref", "seal_events", "seal_exit", "prev",
-    "same_file",
+    "same_file", "drill",
 )  # fmt: skip
 """The columns; their order never changes, and new ones come at the end."""
 
@@ -56,6 +56,7 @@ def _cells(event: Event) -> dict[str, Cell]:
     return {
         **found,
         "time": timestamp(event),
+        "drill": "true" if event.get("drill") is True else "",
         "versions": _listed(texts(event, "versions")),
         "kept": _listed(texts(event, "kept")),
         "offered": _listed([_joined(offer, "version", "file", "hash", "url") for offer in tables(event, "offered")]),

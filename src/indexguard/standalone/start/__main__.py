@@ -7,6 +7,16 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(_HERE, "current"))
 
 try:
+    # Where the package is installed too, its hook was first, and answers for what is imported here: it would take this
+    # copy for a stranger.
+    _hook = sys.modules.get("_indexguard_hook")
+    if _hook is None or os.path.dirname(os.path.realpath(_hook.__file__ or "")) != os.path.realpath(sys.path[0]):
+        for _name in [it for it in sys.modules if it == "_indexguard_hook" or it.partition(".")[0] == "indexguard"]:
+            del sys.modules[_name]
+        sys.meta_path[:] = [it for it in sys.meta_path if getattr(it, "indexguard_hook", None) is not True]
+        import _indexguard_hook
+
+        _indexguard_hook.install()
     from indexguard.cli import main
 except Exception as error:
     sys.exit(
