@@ -10,7 +10,8 @@
 Rows: ``startup`` (python -c pass), ``activated`` (the same in an environment), ``modules``, ``pip`` (--version, list), ``download``, ``page``, ``growth``,
 ``latency``, ``policy``, ``event``, ``log``, ``fleet``. ``--runs N`` sets the number of paired runs of every row; without it each row has a number that fits it.
 ``--pip V`` and ``--python X.Y`` choose what is measured (the newest pip on the newest Python that is here),
-``--wheel PATH`` a wheel that is built already. ``--no-valgrind`` leaves the instruction counts out; where there is no
+``--wheel PATH`` a wheel that is built already, ``--beside PATH`` that of an earlier version, which the rows of ``growth``
+show beside it. ``--no-valgrind`` leaves the instruction counts out; where there is no
 valgrind they are named as not run.
 
 It needs Python 3.11 or later and the registry (for the pip, and for the build of the wheel), and nothing that is not in
@@ -80,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 wheel=options.wheel,
                 rounds=options.runs,
                 with_valgrind=options.valgrind,
+                beside=options.beside,
             )
             for row in options.only:
                 _say(f"measuring {row}")
@@ -108,6 +110,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--python", metavar="X.Y", help="default: the newest here that runs this pip")
     parser.add_argument("--wheel", metavar="PATH", type=Path, help="the built wheel (default: built from this tree)")
+    parser.add_argument(
+        "--beside", metavar="PATH", type=Path, help="an earlier version's wheel, for the rows of growth"
+    )
     parser.add_argument("--no-valgrind", dest="valgrind", action="store_false", help="count no instructions")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", dest="form", action="store_const", const="json", help="print one JSON object")

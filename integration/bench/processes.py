@@ -6,16 +6,18 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.bench.ratios import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 _IMPORT = re.compile(r"import time:\s*(\d+) \|\s*\d+ \| ( *)(\S+)")
+_PEAK_CHILD = Path(__file__).parent / "children" / "peak_child.py"
 _COLLECTED = re.compile(r"Collected\s*:\s*(\d+)")
 
 
@@ -38,6 +40,20 @@ def run_timed(command: Sequence[str | Path], environ: Mapping[str, str], folder:
                 f"{_shown(command)}: status {process.returncode}\n{output.read().decode(errors='replace')}"
             )
     return Cost(wall, usage.ru_utime + usage.ru_stime)
+
+
+def run_for_peak(command: Sequence[str | Path], environ: Mapping[str, str], folder: Path) -> int:
+    """Run a command to its end and return the largest resident set that it had, in bytes.
+
+    A process counts what the one that started it held at that moment: so a small one stands between.
+
+    :raises RuntimeError: it failed; with what it printed.
+    """
+    launcher = [sys.executable, "-I", "-S", _PEAK_CHILD, *command]
+    done = subprocess.run(launcher, env=environ, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{_shown(command)}: status {done.returncode}\n{done.stdout}{done.stderr}")
+    return int(done.stdout)
 
 
 def find_valgrind() -> str | None:

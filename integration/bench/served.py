@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from integration.harness.dists import normalised
 from integration.harness.loopback import HTML, JSON_TYPE, Answer, Handler, LoopbackIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from typing_extensions import Self
 
@@ -23,13 +24,24 @@ class StaticIndex(LoopbackIndex):
     :param listed: every file that it offers.
     :param html_only: whether a client that would take a PEP 691 page is given a PEP 503 page all the same.
     :param latency: seconds that pass before each answer begins.
+    :param hashed: whether the pages give the files' hashes.
+    :param older: how many files of older versions each page lists before them, which nobody takes.
     """
 
-    def __init__(self, listed: Sequence[Dist], *, html_only: bool = False, latency: float = 0.0) -> None:
+    def __init__(
+        self,
+        listed: Sequence[Dist],
+        *,
+        html_only: bool = False,
+        latency: float = 0.0,
+        hashed: bool = True,
+        older: int = 0,
+    ) -> None:
         self.handler = _Handler
         self.requests = 0
         """How many came so far."""
         self._listed, self._html_only, self._latency = listed, html_only, latency
+        self._hashed, self._older = hashed, older
         self._files: dict[str, bytes] = {}
         self._pages: dict[str, tuple[bytes, bytes | None]] = {}
 
@@ -40,8 +52,11 @@ class StaticIndex(LoopbackIndex):
             projects.setdefault(normalised(dist.name), []).append(dist)
             self._files[f"/files/{dist.filename}"] = dist.content
         for project, dists in projects.items():
-            html = _html_page(dists, f"{self.origin}/files/").encode()
-            json_page = None if self._html_only else _json_page(project, dists, f"{self.origin}/files/").encode()
+            entries = [*_older_files(project, self._older), *map(_entry, dists)]
+            if not self._hashed:
+                entries = [entry._replace(sha256="") for entry in entries]
+            html = _html_page(entries, f"{self.origin}/files/").encode()
+            json_page = None if self._html_only else _json_page(project, entries, f"{self.origin}/files/").encode()
             self._pages[f"/simple/{project}/"] = (html, json_page)
         return self
 
@@ -60,23 +75,47 @@ class StaticIndex(LoopbackIndex):
         return 404, HTML, b"<html>not here</html>"
 
 
-def _html_page(dists: Sequence[Dist], files_url: str) -> str:
-    lines = (f'<a href="{files_url}{dist.filename}#sha256={dist.sha256}">{dist.filename}</a><br>\n' for dist in dists)
+class _Entry(NamedTuple):
+    """What a page tells of one file."""
+
+    filename: str
+    version: str
+    sha256: str
+    """Empty where the page gives no hash."""
+    size: int
+
+
+def _entry(dist: Dist) -> _Entry:
+    return _Entry(dist.filename, dist.version, dist.sha256, len(dist.content))
+
+
+def _older_files(project: str, count: int) -> Iterator[_Entry]:
+    for number in range(count):
+        version = f"0.{number}"
+        filename = f"{project.replace('-', '_')}-{version}-py3-none-any.whl"
+        yield _Entry(filename, version, hashlib.sha256(filename.encode()).hexdigest(), 1000)
+
+
+def _html_page(entries: Sequence[_Entry], files_url: str) -> str:
+    lines = []
+    for entry in entries:
+        fragment = f"#sha256={entry.sha256}" if entry.sha256 else ""
+        lines.append(f'<a href="{files_url}{entry.filename}{fragment}">{entry.filename}</a><br>\n')
     return f"<!DOCTYPE html><html><head><title>links</title></head><body>\n{''.join(lines)}</body></html>\n"
 
 
-def _json_page(project: str, dists: Sequence[Dist], files_url: str) -> str:
+def _json_page(project: str, entries: Sequence[_Entry], files_url: str) -> str:
     files = [
         {
-            "filename": dist.filename,
-            "url": files_url + dist.filename,
-            "hashes": {"sha256": dist.sha256},
-            "size": len(dist.content),
+            "filename": entry.filename,
+            "url": files_url + entry.filename,
+            "hashes": {"sha256": entry.sha256} if entry.sha256 else {},
+            "size": entry.size,
             "upload-time": "2026-01-01T00:00:00Z",
         }
-        for dist in dists
+        for entry in entries
     ]
-    versions = sorted({dist.version for dist in dists})
+    versions = sorted({entry.version for entry in entries})
     return json.dumps({"meta": {"api-version": "1.1"}, "name": project, "versions": versions, "files": files})
 
 

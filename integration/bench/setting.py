@@ -42,6 +42,8 @@ class Setting:
     """The same files with a .pth that does nothing."""
     no_bytecode: Environment
     """As ``guarded``, and the hook is compiled anew at each start."""
+    earlier: Environment | None = None
+    """An earlier wheel installed, to be shown beside this one; None: nothing is shown beside it."""
 
     def environ(self, policy: Path | None = None) -> dict[str, str]:
         """Return the variables of a child process: nothing of this machine's pip configuration, and the policy."""
@@ -94,10 +96,18 @@ def build_wheel(folder: Path) -> Path:
 
 
 def make_setting(
-    folder: Path, *, pip: str, python: str, wheel: Path | None, rounds: int | None, with_valgrind: bool
+    folder: Path,
+    *,
+    pip: str,
+    python: str,
+    wheel: Path | None,
+    rounds: int | None,
+    with_valgrind: bool,
+    beside: Path | None = None,
 ) -> Setting:
     """Make the environments.
 
+    :param beside: the wheel of an earlier version.
     :raises RuntimeError: something that is needed is not here, or a policy of this machine would take part.
     """
     plain = pips.plain_environment(pip, python)
@@ -112,7 +122,8 @@ def make_setting(
     no_bytecode = guarded.copy_to(folder / "no-bytecode")
     for compiled in no_bytecode.site_packages.glob("__pycache__/_indexguard_hook.*.pyc"):
         compiled.unlink()
-    return Setting(folder, rounds, with_valgrind, guarded, unguarded, does_nothing, no_bytecode)
+    earlier = pips.guarded_environment(plain, beside, folder / "earlier") if beside else None
+    return Setting(folder, rounds, with_valgrind, guarded, unguarded, does_nothing, no_bytecode, earlier)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from integration.bench.__main__ import ROWS, main
 from integration.bench.children.log_child import BLOCK, write_log
 from integration.bench.children.policy_child import NAMES, PREFIXES, make_policy
 from integration.bench.downloads import group_of
-from integration.bench.processes import parse_import_times, run_timed
+from integration.bench.processes import parse_import_times, run_for_peak, run_timed
 from integration.bench.ratios import Spread, interleave, paired_ratios, spread_of
 from integration.bench.report import Report, Result
 from integration.bench.served import StaticIndex
@@ -144,6 +144,26 @@ def test_served_pages() -> None:
             urllib.request.urlopen(f"{index.url}other/")  # noqa: S310 - as above
         error.value.close()
         assert index.requests == 4
+
+
+def test_pages_that_list_more_than_is_there() -> None:
+    listed = [Dist("acme-core", "1.0", "corp")]
+    with (
+        StaticIndex(listed, html_only=True, hashed=False, older=3) as index,
+        urllib.request.urlopen(f"{index.url}acme-core/") as answer,  # noqa: S310 - as above
+    ):
+        page = answer.read().decode()
+    assert [page.count("<a "), page.count("acme_core-0."), page.count("sha256")] == [4, 6, 0]
+
+
+def test_peak_is_that_of_the_command_alone(tmp_path: Path) -> None:
+    held = bytearray(200_000_000)  # ours: no part of what the command holds
+    held[::4096] = b"1" * len(held[::4096])
+    small = run_for_peak([sys.executable, "-I", "-S", "-c", "pass"], {}, tmp_path)
+    large = run_for_peak([sys.executable, "-I", "-S", "-c", "bytearray(60_000_000).count(1)"], {}, tmp_path)
+    assert 1_000_000 < small < 60_000_000 < large < 160_000_000
+    with pytest.raises(RuntimeError, match=r"(?s)status 3.*because"):
+        run_for_peak([sys.executable, "-I", "-c", "print('because'); raise SystemExit(3)"], {}, tmp_path)
 
 
 def test_large_policy_is_what_it_says() -> None:
