@@ -190,6 +190,8 @@ def test_without_its_log_pip_stops_where_the_policy_says_so(pair: Pair, ground: 
     finally:
         log.rmdir()
         aside.rename(log)
+    # As the hint says: the log can be written again.
+    expect(ground.run(pair.guarded, *BOTH, around=PLAIN), exit=0, installed=HELD)
 
 
 def test_a_whole_run_is_one_chain_with_a_seal_and_goes_where_the_policy_says(pair: Pair, ground: Ground) -> None:

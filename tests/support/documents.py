@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from integration.harness.children import run_child
 from integration.harness.pips import ALL_PIPS
+from integration.hints.table import render as hint_table
 
 from indexguard.audit.kinds import SEVERITIES
 from indexguard.cli import COMMANDS, main
@@ -227,6 +228,7 @@ BLOCKS: dict[str, Block] = {
     "pips": Block("README.md", lambda: ", ".join(ALL_PIPS)),
     **{f"help: indexguard {name}".strip(): Block(_CLI, partial(help_of, name)) for name in HELPS},
     "codes": Block(_CLI, code_table),
+    "hints": Block("integration/hints/README.md", hint_table),
     "fields": Block(_AUDIT, _fields),
     "events": Block(_AUDIT, _events),
     "later": Block(_POLICY, _later),

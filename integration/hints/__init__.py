@@ -1,0 +1,1 @@
+"""What the guard's words tell the user to do, and what comes of it."""
