@@ -16,7 +16,7 @@ from ..policy.model import Index, Layer
 from ..policy.rules import Rule
 from ..policy.serving.terms import Serving, StatusActions, Terms, Waiver
 from .authority import Authority
-from .verdict import Finding, Verdict
+from .verdict import PASS, Finding, Verdict
 
 if TYPE_CHECKING:
     from ..patterns import Version
@@ -120,6 +120,9 @@ class Judged(NamedTuple):
     """Objections that a ``[[waive]]`` of their own layer has lifted."""
     objections: tuple[Objection, ...] = ()
     """Those behind the findings of ``verdict``, in the same order."""
+
+
+NO_OBJECTION = Judged(PASS)
 
 
 # What may be objected: each check looks at one file, and says nothing where its key does not hold
@@ -240,6 +243,8 @@ class FileJudge:
                     findings.append(finding)
                     objections.append(objection)
                     break
+        if not (findings or told or waived):
+            return NO_OBJECTION
         return Judged(Verdict(tuple(findings)), tuple(told), tuple(waived), tuple(objections))
 
 
