@@ -116,7 +116,7 @@ class Guard(NamedTuple):
             from .filter import ambiguous, local_files, mirrors, odd_pages, redirects, same_files  # noqa: F401
             from .gate import hops, refusals, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
-            from .search import absence, simple_page  # noqa: F401
+            from .search import absence, asking, failures, simple_page  # noqa: F401
             from .speech import audit_mode, squats, words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
@@ -148,7 +148,7 @@ class Guard(NamedTuple):
 
             words.warn_of_absence(self.speaker, self.searches.all())
         self.speaker.tell_observed()
-        searches = self.searches.all() if status else ()
+        searches = [it for it in self.searches.all() if not it.is_self_check] if status else []
         # Once installation has begun, pip had all that it looked for; what its self-check met is no cause.
         wanting = not self.searches.settled and any(not search.kept for search in searches)
         if status and (self.speaker.refusals or wanting):
@@ -261,6 +261,8 @@ _COLD = (
         "gate/destinations.py",
         "gate/setup_py.py",
         "search/absence.py",
+        "search/asking.py",
+        "search/failures.py",
         "search/listing.py",
         "search/locks.py",
         "search/simple_page.py",
