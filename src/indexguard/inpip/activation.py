@@ -65,9 +65,8 @@ class Guard(NamedTuple):
             from .certificates import Certificates  # few policies have some
 
             certificates = Certificates(self.run, self.speaker)
-        sifter = None
-        if any(layer.policy.serving is not None for layer in self.run.layers):
-            sifter = self.make_sifter()  # few policies ask something of files
+        asks = any(layer.policy.serving is not None for layer in self.run.layers)  # few policies do, of files
+        sifter = self.make_sifter() if asks else None
         pages = PageFilter(
             self.run, self.searches, self.requests, gate.check_redirect, self.make_sifter, certificates, sifter
         )
@@ -117,7 +116,7 @@ class Guard(NamedTuple):
             from .gate import hops, refusals, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, asking, failures, simple_page  # noqa: F401
-            from .speech import audit_mode, squats, words  # noqa: F401
+            from .speech import audit_mode, details, words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
             self.searches.settled = not self.searches.resolving
@@ -246,6 +245,8 @@ _COLD = (
     *("../decision/absence.py", "../decision/redirects.py", "../decision/repositories.py", "../decision/serving.py"),
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
     *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
+    *("serving/body.py", "serving/files.py", "serving/notes.py", "filter/mismatches.py", "gate/rivals.py"),
+    *("speech/details.py", "speech/files.py"),
     *(
         "filter/ambiguous.py",
         "filter/local_files.py",
@@ -254,9 +255,7 @@ _COLD = (
         "gate/hops.py",
         "gate/redirects.py",
         "gate/refusals.py",
-        "gate/rivals.py",
         "filter/mirrors.py",
-        "filter/mismatches.py",
         "filter/same_files.py",
         "gate/destinations.py",
         "gate/setup_py.py",
@@ -266,15 +265,10 @@ _COLD = (
         "search/listing.py",
         "search/locks.py",
         "search/simple_page.py",
-        "serving/body.py",
-        "serving/files.py",
-        "serving/notes.py",
         "speech/audit_mode.py",
-        "speech/files.py",
         "speech/near.py",
         "speech/pip_errors.py",
         "speech/refusal.py",
-        "speech/squats.py",
         "speech/words.py",
     ),
 )

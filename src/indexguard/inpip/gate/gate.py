@@ -332,19 +332,16 @@ class Gate:
             message=f"{escape(source.filename)}{digest}",
         )
         searches = self._searches.all(name)
-        facts = next((search.facts for search in searches if search.facts and source.url in search.facts), None)
-        if facts is not None and fields.chosen is not None:
-            fields = fields._replace(chosen=(as_offer(version or "", source, facts), fields.chosen[1]))
         if any(source.filename in search.same_names for search in searches):
             fields = fields._replace(same_file=[source.filename])
         search = next((search for search in searches if search.kept), None)
         if search is not None:
             # Counted, not listed: that would be most of the log. What was kept from pip is listed where it was.
             fields = fields._replace(more_offered=len(search.kept))
-            if len(search.by_answer) > 1:
-                from .rivals import find_rivals  # few names come from several indexes
+            if len(search.by_answer) > 1 or search.facts:
+                from .rivals import complete  # few names come from several indexes, few policies ask more of files
 
-                fields = fields._replace(rivals=find_rivals(search, source, page))
+                fields = complete(fields, search, source, page)
         self._speaker.record(SELECTED, None, fields)
 
     def _origin(self, name: Name, source: Link, page: Page | None) -> Origin:

@@ -71,14 +71,10 @@ def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> Non
             kept=kept_by(search),
         )
         fields = with_offers(fields, drop.offered, drop.files, search.facts)
-        if drop.objections:
-            from .files import detail_of
+        if drop.objections or code == SHADOWED_NAME:
+            from .details import with_details
 
-            fields = fields._replace(message=detail_of(drop))
-        if code == SHADOWED_NAME:
-            from .squats import describe_squat
-
-            fields = fields._replace(squat=describe_squat(search, drop))
+            fields = with_details(fields, search, drop)
         if drop.finding.is_known:
             # Routine, in whatever mode its layer is.
             message = _explain_known(search, drop.finding)
