@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .objects import Call, Requirement, Resolved, VenvEnvironment, VirtualEnvironment
+    from .serving.files import FileSifter
 
 
 class Guard(NamedTuple):
@@ -59,13 +60,15 @@ class Guard(NamedTuple):
     def filters(self) -> Iterator[tuple[seams.Seam, seams.Filter]]:
         """Yield each seam, with what stands for it; the legacy resolver's are those of the new one."""
         gate = Gate(*self)
-        certificates = None
+        certs = None
         if any(layer.certificates for layer in self.run.layers):
             from .certificates import Certificates  # few policies have some
 
-            certificates = Certificates(self.run, self.speaker)
-        pages = PageFilter(self.run, self.searches, self.requests, gate.check_redirect, certificates)
-        names = NameFilter(self.run, self.searches, self.speaker)
+            certs = Certificates(self.run, self.speaker)
+        asks = any(layer.policy.serving is not None for layer in self.run.layers)  # few policies do, of files
+        sifter = self.make_sifter() if asks else None
+        pages = PageFilter(self.run, self.searches, self.requests, gate.check_redirect, self.make_sifter, certs, sifter)
+        names = NameFilter(self.run, self.searches, self.speaker, sifter)
         yield seams.REQUEST, pages.request
         yield seams.PROCESS_PAGE, pages.process_project_url
         yield seams.EVALUATE_LINKS, pages.evaluate_links
@@ -84,6 +87,12 @@ class Guard(NamedTuple):
         yield seams.INSTALL, gate.install
         yield from ((it._replace(method="__init__"), enter_virtual) for it in (seams.VIRTUAL_BUILD, seams.PLAIN_BUILD))
         yield seams.VENV_BUILD._replace(method="__init__"), enter_venv
+
+    def make_sifter(self) -> FileSifter:
+        """Return what judges files: for a policy that asks something of them, or the page of a project that is not active."""
+        from .serving.files import FileSifter
+
+        return FileSifter(self.speaker, self.requests, datetime.now(timezone.utc))
 
     def build_step(self, call: Call, _instance: object) -> object:
         """Mark what is started for a build, and repeat the refusals of what was started."""
@@ -105,7 +114,7 @@ class Guard(NamedTuple):
             from .gate import hops, refusals, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, asking, failures, simple_page  # noqa: F401
-            from .speech import audit_mode, words  # noqa: F401
+            from .speech import audit_mode, details, words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
             self.searches.settled = not self.searches.resolving
@@ -231,9 +240,11 @@ def _explain_broken(error: Exception) -> str:
 
 
 _COLD = (
-    *("../decision/absence.py", "../decision/redirects.py", "../decision/repositories.py"),
+    *("../decision/absence.py", "../decision/redirects.py", "../decision/repositories.py", "../decision/serving.py"),
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
     *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
+    *("serving/body.py", "serving/files.py", "serving/notes.py", "filter/mismatches.py", "gate/rivals.py"),
+    *("speech/details.py", "speech/files.py"),
     *(
         "filter/ambiguous.py",
         "filter/local_files.py",

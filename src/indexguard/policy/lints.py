@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
-from ..errors import cut
+from ..errors import cut, join_key
 from ..patterns import Name, Pattern
 from .hints import is_secret
 from .identity import TOKEN
-from .model import Policy, join_key
+from .model import Policy
 from .rules import Rule
 
 _BACKENDS = ("setuptools", "wheel", "hatchling", "flit-core", "poetry-core", "pdm-backend")
@@ -49,6 +49,7 @@ def lint_policy(policy: Policy, today: date | None = None) -> list[Lint]:
         *_lint_indexes(policy, rules),
         *_lint_direct_urls(policy),
         *_lint_expiry(rules, today or datetime.now(timezone.utc).date()),
+        *_lint_serving(policy, today or datetime.now(timezone.utc).date()),
     ]
 
 
@@ -60,7 +61,9 @@ def _lint_mode(policy: Policy) -> list[Lint]:
 def _lint_unmatched(policy: Policy) -> list[Lint]:
     if policy.rules.with_pattern(Pattern("", exact=False)):
         return []
-    lints = [Lint("", "no entry is `*`: every name that no entry matches is refused, build requirements included", NOTE)]
+    lints = [
+        Lint("", "no entry is `*`: every name that no entry matches is refused, build requirements included", NOTE)
+    ]
     backends = [name for name in _BACKENDS if policy.rules.find(Name(name)) is None]
     if backends:
         told = f"no entry matches {', '.join(backends)}: what needs them to build cannot be installed"
@@ -129,4 +132,22 @@ def _lint_expiry(rules: list[Rule], today: date) -> list[Lint]:
         else:
             told = f"expires after {rule.expires}: from then on `{rule.pattern}` is refused"
             lints.append(Lint(rule.key, told, NOTE))
+    return lints
+
+
+def _lint_serving(policy: Policy, today: date) -> list[Lint]:
+    if policy.serving is None:
+        return []
+    lints = []
+    for waiver in policy.serving.waivers:
+        if waiver.is_expired(today):
+            lints.append(Lint(waiver.key, f"ended after {waiver.expires}: it lifts nothing any more"))
+        elif waiver.expires - today <= _SOON:
+            told = f"ends after {waiver.expires}, in {waiver.days_left(today)} days: from then on `{waiver.code}` holds again"
+            lints.append(Lint(waiver.key, told, NOTE))
+    for index in policy.indexes:
+        wanted = policy.serving.find_terms(index.name, public=index.public, entry=None).min_age
+        if wanted is not None and wanted.span and wanted.unknown == "drop" and not index.public:
+            told = 'drops every file of which the index tells no upload time, as most private servers do: say `unknown = "allow"`'
+            lints.append(Lint(wanted.key, told, NOTE))
     return lints

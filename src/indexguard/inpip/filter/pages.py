@@ -28,29 +28,40 @@ from ..search.searches import Searches
 if TYPE_CHECKING:
     from ..certificates import Certificates
     from ..objects import Call, Candidate, Evaluator, Finder, Link, Scope, Session
+    from ..serving.files import FileSifter
+
+
+_ACTIVE = rb'project-status"(?:\s*:\s*{\s*"status"\s*:|\s+content=)\s*"active"'
+"""Not compiled yet: no page of most indexes tells a status."""
 
 
 class PageFilter:
     """Stands for the methods of pip that ask for pages and read them.
 
+    :param make_sifter: makes ``sifter`` where there is none, and a page needs one.
+    :param sifter: judges what a policy asks of files beside their place.
     :param certificates: verifies the connections of the indexes that have some of their own.
     :param check_redirect: is given each place that a watched download is led to, and raises where that is not allowed
         (``Gate.check_redirect``).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # all that a run has
         self,
         run: Run,
         searches: Searches,
         requests: Requests,
         check_redirect: Callable[..., None],
+        make_sifter: Callable[[], FileSifter],
         certificates: Certificates | None = None,
+        sifter: FileSifter | None = None,
     ) -> None:
         self._run = run
         self._searches = searches
         self._requests = requests
         self._check_redirect = check_redirect
         self._certificates = certificates
+        self._make_sifter = make_sifter
+        self._sifter = sifter
         self._pip_error: type[Exception] = pip_module(run.root, "_internal.exceptions").PipError
 
     def request(self, call: Call, session: Session, method: str, url: str) -> object:
@@ -156,6 +167,7 @@ class PageFilter:
             offered = page.offered(search.name)
             for finding in outcome.find_squatters(page.verdict) if offered else ():
                 search.drop(finding, page, offered)
+                self._note_times(search, page)
             return []
         if not page.is_local:
             unverified = is_trusted(page.answered_url or "", trusted_hosts(finder))
@@ -166,7 +178,18 @@ class PageFilter:
                 return []
         search.use(page)
         candidates: Sequence[Candidate] = call(links=links)
-        return candidates if page.is_local else _sift_files(search, page, candidates)
+        if page.is_local:
+            return candidates
+        sifted = _sift_files(search, page, candidates)
+        if self._sifter is None and search.authority.rules and not self._searches.settled and _tells_status(page):
+            self._sifter = self._make_sifter()
+        return sifted if self._sifter is None else self._sifter.sift(search, page, sifted)
+
+    def _note_times(self, search: Search, page: Page) -> None:
+        if not self._searches.settled:  # pip's self-check may load nothing more
+            from ..serving.body import note_times  # few names are squatted
+
+            note_times(page, search.name)
 
     def _may_ask(self, finder: Finder, search: Search, page: Page) -> bool:
         """Tell whether a remote index is asked, be it for squatters only."""
@@ -193,6 +216,13 @@ class PageFilter:
         from .redirects import check_page  # few indexes redirect
 
         check_page(self._run, search, page, (came_from, led_to), trusted_hosts(finder))
+
+
+def _tells_status(page: Page) -> bool:
+    """Tell whether a page may call its project something else than active (PEP 792): one search of its bytes."""
+    content = getattr(page.exchanges[-1], "content", b"") if page.exchanges else b""
+    place = content.find(b"project-status")
+    return place >= 0 and re.match(_ACTIVE, content[place : place + 99]) is None
 
 
 def trusted_hosts(finder: Finder) -> Iterable[tuple[str, int | None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import nsmallest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from ...audit.event import MAX_VERSIONS, EventFields, Offer
 from ...audit.kinds import DROPPED, KIND_OF_CODE, KNOWN, NOT_ASKED, PROBED, REFUSED, EventKind
@@ -19,7 +19,10 @@ from ..search.search import Search
 from .speaker import Speaker
 
 if TYPE_CHECKING:
+    from ...decision.serving import FileFacts
     from ..objects import Link
+
+    Facts = Optional[dict[str, FileFacts]]
 
 
 def record_search(speaker: Speaker, run: Run, search: Search) -> None:
@@ -69,7 +72,11 @@ def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> Non
             index_answered=page.shown_answer if page else None,
             kept=kept_by(search),
         )
-        fields = with_offers(fields, drop.offered, drop.files)
+        fields = with_offers(fields, drop.offered, drop.files, search.facts)
+        if drop.objections or code == SHADOWED_NAME:
+            from .details import with_details
+
+            fields = with_details(fields, search, drop)
         if drop.finding.is_known:
             # Routine, in whatever mode its layer is.
             message = _explain_known(search, drop.finding)
@@ -83,21 +90,24 @@ def _explain_known(search: Search, finding: Finding) -> str:
     return "" if known is None else f"{known.key}: {known.reason}" if known.reason else known.key
 
 
-def with_offers(fields: EventFields, files: Sequence[tuple[str, Link]], total: int) -> EventFields:
+def with_offers(fields: EventFields, files: Sequence[tuple[str, Link]], total: int, facts: Facts = None) -> EventFields:
     """Return the fields of an event with those that say which files were there, those of the newest versions first.
 
     :param files: version and link of each, or of those of the newest versions.
     :param total: how many there are.
+    :param facts: by URL, what pages tell of their files.
     """
-    told = [as_offer(version, link) for version, link in newest_files(files, MAX_VERSIONS)]
+    told = [as_offer(version, link, facts) for version, link in newest_files(files, MAX_VERSIONS)]
     return fields._replace(offered=told, more_offered=total - len(told))
 
 
-def as_offer(version: str, link: Link) -> Offer:
-    """Return what an event says of a file."""
+def as_offer(version: str, link: Link, facts: Facts = None) -> Offer:
+    """Return what an event says of a file (``facts``: as above)."""
     # A JSON page may give any value as a hash (pip >= 22.2 takes it as it is).
     digest = f"{link.hash_name}:{link.hash}" if link.hash_name and isinstance(link.hash, str) else None
-    return Offer(version, link.filename, digest, link.url_without_fragment)
+    offer = Offer(version, link.filename, digest, link.url_without_fragment)
+    file = None if facts is None else facts.get(link.url)
+    return offer if file is None else offer._replace(uploaded=file.uploaded, attested=file.attested)
 
 
 def kept_by(search: Search) -> list[str]:

@@ -17,12 +17,13 @@ from .fields import Event, number, text, texts
 VERSION = "9.4.0"
 """The release of ECS that the fields are of."""
 
-_OUTCOMES: dict[str, str] = {kinds.WOULD_REFUSE: "success", kinds.SELECTED: "success", kinds.DROPPED: "failure",
+_OUTCOMES: dict[str, str] = {kinds.WOULD_REFUSE: "success", kinds.SELECTED: "success",
+             kinds.NOTICED: "success", kinds.WAIVED: "success", kinds.DROPPED: "failure",
              **dict.fromkeys(kinds.REFUSING, "failure")}  # fmt: skip
 _ACTIONS: dict[str, str] = {kinds.GUARD_FAILED: kinds.GUARD_FAILED, kinds.SEALED: "run-sealed"}
 _FORMS = {".whl": "wheel", ".zip": "sdist", ".tar.gz": "sdist"}
 _OWN = ("parent_run", "versions", "more_versions", "files", "kept", "index_asked", "index_answered", "requested_by",
-        "offered", "more_offered", "same_file", "policy", "prefix", "ci", "seal", "drill", "prev")  # fmt: skip
+        "offered", "more_offered", "squat", "same_file", "policy", "prefix", "ci", "seal", "drill", "prev")  # fmt: skip
 
 
 def line(event: Event) -> str:

@@ -36,6 +36,8 @@ _CONTROL: dict[str, tuple[int, int, int]] = {
     kinds.KNOWN: (2, 6, 2),
     kinds.REDIRECTED: (2, 2, 2),
     kinds.DROPPED: (2, 6, 2),
+    kinds.NOTICED: (3, 17, 1),
+    kinds.WAIVED: (1, 1, 1),
     kinds.SELECTED: (1, 1, 1),
     kinds.WOULD_REFUSE: (3, 17, 1),
     kinds.NOT_ASKED: (3, 16, 0),
@@ -45,7 +47,7 @@ _CONTROL: dict[str, tuple[int, int, int]] = {
 }
 _OF_THE_RUN = (kinds.GUARD_FAILED, kinds.SEALED)
 _UNMAPPED = ("parent_run", "python", "prefix", "versions", "more_versions", "files", "kept", "offered", "more_offered", "chosen",
-             "requested_by", "same_file", "index_asked", "index_answered", "policy", "ci", "seal", "drill", "prev")  # fmt: skip
+             "requested_by", "squat", "same_file", "index_asked", "index_answered", "policy", "ci", "seal", "drill", "prev")  # fmt: skip
 
 
 def line(event: Event) -> str:
