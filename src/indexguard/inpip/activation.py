@@ -36,6 +36,7 @@ from .speech.speaker import Speaker
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .serving.memory import Memory
     from .objects import Call, Requirement, Resolved, VenvEnvironment, VirtualEnvironment
 
 
@@ -46,6 +47,8 @@ class Guard(NamedTuple):
     searches: Searches
     requests: Requests
     speaker: Speaker
+    memory: Memory | None = None
+    """What the layers remember, if one has a ledger."""
 
     @classmethod
     def of(cls, run: Run, recorder: Recorder, *, takes_requests: bool) -> Guard:
@@ -53,22 +56,27 @@ class Guard(NamedTuple):
 
         :param takes_requests: whether the root requirements are the user's.
         """
-        requests = Requests(run, takes_requests=takes_requests)
-        return cls(run, Searches(run), requests, Speaker(run, recorder))
+        requests, speaker = Requests(run, takes_requests=takes_requests), Speaker(run, recorder)
+        memory = None
+        if any(layer.policy.ledger is not None for layer in run.layers):
+            from .serving.memory import Memory  # few policies have one
+
+            memory = Memory(run, speaker)
+        return cls(run, Searches(run), requests, speaker, memory)
 
     def filters(self) -> Iterator[tuple[seams.Seam, seams.Filter]]:
         """Yield each seam, with what stands for it; the legacy resolver's are those of the new one."""
-        gate = Gate(*self)
+        gate = Gate(*self[:4])
         certificates = None
         if any(layer.certificates for layer in self.run.layers):
             from .certificates import Certificates  # few policies have some
 
             certificates = Certificates(self.run, self.speaker)
         sifter = None
-        if any(layer.policy.serving is not None for layer in self.run.layers):
+        if self.memory is not None or any(layer.policy.serving is not None for layer in self.run.layers):
             from .serving.files import FileSifter  # few policies ask something of files
 
-            sifter = FileSifter(self.speaker)
+            sifter = FileSifter(self.speaker, self.memory)
         pages = PageFilter(
             self.run, self.searches, self.requests, gate.check_redirect, certificates=certificates, sifter=sifter
         )
@@ -84,7 +92,7 @@ class Guard(NamedTuple):
         yield seams.FETCH_LAZY, gate.fetch_lazily
         yield seams.CACHE_ENTRY, gate.get_cache_entry
         yield seams.GET_REQUIREMENTS, gate.get_requirements
-        yield seams.RESOLVE, gate.resolve
+        yield seams.RESOLVE, gate.resolve if self.memory is None else self.memory.resolving(gate.resolve)
         yield seams.ORDER, self.load_rest(gate.get_installation_order)
         yield from ((seam, self.build_step) for seam in (*seams.BUILD_SEAMS, seams.SUBPROCESS))
         yield seams.BUILD_ONE, self.build_one
@@ -130,6 +138,8 @@ class Guard(NamedTuple):
 
         :param status: pip's exit code; None where it is not known.
         """
+        if self.memory is not None:
+            self.memory.finish()
         self.speaker.recorder.seal(status)
         try:
             self._say_last(status)
@@ -259,6 +269,7 @@ _COLD = (
         "search/simple_page.py",
         "serving/body.py",
         "serving/files.py",
+        "serving/memory.py",
         "serving/notes.py",
         "speech/audit_mode.py",
         "speech/files.py",

@@ -11,12 +11,14 @@ from .._vendor.platformdirs import user_state_path
 from ..policy.trust import find_distrust
 
 if TYPE_CHECKING:
+    from ..policy.model import Layer
     from ..policy.trust import Trust
 
 FILE_NAME = "ledger.db"
 SYSTEM_FOLDER = Path("/var/lib/indexguard")
 NO_HOME = "this user has no home folder (HOME is not set)"
 
+_OF_ALL_USERS = ("machine", "interpreter")
 _OVER_A_NETWORK = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "9p", "ceph", "glusterfs", "lustre", "gfs2", "ocfs2", "gpfs")
 )
@@ -33,6 +35,27 @@ def usual_path(*, of_machine: bool = False) -> Path:
     if of_machine or (hasattr(os, "geteuid") and os.geteuid() == 0):
         return SYSTEM_FOLDER / FILE_NAME
     return user_state_path("indexguard", appauthor=False) / FILE_NAME
+
+
+def path_of(layer: Layer) -> Path:
+    """Return where the ledger is that a layer asks.
+
+    A layer of the machine or the interpreter asks the machine's, which only root writes, unless it trusts the user.
+    """
+    settings = layer.policy.ledger
+    if settings is not None and settings.path is not None:
+        return Path(os.path.join(os.path.dirname(layer.path), settings.path))
+    return usual_path(of_machine=layer.kind in _OF_ALL_USERS and not (settings is not None and settings.trusts_user))
+
+
+def does_count(layer: Layer, path: Path) -> bool:
+    """Tell whether what a ledger remembers counts for a layer: this user may have written it."""
+    settings = layer.policy.ledger
+    return (
+        layer.kind not in _OF_ALL_USERS
+        or (settings is not None and settings.trusts_user)
+        or not may_be_written(path)
+    )
 
 
 def find_obstacle(path: Path, trust: Trust | None, kind: str) -> str | None:

@@ -14,6 +14,8 @@ from .store import BusyError, Recorded, Store
 
 MOST_BYTES = 16 * 2**20
 """Of all side files of a ledger."""
+AT_ONCE = 2 * 2**20
+"""Bytes of side files that one run writes, or takes in."""
 
 
 def record(store: Store, sightings: Sequence[Sighting], seconds: float) -> Recorded:
@@ -21,9 +23,9 @@ def record(store: Store, sightings: Sequence[Sighting], seconds: float) -> Recor
 
     :param seconds: how long the transaction may take, beside the wait for others. What there is no time for goes into a
         side file, too.
-    :raises LedgerError: they are not remembered.
+    :raises LedgerError: none of them is remembered.
     """
-    waiting = {path: _read(path) for path in find(store.path)}
+    waiting = _read_some(find(store.path))
     try:
         # What has waited was seen first.
         recorded = store.record([*(it for found in waiting.values() for it in found), *sightings], seconds)
@@ -49,6 +51,18 @@ def find(ledger: Path) -> list[Path]:
     return [ledger.with_name(name) for name in sorted(names) if name.startswith(beginning) and name.endswith(end)]
 
 
+def _read_some(files: Sequence[Path]) -> dict[Path, list[Sighting]]:
+    """Return what the first files hold: no run takes in more than it has time for."""
+    found: dict[Path, list[Sighting]] = {}
+    room = AT_ONCE
+    for path in files:
+        room -= _size(path)
+        if found and room < 0:
+            break
+        found[path] = _read(path)
+    return found
+
+
 def _read(path: Path) -> list[Sighting]:
     found = []
     with suppress(OSError):  # another one was quicker
@@ -59,24 +73,29 @@ def _read(path: Path) -> list[Sighting]:
 
 
 def _put_aside(ledger: Path, sightings: Sequence[Sighting]) -> None:
-    """Write a side file, which appears when it is whole.
+    """Write a side file, which appears when it is whole. What there is no room for will be seen again.
 
-    :raises LedgerError: there is no room for it.
+    :raises LedgerError: no file can be written.
     """
-    if not sightings:
+    room = min(AT_ONCE, MOST_BYTES - sum(map(_size, find(ledger))))
+    lines = []
+    for sighting in sightings:
+        line = sighting.as_line().encode("ascii") if sighting.is_fit else b""
+        room -= len(line)
+        if room < 0:
+            break
+        lines.append(line)
+    if not any(lines):
         return
-    told = f"the ledger {escape(str(ledger))} had no time to take in all, and"
-    content = "".join(sighting.as_line() for sighting in sightings if sighting.is_fit).encode("ascii")
-    if len(content) + sum(_size(path) for path in find(ledger)) > MOST_BYTES:
-        raise LedgerError(f"{told} too much waits to be taken in")
     try:
         descriptor, scratch = tempfile.mkstemp(prefix=f".{ledger.name}.", dir=ledger.parent)
         with open(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines(lines)
         unique = os.path.basename(scratch).rpartition(".")[2]
         os.rename(scratch, ledger.with_name(f"{ledger.name}.{os.getpid()}-{unique}.side"))
     except OSError as error:
-        raise LedgerError(f"{told} no side file can be written: {error.strerror}") from None
+        told = f"the ledger {escape(str(ledger))} is in use by others for too long"
+        raise LedgerError(f"{told}, and no file can be written beside it: {error.strerror}") from None
 
 
 def _size(path: Path) -> int:

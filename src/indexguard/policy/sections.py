@@ -64,7 +64,7 @@ def read_log(reader: TableReader, table: Mapping[str, Any]) -> LogSettings:
     return LogSettings(
         sinks=sinks,
         syslog=addresses,
-        max_size=_size(reader, "log.max-size", table),
+        max_size=read_size(reader, "log.max-size", table),
         max_age=_age(reader, "log.max-age", table),
     )
 
@@ -94,7 +94,8 @@ def _syslog(reader: TableReader, key: str, text: object) -> SyslogAddress | None
     return None
 
 
-def _size(reader: TableReader, key: str, table: Mapping[str, Any]) -> int | None:
+def read_size(reader: TableReader, key: str, table: Mapping[str, Any]) -> int | None:
+    """Return a size in bytes; None where the table does not have that key."""
     found = _number(reader, key, table, _SIZE, 'a size of at least 64 KiB, such as "100 MiB"')
     size = None if found is None else found[0] * _SIZES[found[1]]
     if size is not None and size < _SMALLEST:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from ...decision.serving import (
     NO_OBJECTION,
     NOT_ADVISED,
-    NOT_REMEMBERED,
     Advised,
     FileFacts,
     FileJudge,
@@ -27,15 +26,18 @@ from .notes import Notes
 if TYPE_CHECKING:
     from ...policy.identity import Location
     from ..objects import Candidate, Link
+    from .memory import Memory
 
 _UNTOLD = Told()
+_NOTHING: Mapping[str, Remembered] = {}
 
 
 class FileSifter:
     """Keeps from pip the files that a policy does not let anybody serve."""
 
-    def __init__(self, speaker: Speaker) -> None:
+    def __init__(self, speaker: Speaker, memory: Memory | None = None) -> None:
         self._speaker = speaker
+        self._memory = memory
         self._now = datetime.now(timezone.utc)  # one for the whole run: an answer does not depend on when pip asks
         self._bodies: dict[str, Body] = {}
         """By the URL of a --find-links page, which pip fetches once and asks for every name."""
@@ -46,11 +48,15 @@ class FileSifter:
         if answered is None:
             return list(candidates)
         body = self._body_of(page)
-        judge = self._judge_of(search, page, answered, body)
+        known = None
+        if self._memory is not None:
+            known = self._memory.recall(search, page, answered, body, self._now)
+            body = body.with_attested(known.attested)
+        judge = self._judge_of(search, page, answered, body, {} if known is None else known.attested)
         if not judge.judges:
             return list(candidates)
         files = [facts_of(candidate, body) for candidate in candidates]
-        remembered = self._remember(search, page, files)
+        remembered = [_NOTHING if known is None else known.of(file.filename) for file in files]
         advised = self._advise(search, page, files)
         search.facts = {} if search.facts is None else search.facts
         notes = Notes(search, page)
@@ -65,23 +71,20 @@ class FileSifter:
         notes.tell(self._speaker)
         return kept
 
-    def _remember(self, search: Search, page: Page, files: Sequence[FileFacts]) -> Sequence[Remembered]:
-        """Return what the ledger remembers of each file; nothing without one."""
-        del search, page
-        return [NOT_REMEMBERED] * len(files)
-
     def _advise(self, search: Search, page: Page, files: Sequence[FileFacts]) -> Sequence[Advised]:
         """Return what denials and advisories say of each file; nothing without any."""
         del search, page
         return [NOT_ADVISED] * len(files)
 
-    def _judge_of(self, search: Search, page: Page, answered: Location, body: Body) -> FileJudge:
+    def _judge_of(
+        self, search: Search, page: Page, answered: Location, body: Body, remembered: Mapping[str, set[str]]
+    ) -> FileJudge:
         attested = []
         if body.tells_provenance:
             names = (name for name, told in body.files.items() if told.attested)
             attested = [version for name in names if (version := find_version(name, search.name)) is not None]
         facts = PageFacts(body.status, frozenset(attested))
-        return FileJudge(search.authority, page.verdict, answered, facts, self._now)
+        return FileJudge(search.authority, page.verdict, answered, facts, self._now, remembered)
 
     def _body_of(self, page: Page) -> Body:
         key = page.page_url

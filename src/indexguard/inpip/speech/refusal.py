@@ -82,6 +82,8 @@ def rule_in_words(finding: Finding, subject: str) -> str:
     written = None if serving is None else serving.find_written(finding.key, rule and rule.terms)
     if written is not None:
         return f"{finding.key} = {written}\n{path}" + (f"\nreason: {rule.reason}" if rule and rule.reason else "")
+    if finding.key == "ledger":
+        return f"[ledger]: a file stays what it was when it was first seen\n{path}"
     if finding.key:
         return f'{finding.key} = "{_VALUES.get(finding.key, "block")}"\n{path}'
     if rule is None:
