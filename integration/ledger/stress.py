@@ -100,8 +100,12 @@ def stress(folder: Path, options: argparse.Namespace) -> int:
     remembered = {sighting.file for sighting in store.rows()}
     store.close()
     lost = noted - remembered
-    _say(f"{len(writers)} writers x {options.runs} runs x {options.files} files, {len(killed)} more killed, in {took:.0f} s")
-    _say(f"{len(noted):,} files noted, {len(remembered):,} remembered, {len(lost):,} lost; {sides} side files were left")
+    _say(
+        f"{len(writers)} writers x {options.runs} runs x {options.files} files, {len(killed)} more killed, in {took:.0f} s"
+    )
+    _say(
+        f"{len(noted):,} files noted, {len(remembered):,} remembered, {len(lost):,} lost; {sides} side files were left"
+    )
     waited.sort()
     _say(f"the ledger took of a run: median {waited[len(waited) // 2]:.3f} s, longest {waited[-1]:.3f} s")
     whole = _is_whole(ledger)

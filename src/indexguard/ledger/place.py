@@ -20,7 +20,22 @@ NO_HOME = "this user has no home folder (HOME is not set)"
 
 _OF_ALL_USERS = ("machine", "interpreter")
 _OVER_A_NETWORK = frozenset(
-    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "9p", "ceph", "glusterfs", "lustre", "gfs2", "ocfs2", "gpfs")
+    (
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "ncpfs",
+        "afs",
+        "9p",
+        "ceph",
+        "glusterfs",
+        "lustre",
+        "gfs2",
+        "ocfs2",
+        "gpfs",
+    )
 )
 _MOUNTS = "/proc/self/mountinfo"
 
@@ -52,9 +67,7 @@ def does_count(layer: Layer, path: Path) -> bool:
     """Tell whether what a ledger remembers counts for a layer: this user may have written it."""
     settings = layer.policy.ledger
     return (
-        layer.kind not in _OF_ALL_USERS
-        or (settings is not None and settings.trusts_user)
-        or not may_be_written(path)
+        layer.kind not in _OF_ALL_USERS or (settings is not None and settings.trusts_user) or not may_be_written(path)
     )
 
 

@@ -33,7 +33,7 @@ class Sighting(NamedTuple):
     file: str
     sha256: str | None
     """Hexadecimal; None where the index gave none."""
-    index: str
+    place: str
     """The index's URL as the policy writes it, ``pypi`` for the public one; secrets stand there as ``{token}``."""
     first_seen: int
     """Seconds since 1970, UTC."""
@@ -46,15 +46,24 @@ class Sighting(NamedTuple):
         texts = (self.name, self.version, self.file)
         return (
             all(text and text.isprintable() and len(text) <= MAX_TEXT for text in texts)
-            and 0 < len(self.index) <= MAX_URL
-            and self.index.isprintable()
+            and 0 < len(self.place) <= MAX_URL
+            and self.place.isprintable()
             and (self.sha256 is None or _SHA256.fullmatch(self.sha256) is not None)
             and 0 <= self.first_seen < 2**40
         )
 
     def as_record(self) -> dict[str, Any]:
         """Return it as the object that a line holds."""
-        return {"ledger": FORMAT, **self._asdict(), "first_seen": show_time(self.first_seen)}
+        return {
+            "ledger": FORMAT,
+            "name": self.name,
+            "version": self.version,
+            "file": self.file,
+            "sha256": self.sha256,
+            "index": self.place,
+            "first_seen": show_time(self.first_seen),
+            "attested": self.attested,
+        }
 
     def as_line(self) -> str:
         """Return it as one line of an export, pure ASCII, with its end."""
@@ -77,7 +86,8 @@ def read_time(text: object) -> int:
     found = _TIME.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise ValueError("no time such as 2030-01-31T12:00:00Z")
-    return int(datetime(*map(int, found.groups()), tzinfo=timezone.utc).timestamp())  # type: ignore[misc, arg-type, unused-ignore]
+    year, month, day, hour, minute, second = map(int, found.groups())
+    return int(datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc).timestamp())
 
 
 def is_line(line: bytes) -> bool:

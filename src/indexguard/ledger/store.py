@@ -108,9 +108,9 @@ class Store:
 
         :raises LedgerError: as ``recall``.
         """
+        query = f"SELECT {_COLUMNS} {_FROM} ORDER BY name, place, file"  # noqa: S608  # no values
         with self._using() as connection:
-            for row in connection.execute(f"SELECT {_COLUMNS} {_FROM} ORDER BY name, place, file") if connection else ():  # noqa: S608  # no values
-                yield _sighting(row)
+            yield from map(_sighting, connection.execute(query) if connection else ())
 
     def record(self, sightings: Iterable[Sighting], seconds: float | None = None) -> Recorded:
         """Add what is not remembered yet, in one transaction; the file is made where there is none.
@@ -133,7 +133,7 @@ class Store:
             before = connection.total_changes
             connection.executemany(
                 "DELETE FROM file WHERE project = (SELECT id FROM project WHERE place = ? AND name = ?) AND file = ?",
-                ((it.index, it.name, it.file) for it in chosen),
+                ((it.place, it.name, it.file) for it in chosen),
             )
             removed = connection.total_changes - before
             connection.execute("DELETE FROM project WHERE id NOT IN (SELECT project FROM file)")
@@ -203,15 +203,22 @@ class Store:
             return None
         connection = self._connect("rw" if os.access(self.path, os.W_OK) else "ro")
         try:
-            if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
-                raise LedgerError(f"{escape(str(self.path))} is no ledger: it is a file of another program")
-            if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                raise LedgerError(f"the ledger {escape(str(self.path))} was made by another version of indexguard")
+            self._check(connection)
         except BaseException:
             connection.close()
             raise
         self._connection, self._process = connection, os.getpid()
         return connection
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """See that the file is a ledger.
+
+        :raises LedgerError: it is another program's, or of another version.
+        """
+        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+            raise LedgerError(f"{escape(str(self.path))} is no ledger: it is a file of another program")
+        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+            raise LedgerError(f"the ledger {escape(str(self.path))} was made by another version of indexguard")
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         """Open the file.
@@ -273,17 +280,20 @@ def _begin(connection: sqlite3.Connection, wait: float) -> None:
     until = time.monotonic() + wait
     connection.execute("PRAGMA busy_timeout = 0")
     try:
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > until:
-                    raise
-                time.sleep(_PAUSE)
-            else:
-                return
+        while not _try_to_begin(connection, is_last=time.monotonic() > until):
+            time.sleep(_PAUSE)
     finally:
         connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+
+
+def _try_to_begin(connection: sqlite3.Connection, *, is_last: bool) -> bool:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if is_last or "locked" not in str(error):
+            raise
+        return False
+    return True
 
 
 def _connect(path: Path, option: str, wait: float) -> sqlite3.Connection:
@@ -364,7 +374,7 @@ def _add(connection: sqlite3.Connection, rows: list[Sighting], until: float) -> 
 
 
 def _project(connection: sqlite3.Connection, known: dict[tuple[str, str], int], sighting: Sighting) -> int:
-    key = (sighting.index, sighting.name)
+    key = (sighting.place, sighting.name)
     if key not in known:
         connection.execute("INSERT OR IGNORE INTO project (place, name) VALUES (?, ?)", key)
         known[key] = connection.execute("SELECT id FROM project WHERE place = ? AND name = ?", key).fetchone()[0]
