@@ -36,8 +36,9 @@ from .speech.speaker import Speaker
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .serving.memory import Memory
     from .objects import Call, Requirement, Resolved, VenvEnvironment, VirtualEnvironment
+    from .serving.memory import Memory
+    from .serving.files import FileSifter
 
 
 class Guard(NamedTuple):
@@ -74,13 +75,11 @@ class Guard(NamedTuple):
             certificates = Certificates(self.run, self.speaker)
         sifter = None
         if self.memory is not None or any(layer.policy.serving is not None for layer in self.run.layers):
-            from .serving.files import FileSifter  # few policies ask something of files
-
-            sifter = FileSifter(self.speaker, self.memory)
+            sifter = self.make_sifter()  # few policies ask something of files
         pages = PageFilter(
-            self.run, self.searches, self.requests, gate.check_redirect, certificates=certificates, sifter=sifter
+            self.run, self.searches, self.requests, gate.check_redirect, self.make_sifter, certificates, sifter
         )
-        names = NameFilter(self.run, self.searches, self.speaker)
+        names = NameFilter(self.run, self.searches, self.speaker, sifter)
         yield seams.REQUEST, pages.request
         yield seams.PROCESS_PAGE, pages.process_project_url
         yield seams.EVALUATE_LINKS, pages.evaluate_links
@@ -99,6 +98,12 @@ class Guard(NamedTuple):
         yield seams.INSTALL, gate.install
         yield from ((it._replace(method="__init__"), enter_virtual) for it in (seams.VIRTUAL_BUILD, seams.PLAIN_BUILD))
         yield seams.VENV_BUILD._replace(method="__init__"), enter_venv
+
+    def make_sifter(self) -> FileSifter:
+        """Return what judges files: for a policy that asks something of them, or the page of a project that is not active."""
+        from .serving.files import FileSifter
+
+        return FileSifter(self.speaker, self.requests, self.memory)
 
     def build_step(self, call: Call, _instance: object) -> object:
         """Mark what is started for a build, and repeat the refusals of what was started."""
@@ -120,7 +125,7 @@ class Guard(NamedTuple):
             from .gate import hops, refusals, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
-            from .speech import audit_mode, files, words  # noqa: F401
+            from .speech import audit_mode, words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
             self.searches.settled = not self.searches.resolving
@@ -260,6 +265,7 @@ _COLD = (
         "gate/redirects.py",
         "gate/refusals.py",
         "filter/mirrors.py",
+        "filter/mismatches.py",
         "filter/same_files.py",
         "gate/destinations.py",
         "gate/setup_py.py",

@@ -89,7 +89,7 @@ class Store:
         :raises LedgerError: it cannot be read; ``BusyError`` where others hold it.
         """
         marks = ", ".join("?" * len(places))
-        query = f"SELECT {_COLUMNS} {_FROM} WHERE name = ? AND place IN ({marks}) ORDER BY first_seen DESC"  # noqa: S608  # only marks
+        query = f"SELECT {_COLUMNS} {_FROM} WHERE name = ? AND place IN ({marks}) ORDER BY first_seen DESC"
         with self._using() as connection:
             rows = connection.execute(query, (name, *places)).fetchall() if connection else ()
             return {row[2]: _sighting(row) for row in rows}
@@ -99,7 +99,7 @@ class Store:
 
         :raises LedgerError: as ``recall``.
         """
-        query = f"SELECT place, min(first_seen) {_FROM} WHERE name = ? GROUP BY place"  # noqa: S608  # no values
+        query = f"SELECT place, min(first_seen) {_FROM} WHERE name = ? GROUP BY place"
         with self._using() as connection:
             return dict(connection.execute(query, (name,)).fetchall()) if connection else {}
 
@@ -108,7 +108,7 @@ class Store:
 
         :raises LedgerError: as ``recall``.
         """
-        query = f"SELECT {_COLUMNS} {_FROM} ORDER BY name, place, file"  # noqa: S608  # no values
+        query = f"SELECT {_COLUMNS} {_FROM} ORDER BY name, place, file"
         with self._using() as connection:
             yield from map(_sighting, connection.execute(query) if connection else ())
 

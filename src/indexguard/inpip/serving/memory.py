@@ -57,7 +57,7 @@ class Recollection(NamedTuple):
         """The versions that each layer, by its file, remembers an attestation of."""
         return {path: {it.version for it in known.values() if it.attested} for path, known, _ in self.by_layer}
 
-    def _look_up(self, sighting: Sighting | None, is_noted: bool) -> Remembered:  # noqa: FBT001  # private
+    def _look_up(self, sighting: Sighting | None, is_noted: bool) -> Remembered:
         if sighting is None:
             return Remembered(self.now) if is_noted else NOT_REMEMBERED
         return Remembered(_as_time(sighting.first_seen), () if sighting.sha256 is None else (sighting.sha256,))
