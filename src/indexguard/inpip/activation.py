@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .objects import Call, Requirement, Resolved, VenvEnvironment, VirtualEnvironment
-    from .serving.memory import Memory
     from .serving.files import FileSifter
+    from .serving.memory import Memory
 
 
 class Guard(NamedTuple):

@@ -67,6 +67,20 @@ class Recorded(NamedTuple):
     """Those that there was no time for."""
 
 
+class Held(NamedTuple):
+    """What a ledger holds."""
+
+    files: int
+    projects: int
+    indexes: int
+    first: int | None
+    """The earliest time, seconds since 1970; None for an empty one."""
+    last: int | None
+    bytes: int
+    """Of the file."""
+    limit: int
+
+
 class Store:
     """The file; opened at its first use, made at the first record. Not for several threads at once.
 
@@ -111,6 +125,20 @@ class Store:
         query = f"SELECT {_COLUMNS} {_FROM} ORDER BY name, place, file"
         with self._using() as connection:
             yield from map(_sighting, connection.execute(query) if connection else ())
+
+    def count(self) -> Held:
+        """Return what there is.
+
+        :raises LedgerError: as ``recall``.
+        """
+        with self._using() as connection:
+            if connection is None:
+                return Held(0, 0, 0, None, None, 0, self._max_size)
+            files, first, last = connection.execute(
+                "SELECT count(*), min(first_seen), max(first_seen) FROM file"
+            ).fetchone()
+            projects, indexes = connection.execute("SELECT count(*), count(DISTINCT place) FROM project").fetchone()
+            return Held(files, projects, indexes, first, last, self.path.stat().st_size, self._max_size)
 
     def record(self, sightings: Iterable[Sighting], seconds: float | None = None) -> Recorded:
         """Add what is not remembered yet, in one transaction; the file is made where there is none.
