@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,8 +71,13 @@ def opened(path: Path, max_size: int | None = None, *, must_exist: bool = True) 
         raise BadInputError("this Python has no SQLite (its module sqlite3)") from None
     if must_exist and not path.exists():
         raise BadInputError(f"there is no ledger {path}")
+    from ...ledger import side  # noqa: PLC0415  # as above
+
     store = Store(path, max_size or USUAL_SIZE, _WAIT)
     try:
+        if side.find(path):
+            with suppress(LedgerError):  # who only reads may not write
+                side.record(store, [], _WAIT)
         yield store
     except LedgerError as error:
         raise BadInputError(str(error)) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..sections import read_size
+from ..hints import read_size
 from ..table import Keys, TableReader
 from .ledger import LedgerSettings
 
