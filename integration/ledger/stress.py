@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexguard.inpip.serving.memory import SECONDS
 from indexguard.ledger import side
 from indexguard.ledger.store import Store
 
@@ -31,7 +32,6 @@ _WRITER = """
 import os, random, sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-SECONDS = 0.3
 from indexguard.ledger import side
 from indexguard.ledger.sighting import Sighting
 from indexguard.ledger.store import Store
@@ -47,7 +47,7 @@ for run in range(runs):
     began = time.monotonic()
     store = Store(path)
     store.recall(name, ["https://a.example/"])
-    side.record(store, seen, SECONDS)
+    side.record(store, seen, float(sys.argv[8]))
     store.close()
     took = time.monotonic() - began
     os.write(noted, "".join(f"{took:.3f} {sighting.file}\\n" for sighting in seen).encode())
@@ -64,18 +64,23 @@ class Writer:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write, kill, compare, and print what was found."""
+    options = make_parser().parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="indexguard-stress-") as folder:
+        return stress(Path(folder), options)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return what reads the options."""
     parser = argparse.ArgumentParser(
         prog="python -m integration.ledger.stress", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--writers", type=int, default=64)
-    parser.add_argument("--runs", type=int, default=200, help="of each writer")
+    parser.add_argument("--runs", type=int, default=100, help="of each writer")
     parser.add_argument("--files", type=int, default=20, help="new ones in each run")
     parser.add_argument("--kills", type=int, default=32, help="how many writers are killed besides")
     parser.add_argument("--pause", type=float, default=2.0, help="seconds between two runs of a writer, at most")
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(prefix="indexguard-stress-") as folder:
-        return stress(Path(folder), options)
+    return parser
 
 
 def stress(folder: Path, options: argparse.Namespace) -> int:
@@ -119,7 +124,7 @@ def _say(text: str) -> None:
 
 
 def _start(ledger: Path, notes: Path, runs: int, options: argparse.Namespace) -> Writer:
-    numbers = [str(runs), str(options.files), notes.name, str(options.pause)]
+    numbers = [str(runs), str(options.files), notes.name, str(options.pause), str(SECONDS)]
     command = [sys.executable, "-c", _WRITER, str(SOURCE), str(ledger), str(notes), *numbers]
     return Writer(subprocess.Popen(command), notes)
 

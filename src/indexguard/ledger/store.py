@@ -259,7 +259,8 @@ class Store:
         except sqlite3.OperationalError as error:
             connection.close()
             log = self.path.with_name(f"{self.path.name}-wal")
-            if "open" not in str(error) or (log.exists() and log.stat().st_size):
+            may_not = "open" in str(error) or "readonly" in str(error)
+            if mode == "rw" or not may_not or (log.exists() and log.stat().st_size):
                 raise
             # Who may not write the folder cannot make the write-ahead log's files; there is nothing in them.
             connection = _connect(self.path, "immutable=1", self._wait)
