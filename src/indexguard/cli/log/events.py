@@ -13,8 +13,11 @@ from ..console import GREEN, RED, YELLOW, Console, count
 from ..parsing import Command, positive
 from .source import add_files, add_filters, read_events
 
-_STYLES = {SELECTED: GREEN, **dict.fromkeys((WOULD_REFUSE, DROPPED, NOTICED, WAIVED), YELLOW)}
-_STYLES |= dict.fromkeys((NOT_ASKED, PROBED, KNOWN, SEALED))
+_STYLES = {
+    SELECTED: GREEN,
+    **dict.fromkeys((WOULD_REFUSE, DROPPED, NOTICED, WAIVED), YELLOW),
+    **dict.fromkeys((NOT_ASKED, PROBED, KNOWN, SEALED)),
+}
 _MOST_VERSIONS = 5
 USUAL_LAST = 20
 
