@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -86,6 +87,6 @@ def test_where_no_side_file_can_be_written_that_is_told(store: Store, monkeypatc
     def refuse(*_arguments: object, **_named: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(side.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
     with pytest.raises(LedgerError, match="no file can be written beside it: No space left on device"):
         put_aside(store, seen(1))

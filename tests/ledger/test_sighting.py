@@ -72,7 +72,7 @@ def test_what_is_no_line_is_told(change: dict[str, object], words: str) -> None:
 
 @pytest.mark.parametrize("line", [b"", b"[]", b'"ledger"', b'{"ledger":1', b"\xff\xfe", b"[" * 100_000])
 def test_what_is_no_json_is_told(line: bytes) -> None:
-    with pytest.raises(ValueError, match="not JSON|no object"):
+    with pytest.raises(ValueError, match=r"not JSON|no object"):
         parse_line(line)
 
 

@@ -161,7 +161,7 @@ def test_a_ledger_is_made_once_by_many_at_once(tmp_path: Path) -> None:
 
 
 def test_killed_writers_lose_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = "--writers 6 --runs 8 --files 5 --kills 4 --pause 0.1".split()
+    words = ["--writers", "6", "--runs", "8", "--files", "5", "--kills", "4", "--pause", "0.1"]
     assert stress.stress(tmp_path, stress.make_parser().parse_args(words)) == 0, capsys.readouterr().out
 
 
@@ -284,7 +284,8 @@ def test_where_sqlite_has_no_shared_memory_a_rollback_journal_does(
     connect = sqlite3.connect
 
     def connect_without_memory(place: str, *rest: Any, **named: Any) -> sqlite3.Connection:
-        return connect(f"{place}&vfs=unix-dotfile", *rest, **named)
+        made: sqlite3.Connection = connect(f"{place}&vfs=unix-dotfile", *rest, **named)
+        return made
 
     # SQLite's own file system for those without locks: it refuses a write-ahead log, as a network's may.
     monkeypatch.setattr(sqlite3, "connect", connect_without_memory)

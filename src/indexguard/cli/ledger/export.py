@@ -10,8 +10,9 @@ from ...ledger.sighting import LedgerError, is_line
 from ...logs.opening import explain
 from ..console import Console, count
 from ..files import open_named, write_whole
+from ..ledgers import opened
 from ..parsing import BadInputError, Command
-from .source import add_filters, add_ledger, find_ledger, make_filter, opened
+from .source import add_filters, add_ledger, find_ledger, make_filter
 
 _MODE = 0o644
 _HEAD = 4096

@@ -7,8 +7,9 @@ import argparse
 from ...ledger.sighting import show_time
 from ..console import GREEN, Console, count
 from ..log import moments
+from ..ledgers import opened
 from ..parsing import BadInputError, Command
-from .source import add_filters, add_ledger, find_ledger, make_filter, opened
+from .source import add_filters, add_ledger, find_ledger, make_filter
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:

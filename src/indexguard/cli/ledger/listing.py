@@ -6,8 +6,9 @@ import argparse
 
 from ...ledger.sighting import Sighting, show_time
 from ..console import Console
+from ..ledgers import opened
 from ..parsing import Command
-from .source import add_filters, add_ledger, find_ledger, make_filter, opened
+from .source import add_filters, add_ledger, find_ledger, make_filter
 
 _DIGITS = 16
 

@@ -12,8 +12,9 @@ from ...ledger.sighting import show_time
 from ...policy.model import Layer
 from ...policy.trust import Trust
 from ..console import GREEN, RED, YELLOW, Console, count
+from ..ledgers import opened
 from ..parsing import Command
-from .source import add_ledger, find_asking, find_ledger, opened
+from .source import add_ledger, find_asking, find_ledger
 
 _MIB = 2**20
 

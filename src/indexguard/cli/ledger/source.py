@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...ledger.place import NO_HOME, path_of, usual_path
-from ...ledger.sighting import LedgerError, Sighting
+from ...ledger.sighting import Sighting
 from ...logs.query import name_pattern
 from ...patterns import normalise_name
 from ...policy.layers import survey_layers
 from ...policy.model import Layer
 from ..parsing import BadInputError
-
-if TYPE_CHECKING:
-    from ...ledger.store import Store
-
-_WAIT = 20.0
-"""Seconds that a command waits for pips that write."""
 
 
 def add_ledger(group: argparse._ArgumentGroup) -> None:
@@ -57,32 +49,6 @@ def find_ledger(arguments: argparse.Namespace) -> tuple[Path, int | None]:
 def find_asking() -> list[tuple[Layer, Path]]:
     """Return the layers here that ask a ledger, each with its path."""
     return [(layer, path_of(layer)) for layer in survey_layers().layers if layer.policy.ledger is not None]
-
-
-@contextmanager
-def opened(path: Path, max_size: int | None = None, *, must_exist: bool = True) -> Iterator[Store]:
-    """Yield the store of a ledger.
-
-    :raises BadInputError: it cannot be used, or is to be there and is not.
-    """
-    try:
-        from ...ledger.store import USUAL_SIZE, Store  # noqa: PLC0415  # a Python may have no SQLite
-    except ImportError:
-        raise BadInputError("this Python has no SQLite (its module sqlite3)") from None
-    if must_exist and not path.exists():
-        raise BadInputError(f"there is no ledger {path}")
-    from ...ledger import side  # noqa: PLC0415  # as above
-
-    store = Store(path, max_size or USUAL_SIZE, _WAIT)
-    try:
-        if side.find(path):
-            with suppress(LedgerError):  # who only reads may not write
-                side.record(store, [], _WAIT)
-        yield store
-    except LedgerError as error:
-        raise BadInputError(str(error)) from None
-    finally:
-        store.close()
 
 
 def make_filter(names: Sequence[str], indexes: Sequence[str] | None) -> Callable[[Sighting], bool]:

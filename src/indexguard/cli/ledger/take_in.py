@@ -14,8 +14,9 @@ from ...logs.sightings import read_sightings
 from ...survey.pip_facts import ask_pip
 from ..console import GREEN, RED, YELLOW, Console, count
 from ..log.source import bad_logs, with_progress
+from ..ledgers import opened
 from ..parsing import BadInputError, Command
-from .source import add_ledger, find_ledger, opened
+from .source import add_ledger, find_ledger
 
 _MANY = 20
 
