@@ -6,8 +6,8 @@ import argparse
 
 from ...ledger.sighting import show_time
 from ..console import GREEN, Console, count
-from ..log import moments
 from ..ledgers import opened
+from ..log import moments
 from ..parsing import BadInputError, Command
 from .source import add_filters, add_ledger, find_ledger, make_filter
 

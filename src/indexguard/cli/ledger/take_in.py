@@ -13,8 +13,8 @@ from ...logs.opening import LongLine, read_named
 from ...logs.sightings import read_sightings
 from ...survey.pip_facts import ask_pip
 from ..console import GREEN, RED, YELLOW, Console, count
-from ..log.source import bad_logs, with_progress
 from ..ledgers import opened
+from ..log.source import bad_logs, with_progress
 from ..parsing import BadInputError, Command
 from .source import add_ledger, find_ledger
 
