@@ -53,6 +53,7 @@ _NO_MATTER_OF_POLICY: dict[str, str] = {
     errors.INDEX_NOT_CONFIGURED: "the log does not tell which indexes pip was configured with",
     errors.INDEX_FAILED: "an index did not answer, which no policy changes",
     errors.UNVERIFIED_INDEX: "a connection was not verified, which the log cannot tell for another policy",
+    errors.LEDGER_FAILED: "a ledger could not be used, which no policy changes",
     errors.HASH_MISMATCH: "two places gave one file name different contents, which the log tells of one place at a time",
     errors.NAME_MISMATCH: "a distribution named another project, which no policy changes",
     errors.GUARD_FILE: "a distribution would have written what the guard lives from, which no policy changes",
