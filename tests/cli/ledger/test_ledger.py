@@ -275,7 +275,7 @@ def test_a_log_tells_what_was_seen(shell: Shell, tmp_path: Path) -> None:
             {"version": "2.0", "file": "acme_core-2.0.zip", "hash": f"sha256:{'c' * 64}", "url": None, "attested": True}
         ],
     }
-    changed = {**young, "offered": [{**young["offered"][0], "file": "acme_core-3.0.zip"}]}  # type: ignore[index,dict-item]
+    changed = {**young, "offered": [{**young["offered"][0], "file": "acme_core-3.0.zip"}]}  # type: ignore[dict-item]
     log = _log(
         tmp_path,
         selected(1, "acme-core"),
