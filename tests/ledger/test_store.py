@@ -188,6 +188,17 @@ def test_a_ledger_that_was_damaged_in_the_middle_is_told(store: Store) -> None:
         recall(store)
 
 
+def test_values_that_no_guard_has_written_are_damage(store: Store) -> None:
+    store.record([seen(), seen("acme_core-1.0.zip")])
+    with sqlite3.connect(store.path) as other:
+        other.execute("UPDATE file SET sha256 = 'text', first_seen = 'never'")
+    other.close()
+    with pytest.raises(LedgerError, match="is damaged: "):
+        recall(store)
+    with pytest.raises(LedgerError, match="is damaged: "):
+        recall(store, CORP, PUBLIC)
+
+
 def test_another_programs_file_is_none(store: Store) -> None:
     store.path.parent.mkdir()
     with sqlite3.connect(store.path) as other:

@@ -102,11 +102,27 @@ class Store:
         :param places: the URLs of one index: of a file that several have shown, the earliest counts.
         :raises LedgerError: it cannot be read; ``BusyError`` where others hold it.
         """
-        marks = ", ".join("?" * len(places))
-        query = f"SELECT {_COLUMNS} {_FROM} WHERE name = ? AND place IN ({marks}) ORDER BY first_seen DESC"
+        found: dict[str, Sighting] = {}
+        query = f"SELECT version, file, sha256, first_seen, attested {_FROM} WHERE name = ? AND place = ?"
         with self._using() as connection:
-            rows = connection.execute(query, (name, *places)).fetchall() if connection else ()
-            return {row[2]: _sighting(row) for row in rows}
+            if connection is None:
+                return found
+            for place in places:
+                for version, file, digest, first_seen, attested in connection.execute(query, (name, place)).fetchall():
+                    before = found.get(file)
+                    if before is None or first_seen < before.first_seen:
+                        # Thousands of a page: this is the quick way to make one.
+                        values = (
+                            name,
+                            version,
+                            file,
+                            digest.hex() if digest else None,
+                            place,
+                            first_seen,
+                            attested == 1,
+                        )
+                        found[file] = Sighting._make(values)
+        return found
 
     def places_of(self, name: Name) -> dict[str, int]:
         """Return which indexes have shown a project, each with the time at which it was first seen there.
@@ -203,6 +219,8 @@ class Store:
             yield
         except (sqlite3.Error, OSError) as error:
             raise self._explain(error) from None
+        except (AttributeError, TypeError, ValueError) as error:  # values of other types than we have written
+            raise LedgerError(f"the ledger {escape(str(self.path))} is damaged: {error}") from None
 
     def _explain(self, error: sqlite3.Error | OSError) -> LedgerError:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...audit.worker import new_lock
@@ -241,6 +242,7 @@ def _sha256_of(link: Link) -> str | None:
     return digest.lower() if isinstance(digest, str) and len(digest) == 64 else None  # noqa: PLR2004  # of SHA-256
 
 
+@lru_cache(maxsize=4096)
 def _as_time(seconds: int) -> datetime | None:
     try:
         return datetime.fromtimestamp(seconds, timezone.utc)
