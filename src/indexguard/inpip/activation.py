@@ -125,7 +125,7 @@ class Guard(NamedTuple):
             from .gate import hops, refusals, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
-            from .speech import audit_mode, words  # noqa: F401
+            from .speech import audit_mode, squats, words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
             self.searches.settled = not self.searches.resolving
@@ -264,6 +264,7 @@ _COLD = (
         "gate/hops.py",
         "gate/redirects.py",
         "gate/refusals.py",
+        "gate/rivals.py",
         "filter/mirrors.py",
         "filter/mismatches.py",
         "filter/same_files.py",
@@ -282,6 +283,7 @@ _COLD = (
         "speech/near.py",
         "speech/pip_errors.py",
         "speech/refusal.py",
+        "speech/squats.py",
         "speech/words.py",
     ),
 )
