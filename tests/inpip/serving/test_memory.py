@@ -43,15 +43,18 @@ class Bench:
 
     @property
     def ledger(self) -> Path:
+        """Where it is."""
         return self.folder / "ledger.db"
 
     def layer(self, kind: str = "environment", settings: str = "", url: str = URL) -> Layer:
+        """Return a layer that asks the ledger."""
         text = f'version = 1\n[indexes.corp]\nurl = "{url}"\npackages = ["*"]\n[ledger]\n{settings}'
         text += "" if "path" in settings else f'path = "{self.ledger}"\n'
         path = str(self.folder / f"{kind}.toml")
         return Layer(kind, path, "0" * 64, read_policy(text.encode(), path))
 
     def memory(self, *layers: Layer) -> Memory:
+        """Return that of a new run."""
         recorder = Recorder(RunContext.of_process("1.0", argv=["pip"]), self.folder / "log" / "audit.jsonl")
         run = make_run(*layers)
         return Memory(run, Speaker(run, recorder))
@@ -74,8 +77,9 @@ class Bench:
         search = Search(NAME, Authority(layers, NAME, TODAY))
         return memory.recall(search, page, parse_location(f"{url}acme-core/"), body, NOW)
 
-    def rows(self, path: Path | None = None) -> list[Sighting]:
-        store = Store(path or self.ledger)
+    def rows(self) -> list[Sighting]:
+        """Return what is remembered."""
+        store = Store(self.ledger)
         try:
             return list(store.rows())
         finally:
@@ -120,9 +124,10 @@ def test_nothing_is_written_where_nothing_is_new(bench: Bench) -> None:
 def test_a_hash_or_an_attestation_that_was_not_known_is_news(bench: Bench) -> None:
     layer = bench.layer()
     attested = Body({FILE: Told(attested=True)}, tells_provenance=True)
-    for files, body in (({FILE: None}, NOTHING), ({FILE: "a" * 64}, NOTHING), ({FILE: "a" * 64}, attested)):
+    digests: list[tuple[str | None, Body]] = [(None, NOTHING), ("a" * 64, NOTHING), ("a" * 64, attested)]
+    for digest, body in digests:
         memory = bench.memory(layer)
-        found = bench.ask(memory, layer, files=files, body=body)
+        found = bench.ask(memory, layer, files={FILE: digest}, body=body)
         memory.finish()
     assert found.attested == {layer.path: set()}
     assert bench.ask(bench.memory(layer), layer).attested == {layer.path: {"1.0"}}
