@@ -32,6 +32,8 @@ USUAL_SIZE = 256 * 2**20
 _PAGE = 4096
 _CHUNK = 1000
 _PAUSE = 0.004
+_PATIENCE = 0.45
+"""Seconds that a reader waits: only for who sets a ledger right after a killed pip, or is the last to close it."""
 _TABLES = f"""
 CREATE TABLE project (id INTEGER PRIMARY KEY, place TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (place, name));
 CREATE TABLE file (
@@ -86,13 +88,14 @@ class Store:
 
     :param path: the file.
     :param max_size: its bytes, at most.
-    :param wait: seconds that each step waits for others.
+    :param wait: seconds that it waits for others who write.
     """
 
     def __init__(self, path: Path, max_size: int = USUAL_SIZE, wait: float = 0.15) -> None:
         self.path = path
         self._max_size = max_size
         self._wait = wait
+        self._patience = max(wait, _PATIENCE)
         self._connection: sqlite3.Connection | None = None
         self._process = os.getpid()
 
@@ -271,7 +274,7 @@ class Store:
 
         :raises sqlite3.Error: it cannot be read.
         """
-        connection = _connect(self.path, f"mode={mode}", self._wait)
+        connection = _connect(self.path, f"mode={mode}", self._patience)
         try:
             _settle(connection, self.path, self._max_size)
         except sqlite3.OperationalError as error:
@@ -281,7 +284,7 @@ class Store:
             if mode == "rw" or not may_not or (log.exists() and log.stat().st_size):
                 raise
             # Who may not write the folder cannot make the write-ahead log's files; there is nothing in them.
-            connection = _connect(self.path, "immutable=1", self._wait)
+            connection = _connect(self.path, "immutable=1", self._patience)
             _distrust(connection)
         return connection
 
@@ -298,7 +301,7 @@ class Store:
         os.close(descriptor)
         try:
             os.chmod(scratch, 0o644 if is_root else 0o600)
-            connection = _connect(Path(scratch), "mode=rw", self._wait)
+            connection = _connect(Path(scratch), "mode=rw", self._patience)
             try:
                 connection.execute("PRAGMA synchronous = OFF")  # once, below, will do
                 connection.execute(f"PRAGMA page_size = {_PAGE}")
@@ -330,7 +333,7 @@ def _begin(connection: sqlite3.Connection, wait: float) -> None:
         while not _try_to_begin(connection, is_last=time.monotonic() > until):
             time.sleep(_PAUSE)
     finally:
-        connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+        connection.execute(f"PRAGMA busy_timeout = {int(max(wait, _PATIENCE) * 1000)}")
 
 
 def _try_to_begin(connection: sqlite3.Connection, *, is_last: bool) -> bool:
