@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from indexguard.ledger.sighting import LedgerError, Sighting, read_time
+from indexguard.ledger.sighting import LedgerError, Sighting, read_time, show_time
 from indexguard.ledger.store import Store
 from indexguard.patterns import Name
 from integration.harness.dists import Dist
@@ -292,3 +292,17 @@ def test_a_run_whose_policy_has_no_memory_loads_nothing_of_it(pair: Pair, ground
         loaded[name] = [line for line in outcome.stdout.splitlines() if line.startswith("loaded")]
     assert loaded["quiet"] == ["loaded"]
     assert "sqlite3" in loaded["ledger"][0]
+
+
+def test_a_squatters_event_says_whether_it_was_seen_before(pair: Pair, ground: Ground) -> None:
+    _policy(ground)
+    for _ in range(2):
+        outcome = ground.run(pair.guarded, *_INSTALL)
+        expect(outcome, exit=0, installed={"acme-core": "corp 1.0"})
+        (event,) = [event for event in outcome.events if event["event"] == "shadowed"]
+        assert event["squat"]["first_seen"] == show_time(
+            _remembered(ground)["acme_core-99.0-py3-none-any.whl"].first_seen
+        )
+    _policy(ground, rest="")
+    (event,) = [event for event in ground.run(pair.guarded, *_INSTALL).events if event["event"] == "shadowed"]
+    assert "first_seen" not in event["squat"]

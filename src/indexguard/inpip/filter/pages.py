@@ -162,7 +162,7 @@ class PageFilter:
             page.answered = self._run.locate(page.answered_url)
         if page.probing:
             if page.offered(search.name):
-                _drop_squatters(search, page)
+                _drop_squatters(search, page, self._sifter)
             return []
         if not page.is_local:
             unverified = is_trusted(page.answered_url or "", trusted_hosts(finder))
@@ -309,10 +309,12 @@ def _sift_files(search: Search, page: Page, candidates: Sequence[Candidate]) -> 
     return kept
 
 
-def _drop_squatters(search: Search, page: Page) -> None:
+def _drop_squatters(search: Search, page: Page, sifter: FileSifter | None) -> None:
     from ..serving.body import note_times  # few names are squatted
 
     note_times(page, search.name)
+    if sifter is not None:
+        sifter.note_squat(search, page)
     for finding in outcome.find_squatters(page.verdict):
         search.drop(finding, page, page.offered(search.name))
 

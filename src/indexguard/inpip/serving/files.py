@@ -79,6 +79,11 @@ class FileSifter:
         notes.tell(self._speaker)
         return kept
 
+    def note_squat(self, search: Search, page: Page) -> None:
+        """Note whether a page that squats the name was seen before, if something remembers that."""
+        if self._memory is not None and page.answered is not None:
+            page.first_seen = self._memory.find_first(search, page, page.answered, self._now)
+
     def sift_unpinned(self, search: Search, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """Return the candidates that a requirement without hashes may have; a build requirement cannot carry any."""
         if self._is_for_a_build:

@@ -23,6 +23,7 @@ from ..search.links import name_file
 from ..search.page import Page
 from ..search.search import Search
 from ..speech.speaker import Speaker
+from .body import NOTHING
 
 if TYPE_CHECKING:
     from typing import Callable
@@ -150,6 +151,15 @@ class Memory:
                 found.append((layer.path, known if counts else _NOTHING, counts and shelf.problem is None))
         self._tell()
         return Recollection(tuple(found), now)
+
+    def find_first(self, search: Search, page: Page, answered: Location, now: datetime) -> datetime | None:
+        """Return when a file of the name was first seen on this page, be it now; None where no layer remembers.
+
+        :raises Exception: as ``recall``.
+        """
+        found = self.recall(search, page, answered, NOTHING, now).by_layer
+        times = [_as_time(it.first_seen) for _, known, _ in found for it in known.values()]
+        return min(filter(None, times), default=now if found else None)
 
     def resolving(self, resolve: Callable[..., object]) -> Callable[..., object]:
         """Have what is new written when pip has resolved, before anything is installed.
