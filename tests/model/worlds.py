@@ -12,7 +12,21 @@ from urllib.parse import quote
 from hypothesis import strategies as st
 
 from model.policy import TODAY, Lookup
-from model.web import PYPI_URL, Answer, Download, Failure, File, Layer, Page, Redirect, World, normal, place_of
+from model.web import (
+    PYPI_URL,
+    Answer,
+    Download,
+    Failure,
+    File,
+    Layer,
+    Page,
+    Redirect,
+    Seen,
+    World,
+    normal,
+    place_of,
+    plain,
+)
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
@@ -230,8 +244,19 @@ UPLOADED = (
     "2026-06-15T11:00:00.5Z",
     "2026-06-20T00:00:00Z",  # by a clock that goes wrong
 )
+FIRST_SEEN = {"for": "3d", "unknown": "first-seen"}
 AGES = st.sampled_from(
-    ["3d", "3d", "12h", "1w", "0d", {"for": "3d", "unknown": "allow"}, {"for": "3d", "unknown": "drop"}]
+    [
+        "3d",
+        "3d",
+        "12h",
+        "1w",
+        "0d",
+        {"for": "3d", "unknown": "allow"},
+        {"for": "3d", "unknown": "drop"},
+        FIRST_SEEN,
+        FIRST_SEEN,
+    ]
 )
 TERMS = st.one_of(
     st.builds(lambda age: {"min-age": age}, AGES),
@@ -246,8 +271,9 @@ WAIVERS = st.builds(
         "packages": [f"{name}=={version}"],
         "reason": "x",
         "expires": TODAY.replace(day=TODAY.day + days),
+        **({"sha256": [f"{VERSIONS.index(version)}" * 64]} if code == "hash-changed" else {}),
     },
-    st.sampled_from(["too-young", "too-young", "format-not-allowed", "hash-missing"]),
+    st.sampled_from(["too-young", "too-young", "format-not-allowed", "hash-missing", "hash-changed"]),
     st.sampled_from(NAMES),
     st.sampled_from(VERSIONS),
     st.sampled_from([-1, 0, 1]),
@@ -315,6 +341,9 @@ def policies(draw: DrawFn, plan: Mapping[str, str]) -> dict[str, Any]:
     if merged:
         policy["merge"] = [{"packages": merged, "indexes": ["index0", "index1"]}]
     policy["indexes"] = {f"index{number}": table for number, table in enumerate(tables.values())}
+    if draw(st.booleans()) or "first-seen" in write_toml(policy):
+        # Whoever runs the test, what the ledger says counts.
+        policy["ledger"] = {"path": "/FOLDER/ledger.db", "trust": "user"}
     return policy
 
 
@@ -354,6 +383,27 @@ Played = tuple[World, tuple[Lookup, ...]]
 
 
 @st.composite
+def sightings(draw: DrawFn, web: Mapping[str, Answer]) -> tuple[Seen, ...]:
+    """Draw what a ledger remembers of the pages of a web: the files that they list, and some with another content."""
+    listed = [
+        (plain(url.rstrip("/").rpartition("/")[0] + "/"), file)
+        for url, answer in web.items()
+        if isinstance(answer, Page) and place_of(url) is not None
+        for file in answer.files
+    ]
+    if not listed:
+        return ()
+    found = []
+    for index, file in draw(
+        st.lists(st.sampled_from(listed), min_size=1, max_size=6, unique_by=lambda it: it[1].filename)
+    ):
+        digest = draw(st.sampled_from([file.sha256, "e" * 64, "e" * 64, None]))
+        first_seen = draw(st.sampled_from(["2026-05-01T00:00:00Z", "2026-05-01T00:00:00Z", "2026-06-14T00:00:00Z"]))
+        found.append(Seen(index, normal(file.project), file.filename, digest, first_seen))
+    return tuple(found)
+
+
+@st.composite
 def worlds(draw: DrawFn) -> Played:
     """Draw a world, and what pip looks up in it."""
     plan = draw(plans())
@@ -379,6 +429,8 @@ def worlds(draw: DrawFn) -> Played:
         local_page=draw(several_files(names, [*LOCAL_HOSTS, *HOSTS])) if draw(st.integers(0, 7)) == 7 else None,
         local_index=draw(several_files(names, [*LOCAL_HOSTS, *HOSTS])) if draw(st.integers(0, 7)) == 7 else None,
     )
+    if any("ledger" in layer.policy for layer in found):
+        world = replace(world, seen=draw(sightings(web)))
     if any("@" in url for url in (*indexes, *links)):
         # With credentials for a host at hand, pip asks again after a 401.
         world = replace(
@@ -439,6 +491,12 @@ def write_json(listed: Sequence[File]) -> str:
     return json.dumps({"meta": {"api-version": "1.0"}, "name": "x", "files": told})
 
 
+def write_seen(seen: Seen) -> str:
+    """Write what a ledger remembers as a line of an export."""
+    told = {"index": seen.index, "name": seen.project, "file": seen.filename, "version": "1.0", "sha256": seen.sha256}
+    return json.dumps({"ledger": 1, **told, "first_seen": seen.first_seen}) + "\n"
+
+
 def write_answer(answer: Answer) -> dict[str, Any]:
     """Write what a server answers."""
     html = {"Content-Type": "text/html; charset=utf-8"}
@@ -466,6 +524,9 @@ def write_world(world: World, looked_up: Sequence[Lookup]) -> dict[str, Any]:
         )
         for layer in world.layers
     }
+    if world.seen:
+        # As another pip leaves it that had no time to write the ledger.
+        kept["ledger.db.1-seed.side"] = "".join(map(write_seen, world.seen))
     arguments = []
     indexes = list(world.indexes)
     links = list(world.links)
