@@ -184,3 +184,51 @@ def test_a_ledger_that_failed_is_no_matter_of_policy() -> None:
     found = judge(refused("ledger-failed", index=None))
     assert found is not None
     assert found.unknown == "a ledger could not be used, which no policy changes"
+
+
+SERVING = CASES["serving"]
+
+
+def file_told(filename: str, **told: Any) -> dict[str, Any]:
+    """Return a file of requests on the public index, as an event tells it."""
+    url = f"https://files.example/{filename}"
+    return {"version": "2.33.0", "file": filename, "hash": f"sha256:{'0' * 64}", "url": url, **told}
+
+
+WHEEL, SDIST = "requests-2.33.0-py3-none-any.whl", "requests-2.33.0.tar.gz"
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        (file_told(WHEEL, uploaded="2020-01-01T00:00:00Z"), None),
+        (file_told(WHEEL, uploaded="2999-01-01T00:00:00Z"), "too-young"),
+        (file_told(SDIST, uploaded="2020-01-01T00:00:00Z"), "format-not-allowed"),
+        (file_told(WHEEL, uploaded="2020-01-01T00:00:00Z", hash=None), "hash-missing"),
+    ],
+)
+def test_what_is_asked_of_files(file: dict[str, Any], code: str | None) -> None:
+    chosen = {**file, "index": MIRROR, "origin": "own"}
+    assert outcome(selected(1, "requests", "2.33.0", index=MIRROR, chosen=chosen), SERVING) == ("selected", code)
+    one = refused("too-young", "requests", offered=[file], versions=["2.33.0"])
+    assert outcome(one, SERVING) == ("too-young", code)
+
+
+def test_what_the_log_does_not_tell_of_a_file() -> None:
+    one = selected(1, "requests", "2.33.0", index=MIRROR, chosen={**file_told(WHEEL), "index": MIRROR, "origin": "own"})
+    found = judge(one, SERVING)
+    assert found is not None
+    assert found.unknown == "the log does not tell when the file was uploaded, which `min-age` is about"
+
+
+def test_status_is_read_from_the_key_that_refused() -> None:
+    rule = {**RULE, "key": "status.quarantined"}
+    file = file_told(WHEEL, uploaded="2020-01-01T00:00:00Z")
+    one = refused("status", "requests", offered=[file], versions=["2.33.0"], rule=rule)
+    assert outcome(one, SERVING) == ("status", "status")
+    assert outcome(one, SERVING + '[status]\nquarantined = "off"\n') == ("status", None)
+
+
+@pytest.mark.parametrize("kind", ["noticed", "waived"])
+def test_what_was_only_told_decides_nothing(kind: str) -> None:
+    assert judge(event(1, kind, "too-young", name="requests"), SERVING) is None

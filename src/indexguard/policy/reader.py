@@ -30,25 +30,20 @@ _PLAIN_HOST = re.compile(r"[^/:@?#\\]+|\[[0-9A-Fa-f:.]+\]")
 
 _SERVING = ("status", "provenance", "waive")
 """The tables that say what is asked of files."""
-_FILE = Keys(
-    (
-        *(
-            "version",
-            "mode",
-            "indexes",
-            "merge",
-            "shadow",
-            "direct-urls",
-            "local",
-            "when-nothing-left",
-            "defaults",
-            "log",
-            "ledger",
-        ),
-        *_SERVING,
-    ),
-    ("deny", "advisories", "typosquat"),
+_USUAL = (
+    "version",
+    "mode",
+    "indexes",
+    "merge",
+    "shadow",
+    "direct-urls",
+    "local",
+    "when-nothing-left",
+    "defaults",
+    "log",
+    "ledger",
 )
+_FILE = Keys((*_USUAL, *_SERVING), ("deny", "advisories", "typosquat"))
 _INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status", "ca", *TERMS))
 _SHADOW = Keys(("probe", "action", "same-file", "known"))
 _DEFAULTS = Keys(("files-from", *TERMS))
