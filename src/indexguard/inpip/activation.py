@@ -57,13 +57,12 @@ class Guard(NamedTuple):
 
         :param takes_requests: whether the root requirements are the user's.
         """
-        requests, speaker = Requests(run, takes_requests=takes_requests), Speaker(run, recorder)
-        memory = None
+        speaker, memory = Speaker(run, recorder), None
         if any(layer.policy.ledger is not None for layer in run.layers):
             from .serving.memory import Memory  # few policies have one
 
             memory = Memory(run, speaker)
-        return cls(run, Searches(run), requests, speaker, memory)
+        return cls(run, Searches(run), Requests(run, takes_requests=takes_requests), speaker, memory)
 
     def filters(self) -> Iterator[tuple[seams.Seam, seams.Filter]]:
         """Yield each seam, with what stands for it; the legacy resolver's are those of the new one."""
@@ -255,15 +254,8 @@ _COLD = (
     *("../decision/absence.py", "../decision/redirects.py", "../decision/repositories.py", "../decision/serving.py"),
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
     *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
-    *(
-        "serving/body.py",
-        "serving/files.py",
-        "serving/memory.py",
-        "serving/notes.py",
-        "filter/mismatches.py",
-        "gate/rivals.py",
-    ),
-    *("speech/details.py", "speech/files.py"),
+    *("serving/body.py", "serving/files.py", "serving/notes.py", "filter/mismatches.py", "gate/rivals.py"),
+    *("serving/memory.py", "speech/details.py", "speech/files.py"),
     *(
         "filter/ambiguous.py",
         "filter/local_files.py",
