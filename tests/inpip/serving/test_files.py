@@ -120,6 +120,9 @@ def test_a_requirement_without_a_hash(bench: Bench) -> None:
     publish(bench, {"1.0": {}})
     done = install(bench, 'require-hashes = "pinned"')
     assert (done.code, "the requirement carries no --hash" in done.output) == (1, True)
+    # The mark of a build is a variable of the environment, which loosens nothing.
+    marked = install(bench, 'require-hashes = "pinned"', _INDEXGUARD_PARENT="run:requested:/nowhere")
+    assert (marked.code, "hash-missing" in marked.output) == (1, True)
     digest = Dist("foo", "1.0", "public 1.0").sha256
     file = bench.folder / "requirements.txt"
     file.write_text(f"foo==1.0 --hash=sha256:{digest}\n")
