@@ -247,7 +247,7 @@ class Store:
         if self._connection is not None and self._process == os.getpid():
             return self._connection
         if not self.path.is_absolute():
-            raise LedgerError(NO_HOME)
+            raise LedgerError(f"there is no ledger: {NO_HOME}")
         if not self.path.exists():
             return None
         connection = self._connect("rw" if os.access(self.path, os.W_OK) else "ro")
