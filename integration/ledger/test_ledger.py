@@ -149,7 +149,7 @@ def test_what_was_first_seen_long_ago_is_old_enough(pair: Pair, form: Ground) ->
 def test_an_import_seeds_a_fresh_container(pair: Pair, ground: Ground) -> None:
     _policy(ground, corp='min-age = { for = "3d", unknown = "first-seen" }', rest="")
     expect(ground.run(pair.guarded, *_INSTALL), exit=1, installed={})
-    exported = _indexguard(pair, ground, "ledger", "export", "acme-core")
+    exported = _indexguard(pair, ground, "ledger", "export", "--index", ground.corp.url, "acme-core")
     assert exported.returncode == 0, exported.stderr
     records = [json.loads(line) for line in exported.stdout.splitlines()]
     assert [record["file"] for record in records] == [_FILE]
