@@ -380,7 +380,7 @@ def worlds(draw: DrawFn) -> Played:
     )
     if any("ledger" in layer.policy for layer in found):
         world = replace(world, seen=draw(sightings(web)))
-    if any("@" in url for url in (*indexes, *links)):
+    if any("@" in url for url in (*indexes, *links, *(it.to for it in web.values() if isinstance(it, Redirect)))):
         # With credentials for a host at hand, pip asks again after a 401.
         world = replace(
             world, web={url: FORBIDDEN if answer == UNAUTHORISED else answer for url, answer in web.items()}
