@@ -183,6 +183,7 @@ def test_table_of_keys_is_what_the_reader_reads() -> None:
         "direct-urls",
         "defaults",
         "log",
+        "ledger",
         "status",
         "provenance",
         "waive",

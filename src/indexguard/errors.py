@@ -53,6 +53,7 @@ CODES = (
     POLICY_UNREADABLE := "policy-unreadable",
     POLICY_MISSING := "policy-missing",
     LOG_FAILED := "log-failed",
+    LEDGER_FAILED := "ledger-failed",
     PIP_NOT_UNDERSTOOD := "pip-not-understood",
     GUARD_BROKEN := "guard-broken",
 )

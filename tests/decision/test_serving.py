@@ -71,7 +71,8 @@ def judge(
 ) -> Judged:
     """Judge one file of the public index."""
     authority = Authority(layers, Name(name), now.date())
-    return FileJudge(authority, PASS, place, page, now).judge(file, remembered, NOT_ADVISED, checks)
+    memory = {layer.path: remembered for layer in layers}
+    return FileJudge(authority, PASS, place, page, now).judge(file, memory, NOT_ADVISED, checks)
 
 
 def codes(judged: Judged) -> list[str]:

@@ -159,6 +159,7 @@ REFUSED = {
     "file-elsewhere",
     "find-links",
     "format-not-allowed",
+    "hash-changed",
     "hash-missing",
     "index-failed",
     "index-not-configured",

@@ -118,7 +118,9 @@ def test_engine_and_loop_read_alike_what_no_guard_writes(
     tmp_path: Path, bom: bytes, pack: Callable[[bytes], bytes]
 ) -> None:
     if bom and duckdb.__version__ < "2":
-        pytest.skip(f"DuckDB {duckdb.__version__} takes a mark for a part of the first line, which it leaves out, and is counted")
+        pytest.skip(
+            f"DuckDB {duckdb.__version__} takes a mark for a part of the first line, which it leaves out, and is counted"
+        )
     for number, line in enumerate(ODD.values()):
         (tmp_path / f"{number}.jsonl").write_bytes(pack(bom + LINE + line + b"\n" + LINE))
     for number, name in enumerate(ODD):

@@ -168,6 +168,24 @@ def test_many_names() -> None:
     assert {judgement.finding for judgement in found if judgement is not None} == {None}
 
 
+def test_a_content_that_had_changed_stays_dropped_where_a_policy_has_a_ledger() -> None:
+    file = {**file_of("acme-core", "1.0", CORP), "hash": f"sha256:{'f' * 64}"}
+    one = refused("hash-changed", index=CORP, offered=[file])
+    waiver = (
+        '[[waive]]\ncode = "hash-changed"\npackages = ["acme-core==1.0"]\nreason = "r"\nexpires = 2099-01-01\n'
+        f'sha256 = ["{"f" * 64}"]\n'
+    )
+    assert outcome(one) == ("hash-changed", None)
+    assert outcome(one, f"{POLICY}[ledger]\n") == ("hash-changed", "hash-changed")
+    assert outcome(one, f"{POLICY}[ledger]\n{waiver}") == ("hash-changed", None)
+
+
+def test_a_ledger_that_failed_is_no_matter_of_policy() -> None:
+    found = judge(refused("ledger-failed", index=None))
+    assert found is not None
+    assert found.unknown == "a ledger could not be used, which no policy changes"
+
+
 SERVING = CASES["serving"]
 
 

@@ -456,7 +456,7 @@ class Judge:
                 pinned = bool(self.lookup.hashes) or not self.lookup.resolves
                 alike = [other.uploaded for other in source.offers(self.name) if other.filename == file.filename]
                 told = replace(file, uploaded=find_latest(alike) if is_json else None)
-                codes |= find_objections(policy, rule.table, index, told, pinned=pinned)
+                codes |= find_objections(policy, rule.table, index, told, pinned=pinned, seen=self.world.seen)
         return codes
 
     def _refuse_mismatched(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from packaging.version import Version  # noqa: TID251, TID253  # not the guard's: the model stands alone
 
-from model.web import PYPI_URL, File, place_of
+from model.web import PYPI_URL, File, Seen, normal, place_of, plain
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=timezone.utc)
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
@@ -31,23 +31,46 @@ def find_term(policy: Mapping[str, Any], entry: Mapping[str, Any], index: str, k
 
 
 def find_objections(
-    policy: Mapping[str, Any], entry: Mapping[str, Any], index: str, file: File, *, pinned: bool
+    policy: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    index: str,
+    file: File,
+    *,
+    pinned: bool,
+    seen: Iterable[Seen] = (),
 ) -> set[str]:
     """Return the codes by which one layer has a file dropped.
 
     :param entry: the table of the name's entry; empty where it is a text.
     :param pinned: whether the requirement carries a hash, or none is asked of it.
+    :param seen: what the ledger remembers.
     """
     codes = set()
+    remembered = find_seen(policy, index, file, seen)
+    if remembered is not None and None not in (file.sha256, remembered.sha256) and file.sha256 != remembered.sha256:
+        codes.add("hash-changed")
     formats = find_term(policy, entry, index, "formats")
     if formats is not None and ("wheel" if file.filename.endswith(".whl") else "sdist") not in formats:
         codes.add("format-not-allowed")
     hashes = find_term(policy, entry, index, "require-hashes")
     if (hashes == "index" and file.sha256 is None) or (hashes == "pinned" and not pinned):
         codes.add("hash-missing")
-    if is_young(find_term(policy, entry, index, "min-age"), file.uploaded):
+    first_seen = None if remembered is None else remembered.first_seen
+    if is_young(find_term(policy, entry, index, "min-age"), file.uploaded, first_seen):
         codes.add("too-young")
     return {code for code in codes if not _is_waived(policy, code, file)}
+
+
+def find_seen(policy: Mapping[str, Any], index: str, file: File, seen: Iterable[Seen]) -> Seen | None:
+    """The text: "the memory of (name, version, file, sha256, index, first seen)"; an index is all of its URLs."""
+    if "ledger" not in policy:
+        return None
+    urls = policy["indexes"][index]["url"]
+    own = {plain(url) for url in ([urls] if isinstance(urls, str) else urls)}
+    found = [
+        it for it in seen if it.index in own and it.project == normal(file.project) and it.filename == file.filename
+    ]
+    return min(found, key=lambda it: datetime.fromisoformat(it.first_seen), default=None)
 
 
 def find_latest(times: Iterable[str | None]) -> str | None:
@@ -56,14 +79,17 @@ def find_latest(times: Iterable[str | None]) -> str | None:
     return None if None in known else max(filter(None, known), key=datetime.fromisoformat)
 
 
-def is_young(wanted: Any, uploaded: str | None) -> bool:
+def is_young(wanted: Any, uploaded: str | None, first_seen: str | None = None) -> bool:
     """The text: "younger files are dropped"; a file from the future is young."""
     table = wanted if isinstance(wanted, Mapping) else {"for": wanted}
     if wanted is None or set(table["for"][:-1]) == {"0"}:
         return False
     if uploaded is None:
         # The text: "No ledger, or never seen: young."
-        return bool(table.get("unknown", "drop") != "allow")
+        unknown = table.get("unknown", "drop")
+        if unknown != "first-seen" or first_seen is None:
+            return bool(unknown != "allow")
+        uploaded = first_seen
     span = timedelta(hours=int(table["for"][:-1]) * _HOURS[table["for"][-1]])
     return bool(NOW - datetime.fromisoformat(uploaded) < span)
 
@@ -73,6 +99,8 @@ def _is_waived(policy: Mapping[str, Any], code: str, file: File) -> bool:
     for waiver in policy.get("waive", ()):
         pins = [text.split("==") for text in waiver["packages"]]
         covers = any(name == file.project and Version(version) == Version(file.version) for name, version in pins)
+        # The text: "`hash-changed` … lifted only by `sha256 = […]`".
+        covers = covers and file.sha256 in waiver.get("sha256", [file.sha256])
         if covers and waiver["code"] == code and waiver["expires"] >= NOW.date():
             return True
     return False

@@ -166,6 +166,18 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What the machine's ledger remembers of one file."""
+
+    index: str
+    """As a policy writes it, in its plainest form."""
+    project: str
+    filename: str
+    sha256: str | None
+    first_seen: str
+
+
+@dataclass(frozen=True)
 class World:
     """Everything that a run meets: its policies, how pip is configured, and what answers where."""
 
@@ -185,6 +197,17 @@ class World:
     """A local find-links page."""
     local_index: tuple[File, ...] | None = None
     """A `file:` index."""
+    seen: tuple[Seen, ...] = ()
+    """What the ledger remembers; all layers that ask one ask the same."""
+
+
+def plain(url: str) -> str:
+    """Return an index's URL in its plainest form; ``pypi`` for the public one."""
+    place = place_of(PYPI_URL if url == "pypi" else url)
+    if place is None or place == place_of(PYPI_URL):
+        return "pypi"
+    port = "" if place.port == {"http": 80, "https": 443}.get(place.scheme) else f":{place.port}"
+    return f"{place.scheme}://{place.host}{port}{''.join(f'/{segment}' for segment in place.segments)}/"
 
 
 def travel(world: World, url: str) -> tuple[list[str], Answer]:

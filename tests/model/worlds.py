@@ -12,7 +12,20 @@ from urllib.parse import quote
 from hypothesis import strategies as st
 
 from model.policy import TODAY, Lookup
-from model.web import PYPI_URL, Answer, Download, Failure, File, Layer, Page, Redirect, World, normal, place_of
+from model.terms import TERMS, UPLOADED, sightings, write_seen
+from model.web import (
+    PYPI_URL,
+    Answer,
+    Download,
+    Failure,
+    File,
+    Layer,
+    Page,
+    Redirect,
+    World,
+    normal,
+    place_of,
+)
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
@@ -222,34 +235,15 @@ FILES_FROM = st.lists(
 )
 
 
-UPLOADED = (
-    None,
-    "2026-05-01T00:00:00Z",
-    "2026-06-12T12:00:00.000000Z",  # three days ago, to the second
-    "2026-06-15T00:30:00+02:00",
-    "2026-06-15T11:00:00.5Z",
-    "2026-06-20T00:00:00Z",  # by a clock that goes wrong
-)
-AGES = st.sampled_from(
-    ["3d", "3d", "12h", "1w", "0d", {"for": "3d", "unknown": "allow"}, {"for": "3d", "unknown": "drop"}]
-)
-TERMS = st.one_of(
-    st.builds(lambda age: {"min-age": age}, AGES),
-    st.builds(lambda age: {"min-age": age}, AGES),
-    st.sampled_from(
-        [{"formats": ["wheel"]}, {"formats": ["sdist"]}, {"formats": ["sdist"]}, {"formats": ["wheel", "sdist"]}]
-    ),
-    st.sampled_from([{"require-hashes": need} for need in ("index", "index", "pinned", "off")]),
-)
-"""What is asked of files."""
 WAIVERS = st.builds(
     lambda code, name, version, days: {
         "code": code,
         "packages": [f"{name}=={version}"],
         "reason": "x",
         "expires": TODAY.replace(day=TODAY.day + days),
+        **({"sha256": [f"{VERSIONS.index(version)}" * 64]} if code == "hash-changed" else {}),
     },
-    st.sampled_from(["too-young", "too-young", "format-not-allowed", "hash-missing"]),
+    st.sampled_from(["too-young", "too-young", "format-not-allowed", "hash-missing", "hash-changed"]),
     st.sampled_from(NAMES),
     st.sampled_from(VERSIONS),
     st.sampled_from([-1, 0, 1]),
@@ -317,6 +311,9 @@ def policies(draw: DrawFn, plan: Mapping[str, str]) -> dict[str, Any]:
     if merged:
         policy["merge"] = [{"packages": merged, "indexes": ["index0", "index1"]}]
     policy["indexes"] = {f"index{number}": table for number, table in enumerate(tables.values())}
+    if draw(st.booleans()) or "first-seen" in write_toml(policy):
+        # Whoever runs the test, what the ledger says counts.
+        policy["ledger"] = {"path": "/FOLDER/ledger.db", "trust": "user"}
     return policy
 
 
@@ -381,6 +378,8 @@ def worlds(draw: DrawFn) -> Played:
         local_page=draw(several_files(names, [*LOCAL_HOSTS, *HOSTS])) if draw(st.integers(0, 7)) == 7 else None,
         local_index=draw(several_files(names, [*LOCAL_HOSTS, *HOSTS])) if draw(st.integers(0, 7)) == 7 else None,
     )
+    if any("ledger" in layer.policy for layer in found):
+        world = replace(world, seen=draw(sightings(web)))
     if any("@" in url for url in (*indexes, *links, *(it.to for it in web.values() if isinstance(it, Redirect)))):
         # With credentials for a host at hand, pip asks again after a 401.
         world = replace(
@@ -468,6 +467,9 @@ def write_world(world: World, looked_up: Sequence[Lookup]) -> dict[str, Any]:
         )
         for layer in world.layers
     }
+    if world.seen:
+        # As another pip leaves it that had no time to write the ledger.
+        kept["ledger.db.1-seed.side"] = "".join(map(write_seen, world.seen))
     arguments = []
     indexes = list(world.indexes)
     links = list(world.links)

@@ -83,3 +83,20 @@ min-age = "3d"
     assert str(lint).startswith("indexes.corp.min-age: drops every file of which the index tells no upload time")
     content = content.replace('min-age = "3d"', 'min-age = { for = "3d", unknown = "allow" }')
     assert lint_policy(read_policy(content.encode(), "policy.toml")) == []
+
+
+def test_a_waiver_of_what_only_a_ledger_finds() -> None:
+    content = f"""version = 1
+[indexes.pypi]
+url = "pypi"
+packages = ["*"]
+[[waive]]
+code = "hash-changed"
+packages = ["requests==2.33.0"]
+reason = "published again"
+expires = 2031-01-31
+sha256 = ["{"a" * 64}"]
+"""
+    (lint,) = lint_policy(read_policy(content.encode(), "policy.toml"), date(2026, 12, 1))
+    assert str(lint) == "waive[0]: lifts `hash-changed`, which only a policy with [ledger] finds"
+    assert lint_policy(read_policy(f"{content}[ledger]\n".encode(), "policy.toml"), date(2026, 12, 1)) == []

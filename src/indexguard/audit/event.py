@@ -83,7 +83,7 @@ class EventFields(NamedTuple):
     """The names of the requirements that led to this one, the user's own first."""
     squat: Mapping[str, Any] | None = None
     """Of files that squat a name, how they compare with those of its own index: ``own_newest``, ``newest``, ``above``,
-    ``jump``, ``oldest_upload``, ``newest_upload``."""
+    ``jump``, ``oldest_upload``, ``newest_upload``, ``first_seen``."""
     rivals: tuple[Sequence[tuple[Offer, str]], str] = ((), "")
     """Files of the chosen version that other indexes list, each with its index; and why pip took the chosen one."""
     seal: Mapping[str, int | None] | None = None

@@ -13,6 +13,8 @@ from .. import __version__
 from ..errors import GuardError, escape
 from . import demo, manual, report
 from .console import RED, Console
+from .ledger import export as ledger_export
+from .ledger import forget, listing, show, take_in
 from .log import events, export, record, replay, runs, schema, summary, verify, who_from
 from .machine import seed, status
 from .machine.activate import ACTIVATE, DEACTIVATE
@@ -37,6 +39,11 @@ COMMANDS = (
     verify.COMMAND,
     export.COMMAND,
     schema.COMMAND,
+    show.COMMAND,
+    listing.COMMAND,
+    forget.COMMAND,
+    ledger_export.COMMAND,
+    take_in.COMMAND,
     report.COMMAND,
     manual.COMMAND,
 )

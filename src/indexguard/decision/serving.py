@@ -60,7 +60,7 @@ class Remembered(NamedTuple):
     first_seen: datetime | None = None
     """When the ledger first saw it, in UTC."""
     sha256: Collection[str] = ()
-    """The digests that it has seen under this name, version and file name, hexadecimal and lower case."""
+    """The digest that it has first seen under this file name, hexadecimal and lower case."""
 
 
 class Advised(NamedTuple):
@@ -159,6 +159,18 @@ def check_hash(view: View, file: FileFacts, remembered: Remembered, advised: Adv
     return Objection("hash-missing", hashes.key, detail=f"the page gives {weak}")
 
 
+def check_content(view: View, file: FileFacts, remembered: Remembered, advised: Advised) -> Objection | None:
+    """Object to a file that was seen before with another content: somebody has uploaded it anew."""
+    del view, advised
+    digest = file.hashes.get("sha256", "").lower()
+    if not (digest and remembered.sha256) or digest in remembered.sha256:
+        return None
+    when = "" if remembered.first_seen is None else f" on {remembered.first_seen:%Y-%m-%d}"
+    before = ", ".join(sorted(remembered.sha256))[:_SHOWN]
+    detail = f"first seen{when} with sha256 {before}..., and now it has {digest}"
+    return Objection("hash-changed", "ledger", detail=detail)
+
+
 def check_pin(view: View, file: FileFacts, remembered: Remembered, advised: Advised) -> Objection | None:
     """Object to a file for a requirement that carries no hash, where it must."""
     del file, remembered, advised
@@ -206,10 +218,12 @@ CHECKS: tuple[Check, ...] = (
     check_status,
     check_format,
     check_hash,
+    check_content,
     check_age,
     check_provenance,
 )
 """In this order: of each layer the first that blocks is told."""
+_SHOWN = 16  # digits of a hash
 _AN = {"wheel": "a wheel", "sdist": "an sdist"}
 
 
@@ -219,15 +233,23 @@ class FileJudge:
     :param asked: what ``outcome.ask`` said of the index; a layer that objected there objects here no more.
     :param answered: the identity of the page that lists the files.
     :param now: in UTC.
+    :param attested: by the file of a layer, the versions that its ledger remembers an attestation of.
     """
 
     def __init__(
-        self, authority: Authority, asked: Verdict, answered: Location, page: PageFacts, now: datetime
+        self,
+        authority: Authority,
+        asked: Verdict,
+        answered: Location,
+        page: PageFacts,
+        now: datetime,
+        *,
+        attested: Mapping[str, Collection[str]] = {},
     ) -> None:
         objected = [finding.layer for finding in asked.findings]
         owned = ((layer, rule, layer.policy.find_owner(answered)) for layer, rule in authority.rules)
         self._views = tuple(
-            _look(authority.name, (layer, rule, index), page, now)
+            _look(authority.name, (layer, rule, index), page, now, attested.get(layer.path, ()))
             for layer, rule, index in owned
             if rule is not None and index is not None and layer not in objected
         )
@@ -253,15 +275,19 @@ class FileJudge:
     def judge(
         self,
         file: FileFacts,
-        remembered: Remembered = NOT_REMEMBERED,
+        remembered: Mapping[str, Remembered] = {},
         advised: Advised = NOT_ADVISED,
         checks: Iterable[Check] = CHECKS,
     ) -> Judged:
-        """Say what all layers object to in one file."""
+        """Say what all layers object to in one file.
+
+        :param remembered: by the file of a layer, what its ledger remembers.
+        """
         findings, objections, told, waived = [], [], [], []
         for view in self._views:
+            memory = remembered.get(view.layer.path, NOT_REMEMBERED)
             for check in checks:
-                objection = check(view, file, remembered, advised)
+                objection = check(view, file, memory, advised)
                 if objection is None:
                     continue
                 finding = Finding(objection.code, view.layer, view.rule, key=objection.key)
@@ -350,12 +376,22 @@ def is_needed(layers: Iterable[Layer]) -> bool:
     return any(layer.policy.serving is not None for layer in layers)
 
 
-def _look(name: Name, place: tuple[Layer, Rule, Index], page: PageFacts, now: datetime) -> View:
+def find_ledger_failure(layer: Layer) -> Finding | None:
+    """Return the objection of a layer that stops pip without its ledger; None where it goes on, or only logs."""
+    settings = layer.policy.ledger
+    if settings is None or not settings.blocks or not layer.enforces:
+        return None
+    return Finding("ledger-failed", layer, key="ledger.on-failure")
+
+
+def _look(
+    name: Name, place: tuple[Layer, Rule, Index], page: PageFacts, now: datetime, remembered: Collection[str]
+) -> View:
     layer, rule, index = place
     serving = layer.policy.serving or _NO_SERVING
     terms = serving.find_terms(index.name, public=index.public, entry=rule.terms)
     waivers = tuple(it for it in serving.waivers if name in it.versions and not it.is_expired(now.date()))
-    oldest = _find_oldest(page.attested) if serving.downgrade != "off" and index.public else {}
+    oldest = _find_oldest({*page.attested, *remembered}) if serving.downgrade != "off" and index.public else {}
     return View(layer, rule, index, terms, serving.status, serving.downgrade, waivers, now, page, oldest)
 
 

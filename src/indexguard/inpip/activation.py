@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from .objects import Call, Requirement, Resolved, VenvEnvironment, VirtualEnvironment
     from .serving.files import FileSifter
+    from .serving.memory import Memory
 
 
 class Guard(NamedTuple):
@@ -47,6 +48,8 @@ class Guard(NamedTuple):
     searches: Searches
     requests: Requests
     speaker: Speaker
+    memory: Memory | None = None
+    """What the layers remember, if one has a ledger."""
 
     @classmethod
     def of(cls, run: Run, recorder: Recorder, *, takes_requests: bool) -> Guard:
@@ -54,18 +57,22 @@ class Guard(NamedTuple):
 
         :param takes_requests: whether the root requirements are the user's.
         """
-        requests = Requests(run, takes_requests=takes_requests)
-        return cls(run, Searches(run), requests, Speaker(run, recorder))
+        speaker, memory = Speaker(run, recorder), None
+        if any(layer.policy.ledger is not None for layer in run.layers):
+            from .serving.memory import Memory  # few policies have one
+
+            memory = Memory(run, speaker)
+        return cls(run, Searches(run), Requests(run, takes_requests=takes_requests), speaker, memory)
 
     def filters(self) -> Iterator[tuple[seams.Seam, seams.Filter]]:
         """Yield each seam, with what stands for it; the legacy resolver's are those of the new one."""
-        gate = Gate(*self)
+        gate = Gate(*self[:4])
         certs = None
         if any(layer.certificates for layer in self.run.layers):
             from .certificates import Certificates  # few policies have some
 
             certs = Certificates(self.run, self.speaker)
-        asks = any(layer.policy.serving is not None for layer in self.run.layers)  # few policies do, of files
+        asks = self.memory is not None or any(layer.policy.serving is not None for layer in self.run.layers)
         sifter = self.make_sifter() if asks else None
         pages = PageFilter(self.run, self.searches, self.requests, gate.check_redirect, self.make_sifter, certs, sifter)
         names = NameFilter(self.run, self.searches, self.speaker, sifter)
@@ -80,7 +87,7 @@ class Guard(NamedTuple):
         yield seams.FETCH_LAZY, gate.fetch_lazily
         yield seams.CACHE_ENTRY, gate.get_cache_entry
         yield seams.GET_REQUIREMENTS, gate.get_requirements
-        yield seams.RESOLVE, gate.resolve
+        yield seams.RESOLVE, gate.resolve if self.memory is None else self.memory.resolving(gate.resolve)
         yield seams.ORDER, self.load_rest(gate.get_installation_order)
         yield from ((seam, self.build_step) for seam in (*seams.BUILD_SEAMS, seams.SUBPROCESS))
         yield seams.BUILD_ONE, self.build_one
@@ -92,7 +99,7 @@ class Guard(NamedTuple):
         """Return what judges files: for a policy that asks something of them, or the page of a project that is not active."""
         from .serving.files import FileSifter
 
-        return FileSifter(self.speaker, self.requests, datetime.now(timezone.utc))
+        return FileSifter(self.speaker, self.requests, datetime.now(timezone.utc), self.memory)
 
     def build_step(self, call: Call, _instance: object) -> object:
         """Mark what is started for a build, and repeat the refusals of what was started."""
@@ -132,6 +139,8 @@ class Guard(NamedTuple):
 
         :param status: pip's exit code; None where it is not known.
         """
+        if self.memory is not None:
+            self.memory.finish()
         self.speaker.recorder.seal(status)
         try:
             self._say_last(status)
@@ -244,7 +253,7 @@ _COLD = (
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
     *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
     *("serving/body.py", "serving/files.py", "serving/notes.py", "filter/mismatches.py", "gate/rivals.py"),
-    *("speech/details.py", "speech/files.py"),
+    *("serving/memory.py", "speech/details.py", "speech/files.py"),
     *(
         "filter/ambiguous.py",
         "filter/local_files.py",

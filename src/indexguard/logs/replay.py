@@ -15,7 +15,7 @@ from ..audit.kinds import GUARD_FAILED, NOTICED, SEALED, SELECTED, WAIVED, WOULD
 from ..decision import outcome
 from ..decision.authority import Authority
 from ..decision.repositories import judge_repository
-from ..decision.serving import FileFacts, FileJudge, PageFacts, parse_time
+from ..decision.serving import FileFacts, FileJudge, PageFacts, Remembered, parse_time
 from ..decision.verdict import PASS, Finding, Verdict
 from ..patterns import Name, normalise_name, parse_pattern
 from ..policy.identity import PYPI, Location, find_reference
@@ -40,6 +40,7 @@ _OF_INDEXES = frozenset(
         errors.STATUS,
         errors.FORMAT_NOT_ALLOWED,
         errors.HASH_MISSING,
+        errors.HASH_CHANGED,
         errors.TOO_YOUNG,
         errors.PROVENANCE_DOWNGRADE,
         errors.AMBIGUOUS_NAME,
@@ -52,11 +53,13 @@ _NO_MATTER_OF_POLICY: dict[str, str] = {
     errors.INDEX_NOT_CONFIGURED: "the log does not tell which indexes pip was configured with",
     errors.INDEX_FAILED: "an index did not answer, which no policy changes",
     errors.UNVERIFIED_INDEX: "a connection was not verified, which the log cannot tell for another policy",
+    errors.LEDGER_FAILED: "a ledger could not be used, which no policy changes",
     errors.HASH_MISMATCH: "two places gave one file name different contents, which the log tells of one place at a time",
     errors.NAME_MISMATCH: "a distribution named another project, which no policy changes",
     errors.GUARD_FILE: "a distribution would have written what the guard lives from, which no policy changes",
 }
 _CACHED = 10_000
+_ANOTHER = "another content"
 
 
 class Judgement(NamedTuple):
@@ -174,7 +177,9 @@ class Replay:
             if verdict.refusal is not None:
                 return verdict
         check = outcome.file_check(authority, PASS, page)
-        if check is None and self._layer.policy.serving is None:
+        policy = self._layer.policy
+        asks_nothing = policy.serving is None and policy.ledger is None
+        if check is None and asks_nothing:
             return PASS
         if not isinstance(version, str):
             raise _NotToldError("the log does not tell the version of the file")
@@ -182,7 +187,7 @@ class Replay:
             raise _NotToldError("the log does not tell the URL of the file, which `files-from` is about")
         place = self._locate(url) if isinstance(url, str) else None
         verdict = PASS if check is None else check(version, place or repository)
-        if verdict.refusal is not None or self._layer.policy.serving is None:
+        if verdict.refusal is not None or asks_nothing:
             return verdict
         return self._served(authority, page, event, file)
 
@@ -206,7 +211,10 @@ class Replay:
         untold = judge.find_untold(facts)
         if untold is not None:
             raise _NotToldError(f"the log does not tell {untold}")
-        return judge.judge(facts).verdict
+        # The ledger of that time knew another content; which one the log does not tell, and no policy asks.
+        is_changed = event.get("code") == errors.HASH_CHANGED and self._layer.policy.ledger is not None
+        remembered = {self._layer.path: Remembered(sha256=(_ANOTHER,))} if is_changed else {}
+        return judge.judge(facts, remembered).verdict
 
     def _referred(self, authority: Authority, event: Event) -> Verdict:
         """Judge a reference that went round every index. Who gave it is not always told: all readings must agree."""

@@ -265,3 +265,32 @@ def read_date(reader: FaultReader, key: str, table: Mapping[str, Any]) -> date |
         close = f"expires = {value.date().isoformat()}"
     reader.unexpected(key, value, "a date without quotes and without a time, such as 2027-01-31", close)
     return None
+
+
+_SIZE = re.compile(r"([0-9]{1,12}) ?(KiB|MiB|GiB)")
+_SMALLEST = 64 * 2**10
+_SIZES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+def read_size(reader: FaultReader, key: str, table: Mapping[str, Any]) -> int | None:
+    """Return a size in bytes; None where the table does not have that key."""
+    found = read_number(reader, key, table, _SIZE, 'a size of at least 64 KiB, such as "100 MiB"')
+    size = None if found is None else found[0] * _SIZES[found[1]]
+    if size is not None and size < _SMALLEST:
+        reader.unexpected(key, table["max-size"], 'a size of at least 64 KiB, such as "100 MiB"')
+    return size
+
+
+def read_number(
+    reader: FaultReader, key: str, table: Mapping[str, Any], pattern: re.Pattern[str], expected: str
+) -> tuple[int, str] | None:
+    """Return a number and its unit."""
+    name = key.rpartition(".")[2]
+    if name not in table:
+        return None
+    value = table[name]
+    found = pattern.fullmatch(value) if isinstance(value, str) else None
+    if found is None or int(found[1]) == 0:
+        reader.unexpected(key, value, expected)
+        return None
+    return int(found[1]), found[2]

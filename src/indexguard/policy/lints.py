@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
-from ..errors import cut, join_key
+from ..errors import HASH_CHANGED, cut, join_key
 from ..patterns import Name, Pattern
 from .hints import is_secret
 from .identity import TOKEN
@@ -145,9 +145,11 @@ def _lint_serving(policy: Policy, today: date) -> list[Lint]:
         elif waiver.expires - today <= _SOON:
             told = f"ends after {waiver.expires}, in {waiver.days_left(today)} days: from then on `{waiver.code}` holds again"
             lints.append(Lint(waiver.key, told, NOTE))
+        if waiver.code == HASH_CHANGED and policy.ledger is None:
+            lints.append(Lint(waiver.key, f"lifts `{HASH_CHANGED}`, which only a policy with [ledger] finds"))
     for index in policy.indexes:
         wanted = policy.serving.find_terms(index.name, public=index.public, entry=None).min_age
         if wanted is not None and wanted.span and wanted.unknown == "drop" and not index.public:
-            told = 'drops every file of which the index tells no upload time, as most private servers do: say `unknown = "allow"`'
+            told = 'drops every file of which the index tells no upload time, as most private servers do: say `unknown = "allow"` or "first-seen"'
             lints.append(Lint(wanted.key, told, NOTE))
     return lints

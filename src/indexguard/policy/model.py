@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from ..patterns import Name
+    from .serving.ledger import LedgerSettings
     from .serving.terms import Serving
 
 NEVER_ABSENT = (401, 407, 408, 429)
@@ -124,6 +125,8 @@ class Policy:
     """``warn`` or ``block``: whether pip goes on when an event cannot be written. Counts in a layer that enforces."""
     serving: Serving | None = field(default=None, compare=False)
     """What it asks of files beside their place; None where no key is about that."""
+    ledger: LedgerSettings | None = None
+    """The memory that it asks; None where it asks none."""
     path: str = ""
     """The file, as it is shown in messages."""
 

@@ -57,7 +57,8 @@ def _read_table(
         from .serving.read_terms import read_terms  # noqa: PLC0415  # few entries say what is asked of files
 
         terms, reader.has_terms = read_terms(reader, key, table), True
-    return None if pattern is None else Rule(pattern, indexes, key, versions, reason, expires, terms), str(name)
+    rule = None if pattern is None else Rule(pattern, indexes, key, versions, reason, expires, terms)
+    return rule, name if isinstance(name, str) else ""
 
 
 def _pattern(reader: TableReader, key: str, text: str, found: str) -> Pattern | None:

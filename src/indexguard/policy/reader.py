@@ -19,6 +19,7 @@ from .table import MAX_BYTES, TERMS, Keys, SyntaxFaultError, parse
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from .serving.ledger import LedgerSettings
     from .serving.terms import Serving
 
 __all__ = ["MAX_BYTES", "read_policy"]
@@ -40,6 +41,7 @@ _USUAL = (
     "when-nothing-left",
     "defaults",
     "log",
+    "ledger",
 )
 _FILE = Keys((*_USUAL, *_SERVING), ("deny", "advisories", "typosquat"))
 _INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status", "ca", *TERMS))
@@ -108,6 +110,7 @@ class _Reader(Entries):
             log=sections.read_log(self, log) if has_sections else USUAL_LOG,
             log_failure=self.choice("log.on-failure", log, ("warn", "block")),
             serving=self._serving(tree, defaults),
+            ledger=self._ledger(tree),
             path=path,
         )
 
@@ -127,6 +130,14 @@ class _Reader(Entries):
         from .serving.read_terms import read_serving  # noqa: PLC0415  # few policies have what it reads
 
         return read_serving(self, tree)
+
+    def _ledger(self, tree: Mapping[str, Any]) -> LedgerSettings | None:
+        """Return which memory is asked, once it is known what is asked of files; None where none is."""
+        if "ledger" not in tree and not self.remembers:
+            return None
+        from .serving import ledger, read_ledger  # noqa: PLC0415  # few policies have a memory
+
+        return read_ledger.read_ledger(self, tree) if "ledger" in tree else ledger.USUAL_LEDGER
 
     def _indexes(self, tree: Mapping[str, Any], default_files: tuple[FilesFrom, ...] | None) -> tuple[Index, ...]:
         tables = tree.get("indexes")

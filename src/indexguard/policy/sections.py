@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import hiding
 from ..errors import Fault, PolicyError, hiders, join_key
 from ..patterns import Name, normalise_name, parse_pattern
-from .hints import find_url, read_date, read_reason
+from .hints import find_url, read_date, read_number, read_reason, read_size
 from .identity import TOKEN, Location, UnknownLocation, parse_reference, redact
 from .log import LogSettings, SyslogAddress
 from .model import MAY_MEAN_ABSENT, NEVER_ABSENT, DirectUrls, Known, Layer
@@ -36,9 +36,6 @@ _SEGMENT_WITH_BRACES = re.compile(r"(?<=[^/:])/[^/]*[{}][^/]*")
 _SINKS = ("file", "stderr", "syslog", "journald")
 _DEV_LOG = SyslogAddress("unix", "/dev/log")
 _SYSLOG = re.compile(r"(?P<transport>udp|tcp)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/:@?#\[\]]+):(?P<port>[0-9]{1,5})")
-_SIZE = re.compile(r"([0-9]{1,12}) ?(KiB|MiB|GiB)")
-_SMALLEST = 64 * 2**10
-_SIZES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _AGE = re.compile(r"([0-9]{1,6}) ?(h|d|w)")
 _AGES = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -64,7 +61,7 @@ def read_log(reader: TableReader, table: Mapping[str, Any]) -> LogSettings:
     return LogSettings(
         sinks=sinks,
         syslog=addresses,
-        max_size=_size(reader, "log.max-size", table),
+        max_size=read_size(reader, "log.max-size", table),
         max_age=_age(reader, "log.max-age", table),
     )
 
@@ -94,32 +91,9 @@ def _syslog(reader: TableReader, key: str, text: object) -> SyslogAddress | None
     return None
 
 
-def _size(reader: TableReader, key: str, table: Mapping[str, Any]) -> int | None:
-    found = _number(reader, key, table, _SIZE, 'a size of at least 64 KiB, such as "100 MiB"')
-    size = None if found is None else found[0] * _SIZES[found[1]]
-    if size is not None and size < _SMALLEST:
-        reader.unexpected(key, table["max-size"], 'a size of at least 64 KiB, such as "100 MiB"')
-    return size
-
-
 def _age(reader: TableReader, key: str, table: Mapping[str, Any]) -> timedelta | None:
-    found = _number(reader, key, table, _AGE, 'an age, such as "12h", "30d" or "4w"')
+    found = read_number(reader, key, table, _AGE, 'an age, such as "12h", "30d" or "4w"')
     return None if found is None else timedelta(**{_AGES[found[1]]: found[0]})
-
-
-def _number(
-    reader: TableReader, key: str, table: Mapping[str, Any], pattern: re.Pattern[str], expected: str
-) -> tuple[int, str] | None:
-    """Return a number and its unit."""
-    name = key.rpartition(".")[2]
-    if name not in table:
-        return None
-    value = table[name]
-    found = pattern.fullmatch(value) if isinstance(value, str) else None
-    if found is None or int(found[1]) == 0:
-        reader.unexpected(key, value, expected)
-        return None
-    return int(found[1]), found[2]
 
 
 def read_known(reader: TableReader, shadow: Mapping[str, Any]) -> tuple[Known, ...]:

@@ -68,6 +68,8 @@ class TableReader:
         """How many faults there are beside those."""
         self.has_terms = False
         """Whether an index or an entry says what is asked of files."""
+        self.remembers = False
+        """Whether something that is asked can only be answered by the ledger."""
 
     def fault(self, key: str, message: str, suggestion: str | None = None) -> None:
         """Note a fault."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 from integration.harness.cases import read_cases
 
 from indexguard.codes import words_of
 from indexguard.errors import CODES
+from indexguard.ledger.sighting import Sighting
+from indexguard.ledger.store import Store
+from indexguard.patterns import Name
 from support.shell import Shell
 
 CASES = read_cases(__file__)
@@ -235,3 +241,31 @@ def test_a_file_that_is_none(shell: Shell, more: tuple[str, ...], said: str) -> 
     shell.policy(SERVING)
     answer = shell("explain", "requests", *more)
     assert (answer.code, said in answer.err) == (2, True)
+
+
+def test_what_the_ledger_remembers(shell: Shell, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.db"
+    policy = f'{POLICY}[ledger]\npath = "{ledger}"\n'.replace(
+        'namespaces = ["acme"]', 'namespaces = ["acme"]\nmin-age = { for = "3d", unknown = "first-seen" }'
+    )
+    shell.policy(policy)
+    words = ("explain", "acme-core", "--index", CORP, "--file", "acme_core-1.0.tar.gz")
+    answer = shell(*words)
+    assert f"ledger      nothing of this name is remembered ({ledger})" in answer.out
+    assert not ledger.exists()
+    store = Store(ledger)
+    store.record([Sighting(Name("acme-core"), "1.0", "acme_core-1.0.tar.gz", "a" * 64, CORP, int(time.time()) - 3600)])
+    store.close()
+    answer = shell(*words)
+    assert answer.code == 1
+    assert f"({ledger})" in answer.out
+    assert "too-young" in answer.out
+    store.record([Sighting(Name("acme-core"), "1.0", "acme_core-1.0.tar.gz", "a" * 64, CORP, 1_600_000_000)])
+    store.close()
+    assert shell(*words).code == shell(*words, "--sha256", "A" * 64).code == 0
+    answer = shell(*words, "--sha256", "b" * 64)
+    assert answer.code == 1
+    assert f"hash-changed: first seen on 2020-09-13 with sha256 {'a' * 16}..., and now it has {'b' * 64}" in answer.out
+    assert shell(*words, "--sha256", "b" * 63).code == 2
+    ledger.write_bytes(b"no database at all\n" * 100)
+    assert f"the ledger {ledger} is damaged: " in shell(*words).out

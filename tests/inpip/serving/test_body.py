@@ -40,7 +40,10 @@ def test_what_a_page_tells() -> None:
         }
     )
     assert body == Body(
-        {"a-1.0.tar.gz": Told(NOON), "b-1.0.tar.gz": Told(attested=True), "c-1.0.tar.gz": Told()}, "archived", True
+        {"a-1.0.tar.gz": Told(NOON), "b-1.0.tar.gz": Told(attested=True), "c-1.0.tar.gz": Told()},
+        "archived",
+        True,
+        is_json=True,
     )
 
 

@@ -63,7 +63,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     urls = facts.indexes if arguments.index is None else tuple(map(_read_url, arguments.index))
     is_known = arguments.index is not None or facts.problem is None
     explanation = Explanation.of(
-        name, layers, facts, urls, version, built_in=found.builtin_rule_applies, file=(arguments.file, age)
+        name,
+        layers,
+        facts,
+        urls,
+        version,
+        built_in=found.builtin_rule_applies,
+        file=(arguments.file, age, arguments.sha256),
     )
     if facts.problem is not None:
         console.note(f"what pip is configured with is not known: {facts.problem}", YELLOW)
@@ -131,11 +137,11 @@ class Explanation:
         version: str | None,
         *,
         built_in: bool,
-        file: tuple[str | None, timedelta | None] = (None, None),
+        file: tuple[str | None, timedelta | None, str | None] = (None, None, None),
     ) -> Explanation:
         """Ask the heart.
 
-        :param file: name and age of a file; None where that is not told.
+        :param file: name, age and sha256 of a file; None where that is not told.
         """
         today = datetime.now(timezone.utc).date()
         authority = Authority(layers, name, today)
@@ -146,7 +152,7 @@ class Explanation:
         of_version = PASS if version is None else authority.version(version)
         same_file = authority.same_file()
         pages = [(it.shown, it.verdict, place) for it, (_, place) in zip(asked, places)]
-        served = serving.judge_file(authority, pages, file[0], version, file[1])
+        served = serving.judge_file(authority, pages, version, file)
         return cls(name, tuple(layers), built_in, asked, missing, version, of_version, same_file, served, today)
 
     def known_in(self, layer: Layer) -> Known | None:

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from ...decision.authority import Authority
-from ...decision.serving import CHECKS, NOT_ADVISED, NOT_REMEMBERED, FileFacts, FileJudge, Judged, PageFacts, check_age
+from ...decision.serving import CHECKS, NOT_ADVISED, FileFacts, FileJudge, Judged, PageFacts, check_age, check_content
 from ...decision.verdict import Verdict
 from ...patterns import Name, find_version
 from ...policy.identity import Location
@@ -18,6 +18,7 @@ from ...policy.model import Layer
 from ...policy.rules import Rule
 from ...policy.serving.terms import Waiver
 from ..parsing import BadInputError
+from .memory import describe, recall
 
 _SPAN = re.compile(r"([0-9]{1,5})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -29,6 +30,19 @@ def add_options(group: argparse._ArgumentGroup) -> None:
     """Add the options that tell of one file."""
     group.add_argument("--file", metavar="FILENAME", help="also say whether a file of this name may be served")
     group.add_argument("--age", metavar="AGE", help="how long ago it was uploaded, such as 12h, 3d or 2w")
+    group.add_argument(
+        "--sha256", metavar="HEX", type=_digest, help="what it holds: the ledger may know another content"
+    )
+
+
+def _digest(text: str) -> str:
+    """Return a sha256 that an option gives.
+
+    :raises ArgumentTypeError: it is none.
+    """
+    if re.fullmatch("[0-9A-Fa-f]{64}", text) is None:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected 64 hexadecimal digits")
+    return text.lower()
 
 
 def read_file(arguments: argparse.Namespace, name: Name) -> tuple[str | None, timedelta | None]:
@@ -96,36 +110,43 @@ class Served:
 def judge_file(
     authority: Authority,
     places: Iterable[tuple[str, Verdict, Location | None]],
-    filename: str | None,
     version: str | None,
-    age: timedelta | None,
+    told: tuple[str | None, timedelta | None, str | None],
 ) -> tuple[Served, ...]:
     """Judge one file as each index that is asked would serve it; what is not told of it is not judged.
 
     :param places: of each index its URL as shown, what is said of asking it, and its identity.
+    :param told: the file's name, age and sha256; None where that is not told.
     """
-    if filename is None and age is None:
+    filename, age, sha256 = told
+    if told == (None, None, None):
         return ()
     now = datetime.now(timezone.utc)
     kind = "wheel" if filename is None or filename.endswith(".whl") else "sdist"
     uploaded = None if age is None else _before(now, age)
-    file = FileFacts(filename or "", version or "", kind, _HASHES, uploaded)
-    checks = [check for check in CHECKS if age is not None or check is not check_age]
+    file = FileFacts(filename or "", version or "", kind, {"sha256": sha256} if sha256 else _HASHES, uploaded)
     served = []
     for shown, asked, place in places:
         if place is None or place.is_local or asked.refusal is not None:
             continue
         judge = FileJudge(authority, asked, place, PageFacts(), now)
-        served.append(Served(shown, judge.judge(file, NOT_REMEMBERED, NOT_ADVISED, checks)))
+        layers = [layer for layer, _ in authority.rules]
+        remembered = recall(layers, authority.name, place, filename) if filename is not None else {}
+        untold = {check_age} if age is None and not remembered else set()
+        untold |= {check_content} if sha256 is None else set()
+        checks = [check for check in CHECKS if check not in untold]
+        served.append(Served(shown, judge.judge(file, remembered, NOT_ADVISED, checks)))
     return tuple(served)
 
 
 def details_of(layer: Layer, rule: Rule, name: Name, today: date) -> list[tuple[str, str]]:
     """Say what a layer asks of the files of a name: labels and texts."""
+    details = []
+    if layer.policy.ledger is not None:
+        details.append(("ledger", describe(layer, name, [layer.policy.index(it) for it in rule.indexes])))
     serving = layer.policy.serving
     if serving is None:
-        return []
-    details = []
+        return details
     for index in map(layer.policy.index, rule.indexes):
         terms = serving.find_terms(index.name, public=index.public, entry=rule.terms)
         if terms.min_age is not None:

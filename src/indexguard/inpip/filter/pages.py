@@ -190,6 +190,8 @@ class PageFilter:
             from ..serving.body import note_times  # few names are squatted
 
             note_times(page, search.name)
+        if self._sifter is not None:
+            self._sifter.note_squat(search, page)
 
     def _may_ask(self, finder: Finder, search: Search, page: Page) -> bool:
         """Tell whether a remote index is asked, be it for squatters only."""

@@ -99,6 +99,8 @@ class Page:
     """Why a --find-links page does not count, where no policy decides: it failed, or lists nothing."""
     found: list[tuple[str, Link]] | None = None
     """What ``offered`` has found."""
+    first_seen: datetime | None = None
+    """When a ledger first saw a file of the name here, on a page that squats it."""
     times: tuple[datetime, datetime] | None = None
     """When the first and the last of its files were uploaded, if it squats a name, and tells it."""
     is_not_here: bool = False

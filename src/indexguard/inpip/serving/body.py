@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -46,7 +46,16 @@ class Body(NamedTuple):
     status: str | None = None
     """Of the project."""
     tells_provenance: bool = False
-    """Whether an attestation is told of any file."""
+    """Whether an attestation is told of any file, or the page is one that would tell it, as it once did."""
+    is_json: bool = False
+    """Whether it is a page that could tell."""
+
+    def with_attested(self, remembered: Mapping[str, Collection[str]]) -> Body:
+        """Return what the page tells to those who remember that it told of attestations.
+
+        :param remembered: by layer, the versions with one.
+        """
+        return self._replace(tells_provenance=self.tells_provenance or (self.is_json and any(remembered.values())))
 
 
 NOTHING = Body()
@@ -63,7 +72,7 @@ def read_body(last: Exchange | None) -> Body:
     if content.lstrip()[:1] != b"{":
         return Body(status=_find_meta(content)) if _STATUS in content else NOTHING
     if not any(key in content for key in _KEYS):
-        return NOTHING
+        return Body(is_json=True)
     try:
         tree = json.loads(content)
     except (ValueError, RecursionError):  # then pip has not read it, either
@@ -75,7 +84,7 @@ def read_body(last: Exchange | None) -> Body:
             _add(
                 files, name_of(entry["url"]), Told(parse_time(entry.get("upload-time")), bool(entry.get("provenance")))
             )
-    return Body(files, _find_status(tree), any(told.attested for told in files.values()))
+    return Body(files, _find_status(tree), any(told.attested for told in files.values()), is_json=True)
 
 
 def name_of(url: str) -> str:

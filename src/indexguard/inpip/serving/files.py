@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ...decision.serving import (
     NO_OBJECTION,
     NOT_ADVISED,
-    NOT_REMEMBERED,
     UNPINNED,
     Advised,
     FileFacts,
@@ -29,10 +28,12 @@ if TYPE_CHECKING:
     from ...policy.identity import Location
     from ..gate.requests import Requests
     from ..objects import Candidate, Link
+    from .memory import Memory
 
 _OF_A_BUILD = frozenset(("install", "--prefix", "--no-user", "--no-warn-script-location"))
 """Words of the command by which pip installs build requirements (20.3 to 26.3)."""
 _UNTOLD = Told()
+_NOTHING: Mapping[str, Remembered] = {}
 
 
 class FileSifter:
@@ -41,8 +42,9 @@ class FileSifter:
     :param now: in UTC, one for the whole run: an answer does not depend on when pip asks.
     """
 
-    def __init__(self, speaker: Speaker, requests: Requests, now: datetime) -> None:
+    def __init__(self, speaker: Speaker, requests: Requests, now: datetime, memory: Memory | None = None) -> None:
         self._speaker = speaker
+        self._memory = memory
         self._requests = requests
         self._pinned: dict[int, tuple[Sequence[Candidate], Sequence[Candidate]]] = {}
         """By search, the last list that was sifted for a requirement without hashes, and what was left of it."""
@@ -56,11 +58,15 @@ class FileSifter:
         if answered is None:
             return list(candidates)
         body = self._body_of(page)
-        judge = self._judge_of(search, page, answered, body)
+        known = None
+        if self._memory is not None:
+            known = self._memory.recall(search, page, answered, body, self._now)
+            body = body.with_attested(known.attested)
+        judge = self._judge_of(search, page, answered, body, {} if known is None else known.attested)
         if not judge.judges:
             return list(candidates)
         files = [facts_of(candidate, body) for candidate in candidates]
-        remembered = self._remember(search, page, files)
+        remembered = [_NOTHING if known is None else known.of(file.filename) for file in files]
         advised = self._advise(search, page, files)
         search.facts = {} if search.facts is None else search.facts
         notes = Notes(search, page)
@@ -74,6 +80,11 @@ class FileSifter:
                 kept.append(candidate)
         notes.tell(self._speaker)
         return kept
+
+    def note_squat(self, search: Search, page: Page) -> None:
+        """Note whether a page that squats the name was seen before, if something remembers that."""
+        if self._memory is not None and page.answered is not None:
+            page.first_seen = self._memory.find_first(search, page, page.answered, self._now)
 
     def sift_unpinned(self, search: Search, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """Return the candidates that a requirement without hashes may have; a build requirement cannot carry any."""
@@ -112,23 +123,20 @@ class FileSifter:
         is_marked = context.parent_run is not None and _OF_A_BUILD.issubset(context.command)
         return self._requests.is_building or is_marked
 
-    def _remember(self, search: Search, page: Page, files: Sequence[FileFacts]) -> Sequence[Remembered]:
-        """Return what the ledger remembers of each file; nothing without one."""
-        del search, page
-        return [NOT_REMEMBERED] * len(files)
-
     def _advise(self, search: Search, page: Page, files: Sequence[FileFacts]) -> Sequence[Advised]:
         """Return what denials and advisories say of each file; nothing without any."""
         del search, page
         return [NOT_ADVISED] * len(files)
 
-    def _judge_of(self, search: Search, page: Page, answered: Location, body: Body) -> FileJudge:
+    def _judge_of(
+        self, search: Search, page: Page, answered: Location, body: Body, remembered: Mapping[str, set[str]]
+    ) -> FileJudge:
         attested = []
         if body.tells_provenance:
             names = (name for name, told in body.files.items() if told.attested)
             attested = [version for name in names if (version := find_version(name, search.name)) is not None]
         facts = PageFacts(body.status, frozenset(attested))
-        return FileJudge(search.authority, page.verdict, answered, facts, self._now)
+        return FileJudge(search.authority, page.verdict, answered, facts, self._now, attested=remembered)
 
     def _body_of(self, page: Page) -> Body:
         key = page.page_url

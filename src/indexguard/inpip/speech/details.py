@@ -32,6 +32,7 @@ def describe_squat(search: Search, drop: Drop) -> dict[str, Any]:
     newest = next(iter(newest_first(drop.versions, 1)), None)
     highest = None if own_newest is None else parse_version(own_newest)
     theirs = [parsed for version in drop.versions if (parsed := parse_version(version)) is not None]
+    first_seen = None if drop.page is None else drop.page.first_seen
     oldest_upload, newest_upload = (None, None) if drop.page is None else drop.page.times or (None, None)
     return {
         "own_newest": own_newest,
@@ -40,6 +41,7 @@ def describe_squat(search: Search, drop: Drop) -> dict[str, Any]:
         "jump": None if highest is None or not theirs else max(theirs).release[0] - highest.release[0],
         "oldest_upload": _show(oldest_upload),
         "newest_upload": _show(newest_upload),
+        **({} if first_seen is None else {"first_seen": _show(first_seen)}),
     }
 
 

@@ -22,6 +22,9 @@ from ...errors import (
 
 _VALUES: dict[str, str] = {"shadow.same-file": "drop"}
 """What a key that decides is set to, where that is not ``block``."""
+_CERTIFICATES = "only these certificates verify its connections"
+_MEANINGS: dict[str, str] = {"ledger": "a file stays what it was when it was first seen"}
+"""What a key that decides asks for, where its value does not say that."""
 _OF_NAMES = "built in: without a policy file, no name may come from more than one index"
 _BUILT_IN: dict[str, str] = {
     AMBIGUOUS_NAME: _OF_NAMES,
@@ -76,8 +79,9 @@ def rule_in_words(finding: Finding, subject: str) -> str:
     if finding.layer is None:
         return _BUILT_IN.get(finding.code, "")
     rule, path = finding.rule, finding.layer.path
-    if finding.key.endswith(".ca"):
-        return f"{finding.key}: only these certificates verify its connections\n{path}"
+    meaning = _CERTIFICATES if finding.key.endswith(".ca") else _MEANINGS.get(finding.key)
+    if meaning is not None:
+        return f"{finding.key}: {meaning}\n{path}"
     serving = finding.layer.policy.serving
     written = None if serving is None else serving.find_written(finding.key, rule and rule.terms)
     if written is not None:

@@ -92,6 +92,7 @@ def _min_age(reader: TableReader, key: str, value: object) -> MinAge:
         return MinAge(key, _span(reader, key, value), text=str(value))
     table = reader.table(key, value, _MIN_AGE)
     unknown = reader.choice(f"{key}.unknown", table, UNKNOWN_AGE)
+    reader.remembers = reader.remembers or unknown == "first-seen"
     if "for" not in table:
         reader.fault(f"{key}.for", 'missing; expected an age, such as "3d"')
         return MinAge(key, timedelta(), unknown)

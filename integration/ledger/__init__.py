@@ -1,0 +1,1 @@
+"""The ledger as many pips use it at once."""

@@ -1,0 +1,260 @@
+"""What the ledgers of a run's layers remember of the files of a page, and what they are to remember from now on.
+
+Each layer asks its own ledger. What is new is written when pip has resolved, before anything is installed, and at the end.
+SQLite is loaded with this module: before pip forbids imports, and only where a policy has a memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...audit.worker import new_lock
+from ...decision.serving import NOT_REMEMBERED, Remembered, find_ledger_failure
+from ...errors import hide
+from ...ledger.place import does_count, find_obstacle, path_of
+from ...ledger.sighting import LedgerError, Sighting
+from ...policy.trust import Trust
+from ..search.links import name_file
+from ..search.page import Page
+from ..search.search import Search
+from ..speech.speaker import Speaker
+from .body import NOTHING
+
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from ...ledger.store import Store
+    from ...patterns import Name
+    from ...policy.identity import Location
+    from ...policy.model import Index, Layer
+    from ..objects import Link
+    from ..run import Run
+    from .body import Body
+
+SECONDS = 0.3
+"""How long one transaction may take."""
+LONGEST = 0.8
+"""How long all of a run together."""
+_NOTHING: Mapping[str, Sighting] = {}
+
+
+class Recollection(NamedTuple):
+    """What the layers remember of the files of one page."""
+
+    by_layer: tuple[tuple[str, Mapping[str, Sighting], bool], ...] = ()
+    """Of each layer with a ledger: its file, the sightings by file name, and whether a new file begins to be known now."""
+    now: datetime | None = None
+
+    def of(self, filename: str) -> Mapping[str, Remembered]:
+        """Return what each layer, by its file, remembers of a file."""
+        return {path: self._look_up(known.get(filename), is_noted) for path, known, is_noted in self.by_layer}
+
+    @property
+    def attested(self) -> dict[str, set[str]]:
+        """The versions that each layer, by its file, remembers an attestation of."""
+        return {path: {it.version for it in known.values() if it.attested} for path, known, _ in self.by_layer}
+
+    def _look_up(self, sighting: Sighting | None, is_noted: bool) -> Remembered:
+        if sighting is None:
+            return Remembered(self.now) if is_noted else NOT_REMEMBERED
+        return Remembered(_as_time(sighting.first_seen), () if sighting.sha256 is None else (sighting.sha256,))
+
+
+class _Shelf:
+    """One ledger, and what is to be written into it."""
+
+    def __init__(self, layer: Layer, trust: Trust | None) -> None:
+        self.layers: list[Layer] = []
+        self.new: dict[tuple[str, str, str], Sighting] = {}
+        """By index, name and file."""
+        self.store: Store | None = None
+        self.problem: str | None = None
+        """Why it is not asked any more."""
+        path = path_of(layer)
+        obstacle = find_obstacle(path, trust, layer.kind)
+        if obstacle is not None:
+            self.problem = f"the ledger {path} cannot be trusted: {obstacle}"
+            return
+        try:
+            from ...ledger.store import USUAL_SIZE, Store
+        except ImportError:
+            self.problem = f"the ledger {path} cannot be read: this Python has no SQLite"
+            return
+        from ...ledger import side
+
+        settings = layer.policy.ledger
+        self.store = Store(path, (settings and settings.max_size) or USUAL_SIZE)
+        if side.find(path):
+            with suppress(LedgerError):  # what is wrong is told when the ledger is asked
+                side.record(self.store, [], SECONDS)
+
+    def recall(self, name: Name, places: Sequence[str]) -> Mapping[str, Sighting]:
+        """Return what is remembered; nothing where it cannot be read: ``problem`` says so."""
+        if self.store is None or self.problem is not None:
+            return _NOTHING
+        try:
+            return self.store.recall(name, places)
+        except LedgerError as error:
+            self.problem = str(error)
+            return _NOTHING
+
+    def write(self, seconds: float) -> None:
+        """Write what is new.
+
+        :raises LedgerError: it is not remembered.
+        """
+        from ...ledger import side
+
+        new, self.new = self.new, {}
+        if new and self.store is not None and self.problem is None:
+            side.record(self.store, list(new.values()), seconds)
+
+
+class Memory:
+    """The ledgers of a run."""
+
+    def __init__(self, run: Run, speaker: Speaker) -> None:
+        self._speaker = speaker
+        self._root = run.root
+        self._lock = new_lock()
+        self._left = LONGEST
+        self._shelves: dict[str, _Shelf] = {}
+        self._layers: list[tuple[Layer, _Shelf, bool]] = []
+        trust = Trust.of(None, sys_base_prefix())
+        for layer in run.layers:
+            if layer.policy.ledger is not None:
+                path = path_of(layer)
+                shelf = self._shelves.setdefault(str(path), _Shelf(layer, trust))
+                shelf.layers.append(layer)
+                self._layers.append((layer, shelf, does_count(layer, path)))
+
+    def recall(self, search: Search, page: Page, answered: Location, body: Body, now: datetime) -> Recollection:
+        """Return what the layers remember of the files of a page, and note what is new.
+
+        :raises Exception: pip's own error: a layer stops pip without its ledger.
+        """
+        found = []
+        offered = page.offered(search.name)
+        with self._lock:
+            for layer, shelf, counts in self._layers:
+                owner = layer.policy.find_owner(answered)
+                if owner is None:
+                    continue
+                known = shelf.recall(search.name, tuple(hide(str(url)) for url in owner.urls))
+                place = _place_of(owner, page.asked)
+                _note_new(shelf, search.name, place, (known, offered, body), int(now.timestamp()))
+                found.append((layer.path, known if counts else _NOTHING, counts and shelf.problem is None))
+        self._tell()
+        return Recollection(tuple(found), now)
+
+    def find_first(self, search: Search, page: Page, answered: Location, now: datetime) -> datetime | None:
+        """Return when a file of the name was first seen on this page, be it now; None where no layer remembers.
+
+        :raises Exception: as ``recall``.
+        """
+        found = self.recall(search, page, answered, NOTHING, now).by_layer
+        times = [_as_time(it.first_seen) for _, known, _ in found for it in known.values()]
+        return min(filter(None, times), default=now if found else None)
+
+    def resolving(self, resolve: Callable[..., object]) -> Callable[..., object]:
+        """Have what is new written when pip has resolved, before anything is installed.
+
+        :param resolve: stands for pip's method.
+        """
+
+        def resolve_and_write(call: Callable[..., object], *arguments: object, **named: object) -> object:
+            resolved = resolve(call, *arguments, **named)
+            self._write()
+            self._tell()
+            return resolved
+
+        return resolve_and_write
+
+    def finish(self) -> None:
+        """Write what is new at the end of a run; what fails is only told. Never raises."""
+        with suppress(Exception):
+            self._write()
+            for shelf in self._shelves.values():
+                self._warn(shelf)
+                if shelf.store is not None:
+                    shelf.store.close()
+
+    def _write(self) -> None:
+        with self._lock:
+            for shelf in self._shelves.values():
+                began = time.monotonic()
+                try:
+                    shelf.write(max(0.0, min(SECONDS, self._left)))
+                except LedgerError as error:
+                    shelf.problem = f"{error}: what is new in this run is not remembered"
+                self._left -= time.monotonic() - began
+
+    def _tell(self) -> None:
+        for shelf in self._shelves.values():
+            if shelf.problem is None:
+                continue
+            for layer in shelf.layers:
+                failure = find_ledger_failure(layer)
+                if failure is not None:
+                    from ..speech.refusal import Refusal
+
+                    raise self._speaker.refuse(Refusal(failure, "", [("cause", shelf.problem)]))
+            self._warn(shelf)
+
+    def _warn(self, shelf: _Shelf) -> None:
+        if shelf.problem is not None:
+            self._speaker.warn(f"indexguard: {shelf.problem}")
+
+
+def sys_base_prefix() -> str:
+    """Return the folder of this interpreter, whose owner is trusted."""
+    import sys
+
+    return sys.base_prefix
+
+
+def _place_of(owner: Index, asked: Location | None) -> str:
+    """Return which of an index's URLs was asked, as its policy writes it: no secret gets into a ledger."""
+    url = next((url for url in owner.urls if asked is not None and asked.is_at(url)), owner.urls[0])
+    return hide(str(url))
+
+
+def _note_new(
+    shelf: _Shelf,
+    name: Name,
+    place: str,
+    page: tuple[Mapping[str, Sighting], Sequence[tuple[str, Link]], Body],
+    now: int,
+) -> None:
+    """Note the files of a page that are not remembered yet, or of which something more is known now."""
+    known, offered, body = page
+    for version, link in offered:
+        filename = name_file(link)
+        before = known.get(filename)
+        told = body.files.get(filename)
+        attested = told is not None and told.attested
+        if before is not None and before.sha256 is not None and attested <= before.attested:
+            continue
+        sighting = Sighting(name, version, filename, _sha256_of(link), place, now, attested)
+        if before is None or (before.sha256 or sighting.sha256) != before.sha256 or attested > before.attested:
+            shelf.new.setdefault((place, name, filename), sighting)
+
+
+def _sha256_of(link: Link) -> str | None:
+    # A JSON page may give several (pip >= 22.2), and any value as one.
+    several = getattr(link, "_hashes", None) or {}
+    digest = link.hash if link.hash_name == "sha256" else several.get("sha256")
+    return digest.lower() if isinstance(digest, str) and len(digest) == 64 else None  # noqa: PLR2004  # of SHA-256
+
+
+@lru_cache(maxsize=4096)
+def _as_time(seconds: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None

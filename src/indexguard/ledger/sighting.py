@@ -1,0 +1,125 @@
+"""One remembered file as a value, and as a line of JSON: what an export, an import and a side file are made of."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from ..patterns import Name, normalise_name
+
+FORMAT = 1
+"""The version of the lines. It changes when a field changes its meaning or goes; a new field does not count."""
+MAX_TEXT = 500
+"""Characters of a file's name, of a version and of a project's name."""
+MAX_URL = 2000
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_TIME = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?Z")
+_BEGINNING = '{"ledger":'
+_KEYS = ("name", "version", "file", "index", "first_seen")
+
+
+class LedgerError(Exception):
+    """The ledger, or what was to be read into it, cannot be used; the text says which and why."""
+
+
+class Sighting(NamedTuple):
+    """One file of one index, as it was first seen."""
+
+    name: Name
+    version: str
+    file: str
+    sha256: str | None
+    """Hexadecimal; None where the index gave none."""
+    place: str
+    """The index's URL as the policy writes it, ``pypi`` for the public one; secrets stand there as ``{token}``."""
+    first_seen: int
+    """Seconds since 1970, UTC."""
+    attested: bool = False
+    """Whether the index has shown an attestation of it (PEP 740)."""
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether it may be kept: an index may send texts of any length, and of characters that are none."""
+        texts = (self.name, self.version, self.file)
+        return (
+            all(text and text.isprintable() and len(text) <= MAX_TEXT for text in texts)
+            and 0 < len(self.place) <= MAX_URL
+            and self.place.isprintable()
+            and (self.sha256 is None or _SHA256.fullmatch(self.sha256) is not None)
+            and 0 <= self.first_seen < 2**40
+        )
+
+    def as_record(self) -> dict[str, Any]:
+        """Return it as the object that a line holds."""
+        return {
+            "ledger": FORMAT,
+            "name": self.name,
+            "version": self.version,
+            "file": self.file,
+            "sha256": self.sha256,
+            "index": self.place,
+            "first_seen": show_time(self.first_seen),
+            "attested": self.attested,
+        }
+
+    def as_line(self) -> str:
+        """Return it as one line of an export, pure ASCII, with its end."""
+        return json.dumps(self.as_record(), separators=(",", ":")) + "\n"
+
+
+def show_time(seconds: int) -> str:
+    """Return a time as text, UTC: ``2030-01-31T12:00:00Z``; one that no calendar has, as the number it is."""
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return str(seconds)
+
+
+def read_time(text: object) -> int:
+    """Return the seconds of a time that ``show_time`` has written, or an event of the audit log.
+
+    :raises ValueError: it is no such text.
+    """
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError("no time such as 2030-01-31T12:00:00Z")
+    year, month, day, hour, minute, second = map(int, found.groups())
+    return int(datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc).timestamp())
+
+
+def is_line(line: bytes) -> bool:
+    """Tell whether a line is one of an export, by how it begins."""
+    return line.lstrip().startswith(_BEGINNING.encode())
+
+
+def parse_line(line: bytes) -> Sighting:
+    """Read one line of an export.
+
+    :raises ValueError: it is none; the text says why.
+    """
+    try:
+        found = json.loads(line)
+    except RecursionError:
+        raise ValueError("not JSON that can be read: nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(found, dict) or found.get("ledger") != FORMAT:
+        raise ValueError(f'no object with "ledger": {FORMAT}')
+    wrong = [key for key in _KEYS if not isinstance(found.get(key), str)]
+    sha256, attested = found.get("sha256"), found.get("attested", False)
+    wrong += [] if sha256 is None or isinstance(sha256, str) else ["sha256"]
+    wrong += [] if isinstance(attested, bool) else ["attested"]
+    if wrong:
+        raise ValueError(f"`{wrong[0]}` is missing, or no value that it may have")
+    try:
+        seconds = read_time(found["first_seen"])
+    except ValueError as error:
+        raise ValueError(f"`first_seen`: {error}") from None
+    name = normalise_name(found["name"])
+    sighting = Sighting(name, found["version"], found["file"], sha256, found["index"], seconds, attested)
+    if not sighting.is_fit:
+        raise ValueError("a text in it is empty, too long or cannot be printed, or `sha256` is no SHA-256")
+    return sighting

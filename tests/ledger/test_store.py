@@ -1,0 +1,328 @@
+"""The store: what stays, what is added, who waits, and what becomes of a ledger that cannot be used."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from integration.ledger import stress
+from integration.machines.state import open_folder
+
+from indexguard.ledger import store as store_module
+from indexguard.ledger.sighting import LedgerError, Sighting
+from indexguard.ledger.store import BusyError, ReadOnlyError, Store
+from indexguard.patterns import Name
+
+CORP, PUBLIC = "https://packages.corp.example/simple/", "pypi"
+SOURCE = Path(store_module.__file__).parents[2]
+
+
+def seen(
+    file: str = "acme_core-1.0.tar.gz", sha256: str | None = "a" * 64, place: str = CORP, at: int = 100
+) -> Sighting:
+    return Sighting(Name("acme-core"), "1.0", file, sha256, place, at)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(tmp_path / "state" / "ledger.db")
+    yield made
+    made.close()
+
+
+def recall(store: Store, *places: str) -> dict[str, Sighting]:
+    return store.recall(Name("acme-core"), places or (CORP,))
+
+
+# What is remembered
+
+
+def test_a_ledger_that_is_not_there_remembers_nothing_and_is_not_made(store: Store) -> None:
+    assert recall(store) == {}
+    assert list(store.rows()) == []
+    assert not store.path.exists()
+
+
+def test_what_was_seen_is_remembered_by_index_and_name(store: Store) -> None:
+    other = Sighting(Name("other"), "2.0", "other-2.0.tar.gz", None, CORP, 5)
+    recorded = store.record([seen(), seen(place=PUBLIC, sha256="b" * 64), other])
+    assert (recorded.new, recorded.completed, recorded.differing) == (3, 0, ())
+    assert recall(store) == {"acme_core-1.0.tar.gz": seen()}
+    assert recall(store, PUBLIC) == {"acme_core-1.0.tar.gz": seen(place=PUBLIC, sha256="b" * 64)}
+    assert store.places_of(Name("acme-core")) == {CORP: 100, PUBLIC: 100}
+    assert {sighting.name for sighting in store.rows()} == {"acme-core", "other"}
+
+
+def test_of_several_urls_of_one_index_the_earliest_sighting_counts(store: Store) -> None:
+    old = "https://old.corp.example/simple/"
+    store.record([seen(at=200), seen(place=old, at=50, sha256="c" * 64)])
+    assert recall(store, CORP, old)["acme_core-1.0.tar.gz"] == seen(place=old, at=50, sha256="c" * 64)
+
+
+def test_the_first_sighting_stays(store: Store) -> None:
+    store.record([seen(at=100)])
+    recorded = store.record([seen(sha256="b" * 64, at=50)])
+    assert (recorded.new, recorded.completed, recorded.differing) == (0, 0, (seen(sha256="b" * 64, at=50),))
+    assert recall(store) == {"acme_core-1.0.tar.gz": seen(at=100)}
+
+
+def test_what_was_not_known_is_added(store: Store) -> None:
+    store.record([seen(sha256=None, at=100)])
+    assert store.record([seen(at=200)._replace(attested=True)]).completed == 1
+    assert store.record([seen(at=20)]).completed == 1
+    assert store.record([seen(at=20)]).completed == 0
+    assert recall(store) == {"acme_core-1.0.tar.gz": seen(at=20)._replace(attested=True)}
+
+
+@pytest.mark.parametrize("bad", ["a" * 501, "", "a\nb", "\udc80", "a\x00"])
+def test_a_text_that_no_index_should_send_is_not_kept(store: Store, bad: str) -> None:
+    assert store.record([seen(file=bad), seen(sha256="xyz"), seen(at=-1), seen()]).new == 1
+
+
+def test_what_is_forgotten_is_new_again(store: Store) -> None:
+    store.record([seen(), seen("acme_core-1.0.zip")])
+    assert store.forget([seen()]) == 1
+    assert set(recall(store)) == {"acme_core-1.0.zip"}
+    assert store.forget([seen()]) == 0
+    assert store.record([seen(sha256="d" * 64)]).new == 1
+
+
+def test_everything_of_a_ledger_is_counted(store: Store) -> None:
+    assert store.count().files == 0
+    store.record([seen(), seen(place=PUBLIC, at=300)])
+    held = store.count()
+    assert (held.files, held.projects, held.indexes, held.first, held.last) == (2, 2, 2, 100, 300)
+    assert 0 < held.bytes <= held.limit
+
+
+def test_many_files_are_written_only_as_long_as_there_is_time(store: Store) -> None:
+    many = [seen(f"acme_core-1.{number}.tar.gz") for number in range(30_000)]
+    recorded = store.record(many, 0.02)
+    assert recorded.left
+    assert recorded.new + len(recorded.left) == len(many)
+    assert len(recall(store)) == recorded.new
+
+
+def test_a_process_that_was_forked_opens_the_file_anew(store: Store) -> None:
+    store.record([seen()])
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if store.record([seen("acme_core-1.0.zip")]).new == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(recall(store)) == 2
+
+
+# Who waits
+
+
+def test_who_cannot_write_in_time_is_told(store: Store) -> None:
+    store.record([seen()])
+    with sqlite3.connect(store.path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        with pytest.raises(BusyError, match="is in use by others for too long"):
+            store.record([seen("acme_core-1.0.zip")])
+        assert time.monotonic() - began < stress.LONGEST
+        assert set(recall(store)) == {"acme_core-1.0.tar.gz"}  # readers do not wait
+        other.execute("ROLLBACK")
+    assert store.record([seen("acme_core-1.0.zip")]).new == 1
+    other.close()
+
+
+def test_a_ledger_is_made_once_by_many_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "from indexguard.ledger.sighting import Sighting\n"
+        "from indexguard.ledger.store import Store\n"
+        "print(end='', flush=True); sys.stdin.read()\n"
+        "Store(Path(sys.argv[2]), wait=20).record([Sighting('a', '1', sys.argv[3], None, 'x', 1)])\n"
+    )
+    path = tmp_path / "ledger.db"
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, str(SOURCE), str(path), f"a-{it}.zip"], stdin=subprocess.PIPE)
+        for it in range(6)
+    ]
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.close()
+    assert [process.wait() for process in started] == [0] * 6
+    store = Store(path)
+    assert len(list(store.rows())) == 6
+    store.close()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["ledger.db"]
+
+
+def test_killed_writers_lose_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--writers", "6", "--runs", "8", "--files", "5", "--kills", "4", "--pause", "0.1"]
+    assert stress.stress(tmp_path, stress.make_parser().parse_args(words)) == 0, capsys.readouterr().out
+
+
+# What cannot be used
+
+
+@pytest.mark.parametrize("content", [b"no database at all\n" * 100, b"SQLite format 3\x00" + b"\xff" * 4000])
+def test_a_damaged_ledger_is_told(store: Store, content: bytes) -> None:
+    store.path.parent.mkdir()
+    store.path.write_bytes(content)
+    for use in (recall, lambda store: store.record([seen()]), lambda store: list(store.rows())):
+        with pytest.raises(LedgerError, match=f"the ledger {store.path} (is damaged|cannot be used): "):
+            use(store)
+    assert store.path.read_bytes() == content
+
+
+def test_a_ledger_that_was_damaged_in_the_middle_is_told(store: Store) -> None:
+    store.record([seen(f"acme_core-1.{number}.tar.gz") for number in range(2000)])
+    store.close()
+    content = bytearray(store.path.read_bytes())
+    content[8192:-8192] = b"\xa5" * (len(content) - 16384)
+    store.path.write_bytes(content)
+    with pytest.raises(LedgerError, match="is damaged: "):
+        recall(store)
+
+
+def test_values_that_no_guard_has_written_are_damage(store: Store) -> None:
+    store.record([seen(), seen("acme_core-1.0.zip")])
+    with sqlite3.connect(store.path) as other:
+        other.execute("UPDATE file SET sha256 = 'text', first_seen = 'never'")
+    other.close()
+    with pytest.raises(LedgerError, match="is damaged: "):
+        recall(store)
+    with pytest.raises(LedgerError, match="is damaged: "):
+        recall(store, CORP, PUBLIC)
+
+
+def test_another_programs_file_is_none(store: Store) -> None:
+    store.path.parent.mkdir()
+    with sqlite3.connect(store.path) as other:
+        other.execute("CREATE TABLE file (project, file)")
+    other.close()
+    with pytest.raises(LedgerError, match="is no ledger: it is a file of another program"):
+        recall(store)
+
+
+def test_a_later_versions_file_is_left_alone(store: Store) -> None:
+    store.record([seen()])
+    store.close()
+    with sqlite3.connect(store.path) as other:
+        other.execute("PRAGMA user_version = 2")
+    other.close()
+    with pytest.raises(LedgerError, match="was made by another version of indexguard"):
+        store.record([seen()])
+
+
+def test_a_full_ledger_keeps_what_it_has(tmp_path: Path) -> None:
+    store = Store(tmp_path / "ledger.db", max_size=64 * 1024)
+    store.record([seen()])
+    with pytest.raises(LedgerError, match="is full: it has no room below its `max-size`"):
+        store.record([seen(f"acme_core-1.{number}.tar.gz") for number in range(5000)])
+    assert recall(store) == {"acme_core-1.0.tar.gz": seen()}
+    assert store.path.stat().st_size <= 64 * 1024
+    store.close()
+
+
+def test_a_user_without_a_home_has_none() -> None:
+    with pytest.raises(LedgerError, match="no home folder"):
+        recall(Store(Path("indexguard/ledger.db")))
+
+
+# Whose it is, and where it lies
+
+
+_READER = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from indexguard.ledger.sighting import LedgerError, Sighting
+from indexguard.ledger.store import ReadOnlyError, Store
+import encodings.unicode_escape
+os.setgroups([]); os.setgid(61234); os.setuid(61234)
+store = Store(Path(sys.argv[2]))
+print(sorted(store.recall("acme-core", [sys.argv[3]])))
+try:
+    store.record([Sighting("a", "1", "a-1.zip", None, "x", 1)])
+except ReadOnlyError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def for_all() -> Iterator[Path]:
+    """A folder that everybody may enter."""
+    with open_folder() as folder:
+        yield folder
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("is_in_use", [False, True])
+def test_a_ledger_of_root_is_read_by_everybody(for_all: Path, *, is_in_use: bool) -> None:
+    store = Store(for_all / "ledger.db")
+    store.record([seen()])
+    if not is_in_use:
+        store.close()
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _READER, str(SOURCE), str(store.path), CORP],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    store.close()
+    assert done.stdout.splitlines() == [
+        "['acme_core-1.0.tar.gz']",
+        f"the ledger {store.path} cannot be written by this user",
+    ]
+
+
+def test_a_read_only_folder_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # root may write everywhere
+    with pytest.raises(ReadOnlyError, match="cannot be written by this user"):
+        store.record([seen()])
+
+
+def test_where_sqlite_has_no_shared_memory_a_rollback_journal_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+
+    def connect_without_memory(place: str, *rest: Any, **named: Any) -> sqlite3.Connection:
+        made: sqlite3.Connection = connect(f"{place}&vfs=unix-dotfile", *rest, **named)
+        return made
+
+    # SQLite's own file system for those without locks: it refuses a write-ahead log, as a network's may.
+    monkeypatch.setattr(sqlite3, "connect", connect_without_memory)
+    store = Store(tmp_path / "ledger.db")
+    assert store.record([seen()]).new == 1
+    assert journal_of(store) == "delete"
+    store.close()
+    assert recall(Store(store.path)) == {"acme_core-1.0.tar.gz": seen()}
+
+
+def test_over_a_network_there_is_no_write_ahead_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    local = Store(tmp_path / "ledger.db")
+    local.record([seen()])
+    assert journal_of(local) == "wal"
+    local.close()
+    monkeypatch.setattr(store_module, "is_shared_over_network", lambda _path: True)
+    for path in (local.path, tmp_path / "other.db"):  # one that was copied there, and a new one
+        shared = Store(path)
+        shared.record([seen("acme_core-1.0.zip")])
+        assert journal_of(shared) == "delete"
+        shared.close()
+    assert len(recall(Store(local.path))) == 2
+
+
+def journal_of(store: Store) -> str:
+    with sqlite3.connect(store.path) as connection:
+        mode: str = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    connection.close()
+    return mode

@@ -1,0 +1,74 @@
+"""What policies ask of files, drawn; and what a ledger remembers of a drawn web."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+from model.web import Answer, Page, Seen, normal, place_of, plain
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import DrawFn
+
+
+UPLOADED = (
+    None,
+    "2026-05-01T00:00:00Z",
+    "2026-06-12T12:00:00.000000Z",  # three days ago, to the second
+    "2026-06-15T00:30:00+02:00",
+    "2026-06-15T11:00:00.5Z",
+    "2026-06-20T00:00:00Z",  # by a clock that goes wrong
+)
+FIRST_SEEN = {"for": "3d", "unknown": "first-seen"}
+AGES = st.sampled_from(
+    [
+        "3d",
+        "3d",
+        "12h",
+        "1w",
+        "0d",
+        {"for": "3d", "unknown": "allow"},
+        {"for": "3d", "unknown": "drop"},
+        FIRST_SEEN,
+        FIRST_SEEN,
+    ]
+)
+TERMS = st.one_of(
+    st.builds(lambda age: {"min-age": age}, AGES),
+    st.builds(lambda age: {"min-age": age}, AGES),
+    st.sampled_from(
+        [{"formats": ["wheel"]}, {"formats": ["sdist"]}, {"formats": ["sdist"]}, {"formats": ["wheel", "sdist"]}]
+    ),
+    st.sampled_from([{"require-hashes": need} for need in ("index", "index", "pinned", "off")]),
+)
+"""What is asked of files."""
+
+
+@st.composite
+def sightings(draw: DrawFn, web: Mapping[str, Answer]) -> tuple[Seen, ...]:
+    """Draw what a ledger remembers of the pages of a web: the files that they list, and some with another content."""
+    listed = [
+        (plain(url.rstrip("/").rpartition("/")[0] + "/"), file)
+        for url, answer in web.items()
+        if isinstance(answer, Page) and place_of(url) is not None
+        for file in answer.files
+    ]
+    if not listed:
+        return ()
+    found = []
+    for index, file in draw(
+        st.lists(st.sampled_from(listed), min_size=1, max_size=6, unique_by=lambda it: it[1].filename)
+    ):
+        digest = draw(st.sampled_from([file.sha256, "e" * 64, "e" * 64, None]))
+        first_seen = draw(st.sampled_from(["2026-05-01T00:00:00Z", "2026-05-01T00:00:00Z", "2026-06-14T00:00:00Z"]))
+        found.append(Seen(index, normal(file.project), file.filename, digest, first_seen))
+    return tuple(found)
+
+
+def write_seen(seen: Seen) -> str:
+    """Write what a ledger remembers as a line of an export."""
+    told = {"index": seen.index, "name": seen.project, "file": seen.filename, "version": "1.0", "sha256": seen.sha256}
+    return json.dumps({"ledger": 1, **told, "first_seen": seen.first_seen}) + "\n"
