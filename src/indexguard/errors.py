@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 TextT = TypeVar("TextT", str, "dict[str, Any]")
 hiders: list[Callable[[Any], Any]] = []
 """What takes secrets out of texts that are shown, where a policy says which there are (``hiding``)."""
@@ -30,6 +31,16 @@ CODES = (
     VERSION_NOT_ALLOWED := "version-not-allowed",
     ENTRY_EXPIRED := "entry-expired",
     FILE_ELSEWHERE := "file-elsewhere",
+    DENIED := "denied",
+    ADVISORY := "advisory",
+    STATUS := "status",
+    FORMAT_NOT_ALLOWED := "format-not-allowed",
+    HASH_MISSING := "hash-missing",
+    HASH_MISMATCH := "hash-mismatch",
+    HASH_CHANGED := "hash-changed",
+    TOO_YOUNG := "too-young",
+    PROVENANCE_DOWNGRADE := "provenance-downgrade",
+    TYPOSQUAT := "typosquat",
     AMBIGUOUS_NAME := "ambiguous-name",
     NAME_MISMATCH := "name-mismatch",
     GUARD_FILE := "guard-file",
@@ -113,6 +124,12 @@ class Fault:
         where = f"{self.key}: " if self.key else ""
         meant = f" (did you mean `{self.suggestion}`?)" if self.suggestion else ""
         return f"{where}{self.message}{meant}"
+
+
+def join_key(key: str, name: str) -> str:
+    """Return the path of key ``name`` in the table at ``key``, quoted where TOML would quote it."""
+    part = name if _BARE_KEY.fullmatch(name) else f'"{escape(name)}"'
+    return f"{key}.{part}" if key else part
 
 
 class PolicyError(GuardError):

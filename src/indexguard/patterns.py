@@ -161,6 +161,28 @@ def is_version(text: str) -> bool:
     return parse_version(text) is not None
 
 
+def is_same_version(one: str, other: str) -> bool:
+    """Tell whether two texts are one version: ``1.0`` and ``1.0.0`` are; what PEP 440 cannot parse only as it is written."""
+    if one == other:
+        return True
+    parsed = _parse_version(one)
+    return parsed is not None and parsed == _parse_version(other)
+
+
+class Line(NamedTuple):
+    """A version, and the major line that it is of."""
+
+    major: tuple[int, int]
+    """Epoch, and the first number of the release."""
+    version: Version
+
+
+def split_line(text: str) -> Line | None:
+    """Return a version with its major line; None for a text that is none (PEP 440)."""
+    version = _parse_version(text)
+    return None if version is None else Line((version.epoch, version.release[0]), version)
+
+
 def newest_first(versions: Collection[str], limit: int) -> list[str]:
     """Return version texts, the newest first; those that PEP 440 cannot parse come last.
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..errors import join_key
 from ..patterns import is_in_range, parse_range
 from ..policy.identity import Location
-from ..policy.model import Layer, join_key
+from ..policy.model import Layer
 from .authority import Authority, FileCheck
 from .verdict import PASS, Finding, Verdict
 
@@ -26,6 +27,15 @@ _CAUSES = (
     # The name's own index has it, and no file that may be used.
     "version-not-allowed",
     "file-elsewhere",
+    "denied",
+    "advisory",
+    "hash-changed",
+    "hash-mismatch",
+    "status",
+    "hash-missing",
+    "format-not-allowed",
+    "too-young",
+    "provenance-downgrade",
     "redirected",
     "ambiguous-name",
     "local-path",

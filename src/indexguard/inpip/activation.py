@@ -64,7 +64,14 @@ class Guard(NamedTuple):
             from .certificates import Certificates  # few policies have some
 
             certificates = Certificates(self.run, self.speaker)
-        pages = PageFilter(self.run, self.searches, self.requests, gate.check_redirect, certificates)
+        sifter = None
+        if any(layer.policy.serving is not None for layer in self.run.layers):
+            from .serving.files import FileSifter  # few policies ask something of files
+
+            sifter = FileSifter()
+        pages = PageFilter(
+            self.run, self.searches, self.requests, gate.check_redirect, certificates=certificates, sifter=sifter
+        )
         names = NameFilter(self.run, self.searches, self.speaker)
         yield seams.REQUEST, pages.request
         yield seams.PROCESS_PAGE, pages.process_project_url
@@ -231,7 +238,7 @@ def _explain_broken(error: Exception) -> str:
 
 
 _COLD = (
-    *("../decision/absence.py", "../decision/redirects.py", "../decision/repositories.py"),
+    *("../decision/absence.py", "../decision/redirects.py", "../decision/repositories.py", "../decision/serving.py"),
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
     *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
     *(
@@ -250,6 +257,8 @@ _COLD = (
         "search/listing.py",
         "search/locks.py",
         "search/simple_page.py",
+        "serving/body.py",
+        "serving/files.py",
         "speech/audit_mode.py",
         "speech/near.py",
         "speech/pip_errors.py",

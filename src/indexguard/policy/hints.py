@@ -1,23 +1,47 @@
 """What a person probably meant: the writer of a faulty policy, or who gave pip a URL that is nearly the policy's.
 
-Loaded with the first fault, or the first index that is not known.
+Loaded with the first fault, the first index that is not known, and with what excepts something: ``reason``, ``expires``.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import date, time
-from typing import TYPE_CHECKING
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import cut, escape
 from ..patterns import parse_pattern, parse_range
 from .identity import TOKEN, UnknownLocation, parse_location, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from .identity import Location
-    from .model import Policy
+
+    class FaultReader(Protocol):
+        """What collects faults (``table.TableReader``)."""
+
+        def unexpected(self, key: str, found: object, expected: str, suggestion: str | None = None) -> None:
+            """Note a value that is none of those expected."""
+
+    class NamedPlace(Protocol):
+        """An index of a policy (``model.Index``)."""
+
+        @property
+        def name(self) -> str:
+            """Its name."""
+
+        @property
+        def urls(self) -> tuple[Location, ...]:
+            """Its URLs."""
+
+    class Places(Protocol):
+        """A policy (``model.Policy``), as far as its indexes go."""
+
+        @property
+        def indexes(self) -> Iterable[NamedPlace]:
+            """Its indexes."""
+
 
 _LINE = 100
 _SECRET = re.compile(r"[A-Za-z0-9_~+=-]{12,}")
@@ -126,7 +150,7 @@ def is_secret(segment: str) -> bool:
     return _SECRET.fullmatch(segment) is not None and all(any(map(kind, segment)) for kind in kinds)
 
 
-def find_token(place: Location, policy: Policy) -> tuple[str, Location] | None:
+def find_token(place: Location, policy: Places) -> tuple[str, Location] | None:
     """Return the index that a place would be if a segment that looks like a secret were one: its name and URL for all users.
 
     :param place: as for ``find_nearest``.
@@ -144,7 +168,7 @@ def find_token(place: Location, policy: Policy) -> tuple[str, Location] | None:
     return None
 
 
-def find_nearest(place: Location, policy: Policy) -> tuple[str, Location, str] | None:
+def find_nearest(place: Location, policy: Places) -> tuple[str, Location, str] | None:
     """Return the index that a place nearly is: its name, its URL, and in words what differs; None where none is near.
 
     :param place: the identity of a URL that pip is configured with, and that no index of the policy has.
@@ -194,3 +218,29 @@ def _path_differences(pips: Sequence[str], policys: Sequence[str]) -> Iterator[s
     for which, rest in (("pip", policys[short:]), ("the policy", pips[short:])):
         if rest:
             yield f"{which} lacks `/{'/'.join(rest)}` at the end" if _USUAL_ENDS.intersection(rest) else None
+
+
+def read_reason(reader: FaultReader, key: str, table: Mapping[str, Any]) -> str | None:
+    """Return the reason that the table at ``key`` gives, if it gives one."""
+    value = table.get("reason")
+    if value is None or isinstance(value, str):
+        return value
+    reader.unexpected(f"{key}.reason", value, "a text")
+    return None
+
+
+def read_date(reader: FaultReader, key: str, table: Mapping[str, Any]) -> date | None:
+    """Return the last valid day that a table gives, if it gives one.
+
+    :param key: of the date itself.
+    """
+    value = table.get("expires")
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+        return value
+    close = None
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        close = f"expires = {value}"
+    elif isinstance(value, datetime):
+        close = f"expires = {value.date().isoformat()}"
+    reader.unexpected(key, value, "a date without quotes and without a time, such as 2027-01-31", close)
+    return None

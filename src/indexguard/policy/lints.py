@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
-from ..errors import cut
+from ..errors import cut, join_key
 from ..patterns import Name, Pattern
 from .hints import is_secret
 from .identity import TOKEN
-from .model import Policy, join_key
+from .model import Policy
 from .rules import Rule
 
 _BACKENDS = ("setuptools", "wheel", "hatchling", "flit-core", "poetry-core", "pdm-backend")
@@ -60,7 +60,9 @@ def _lint_mode(policy: Policy) -> list[Lint]:
 def _lint_unmatched(policy: Policy) -> list[Lint]:
     if policy.rules.with_pattern(Pattern("", exact=False)):
         return []
-    lints = [Lint("", "no entry is `*`: every name that no entry matches is refused, build requirements included", NOTE)]
+    lints = [
+        Lint("", "no entry is `*`: every name that no entry matches is refused, build requirements included", NOTE)
+    ]
     backends = [name for name in _BACKENDS if policy.rules.find(Name(name)) is None]
     if backends:
         told = f"no entry matches {', '.join(backends)}: what needs them to build cannot be installed"

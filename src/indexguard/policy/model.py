@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Fault, PolicyError, escape
+from ..errors import Fault, PolicyError
 from .identity import PYPI, Location
 from .log import USUAL_LOG, LogSettings
 from .rules import Rules
@@ -16,12 +15,12 @@ if TYPE_CHECKING:
     from datetime import date
 
     from ..patterns import Name
+    from .serving.terms import Serving
 
 NEVER_ABSENT = (401, 407, 408, 429)
 """Statuses that never mean "no such name here": a login is missing, or the server is busy."""
 MAY_MEAN_ABSENT = frozenset(range(400, 500)).difference(NEVER_ABSENT)
 """What an index may answer for names that it does not have, if the policy says so."""
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -123,6 +122,8 @@ class Policy:
     log: LogSettings = USUAL_LOG
     log_failure: str = "warn"
     """``warn`` or ``block``: whether pip goes on when an event cannot be written. Counts in a layer that enforces."""
+    serving: Serving | None = None
+    """What it asks of files beside their place; None where no key is about that."""
     path: str = ""
     """The file, as it is shown in messages."""
 
@@ -196,9 +197,3 @@ class Layer:
     def enforces(self) -> bool:
         """Whether the layer refuses; otherwise it only logs."""
         return self.policy.mode == "enforce"
-
-
-def join_key(key: str, name: str) -> str:
-    """Return the path of key ``name`` in the table at ``key``, quoted where TOML would quote it."""
-    part = name if _BARE_KEY.fullmatch(name) else f'"{escape(name)}"'
-    return f"{key}.{part}" if key else part

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..patterns import parse_pattern, parse_range, split_entry
-from .hints import explain_pattern, find_prefix, find_range
+from .hints import explain_pattern, find_prefix, find_range, read_date, read_reason
 from .rules import Rule
-from .table import LATER, Keys, TableReader
+from .table import TERMS, Keys, TableReader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..patterns import Pattern, SpecifierSet
 
-_ENTRY = Keys(("name", "version", "reason", "expires"), LATER)
+_ENTRY = Keys(("name", "version", "reason", "expires", *TERMS))
 
 
 def read_entry(reader: TableReader, key: str, entry: object, indexes: tuple[str, ...]) -> tuple[Rule | None, str]:
@@ -56,7 +52,12 @@ def _read_table(
             reader.unexpected(f"{key}.version", text, 'a version range, such as ">=2,<3"')
     reason = read_reason(reader, key, table)
     expires = read_date(reader, f"{key}.expires", table)
-    return None if pattern is None else Rule(pattern, indexes, key, versions, reason, expires), str(name)
+    terms = None
+    if not table.keys().isdisjoint(TERMS):
+        from .serving.read_terms import read_terms  # noqa: PLC0415  # few entries say what is asked of files
+
+        terms, reader.has_terms = read_terms(reader, key, table), True
+    return None if pattern is None else Rule(pattern, indexes, key, versions, reason, expires, terms), str(name)
 
 
 def _pattern(reader: TableReader, key: str, text: str, found: str) -> Pattern | None:
@@ -75,29 +76,3 @@ def _range(reader: TableReader, key: str, text: str) -> SpecifierSet | None:
         expected = 'a version range as PEP 440 defines it, such as ">=2,<3"'
         reader.unexpected(key, text, expected, find_range(text))
         return None
-
-
-def read_reason(reader: TableReader, key: str, table: Mapping[str, Any]) -> str | None:
-    """Return the reason that the table at ``key`` gives, if it gives one."""
-    value = table.get("reason")
-    if value is None or isinstance(value, str):
-        return value
-    reader.unexpected(f"{key}.reason", value, "a text")
-    return None
-
-
-def read_date(reader: TableReader, key: str, table: Mapping[str, Any]) -> date | None:
-    """Return the last valid day that a table gives, if it gives one.
-
-    :param key: of the date itself.
-    """
-    value = table.get("expires")
-    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
-        return value
-    close = None
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        close = f"expires = {value}"
-    elif isinstance(value, datetime):
-        close = f"expires = {value.date().isoformat()}"
-    reader.unexpected(key, value, "a date without quotes and without a time, such as 2027-01-31", close)
-    return None

@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Fault, PolicyError
+from ..errors import Fault, PolicyError, join_key
 from .entries import Entries
 from .identity import PYPI, TOKEN, Location, UnknownLocation, parse_location, parse_reference
 from .log import USUAL_LOG
-from .model import DirectUrls, FilesFrom, Index, Policy, join_key
-from .table import LATER, MAX_BYTES, Keys, SyntaxFaultError, parse
+from .model import DirectUrls, FilesFrom, Index, Policy
+from .table import MAX_BYTES, TERMS, Keys, SyntaxFaultError, parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from .serving.terms import Serving
 
 __all__ = ["MAX_BYTES", "read_policy"]
 
@@ -25,13 +27,29 @@ _HAS_CREDENTIALS = re.compile(r"[^/]*//[^/?#]*@")
 _PLAIN_HOST = re.compile(r"[^/:@?#\\]+|\[[0-9A-Fa-f:.]+\]")
 
 
+_SERVING = ("status", "provenance", "waive")
+"""The tables that say what is asked of files."""
 _FILE = Keys(
-    ("version", "mode", "indexes", "merge", "shadow", "direct-urls", "local", "when-nothing-left", "defaults", "log"),
+    (
+        *(
+            "version",
+            "mode",
+            "indexes",
+            "merge",
+            "shadow",
+            "direct-urls",
+            "local",
+            "when-nothing-left",
+            "defaults",
+            "log",
+        ),
+        *_SERVING,
+    ),
     ("deny", "advisories", "typosquat"),
 )
-_INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status", "ca"), LATER)
+_INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status", "ca", *TERMS))
 _SHADOW = Keys(("probe", "action", "same-file", "known"))
-_DEFAULTS = Keys(("files-from",), LATER)
+_DEFAULTS = Keys(("files-from", *TERMS))
 _LOG = Keys(("sinks", "on-failure", "syslog", "syslog-format", "max-size", "max-age"))
 
 
@@ -94,6 +112,7 @@ class _Reader(Entries):
             direct_urls=sections.read_direct_urls(self, tree) if has_sections else DirectUrls(),
             log=sections.read_log(self, log) if has_sections else USUAL_LOG,
             log_failure=self.choice("log.on-failure", log, ("warn", "block")),
+            serving=self._serving(tree, defaults),
             path=path,
         )
 
@@ -105,6 +124,15 @@ class _Reader(Entries):
             self.fault("version", "missing; expected `version = 1`")
         elif type(value) is not int or value != 1:
             self.unexpected("version", value, "1, the only version that this indexguard knows")
+
+    def _serving(self, tree: Mapping[str, Any], defaults: Mapping[str, Any]) -> Serving | None:
+        """Return what is asked of files; None where no key of the file is about that."""
+        has_keys = self.has_terms or not (tree.keys().isdisjoint(_SERVING) and defaults.keys().isdisjoint(TERMS))
+        if not has_keys:
+            return None
+        from .serving.read_terms import read_serving  # noqa: PLC0415  # few policies have what it reads
+
+        return read_serving(self, tree)
 
     def _indexes(self, tree: Mapping[str, Any], default_files: tuple[FilesFrom, ...] | None) -> tuple[Index, ...]:
         tables = tree.get("indexes")
@@ -126,6 +154,7 @@ class _Reader(Entries):
         if not name or not name.isprintable():
             self.fault(key, "an index needs a name that can be printed")
         table = self.table(key, value, _INDEX)
+        self.has_terms = self.has_terms or not table.keys().isdisjoint(TERMS)
         if not isinstance(value, dict):
             return Index(name, ())
         insecure = self.flag(f"{key}.insecure", table, default=False)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from ..patterns import SpecifierSet
+    from .serving.terms import Terms
 
 
 class Rule(NamedTuple):
@@ -27,6 +28,8 @@ class Rule(NamedTuple):
     reason: str | None = None
     expires: date | None = None
     """The last day on which the entry is valid, UTC."""
+    terms: Terms | None = None
+    """What the entry asks of files, where that is not what its index asks."""
 
     def is_expired(self, today: date) -> bool:
         """Tell whether the entry still claims its names but allows none (``today``: UTC)."""

@@ -9,13 +9,12 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from .. import hiding
-from ..errors import Fault, PolicyError, hiders
+from ..errors import Fault, PolicyError, hiders, join_key
 from ..patterns import Name, normalise_name, parse_pattern
-from .hints import find_url
+from .hints import find_url, read_date, read_reason
 from .identity import TOKEN, Location, UnknownLocation, parse_reference, redact
 from .log import LogSettings, SyslogAddress
-from .model import MAY_MEAN_ABSENT, NEVER_ABSENT, DirectUrls, Known, Layer, join_key
-from .narrow import read_date, read_reason
+from .model import MAY_MEAN_ABSENT, NEVER_ABSENT, DirectUrls, Known, Layer
 from .table import MAX_BYTES, Keys, TableReader
 from .trust import read_trusted
 

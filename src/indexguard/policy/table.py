@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._vendor import tomli
-from ..errors import Fault, escape
-from .model import join_key
+from ..errors import Fault, escape, join_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -19,8 +18,8 @@ _MAX_FAULTS = 1000
 """How many faults are described; the others are counted."""
 _MAX_SUGGESTIONS = 100
 _MAX_CANDIDATES = 1000
-LATER = ("min-age", "formats", "require-hashes")
-"""Keys of several tables that a later version brings."""
+TERMS = ("min-age", "formats", "require-hashes")
+"""Keys of an index, an entry and ``[defaults]`` that say what is asked of files (``serving``)."""
 _NOT_YET = "not yet supported in this version"
 
 
@@ -67,6 +66,8 @@ class TableReader:
         self.faults: list[Fault] = []
         self.more_faults = 0
         """How many faults there are beside those."""
+        self.has_terms = False
+        """Whether an index or an entry says what is asked of files."""
 
     def fault(self, key: str, message: str, suggestion: str | None = None) -> None:
         """Note a fault."""

@@ -11,12 +11,12 @@ from typing import Any
 from ...decision.authority import Authority
 from ...decision.outcome import ask
 from ...decision.verdict import PASS, Finding, Verdict
-from ...errors import CODES, UNKNOWN_INDEX
+from ...errors import CODES, UNKNOWN_INDEX, join_key
 from ...patterns import Name, is_in_range, is_version, normalise_name, parse_pattern
 from ...policy.hints import find_nearest, find_reason
 from ...policy.identity import Location, redact
 from ...policy.layers import find_layers
-from ...policy.model import Known, Layer, Policy, join_key
+from ...policy.model import Known, Layer, Policy
 from ...policy.rules import Rule
 from ...survey.pip_facts import PipFacts, ask_pip
 from ..console import BOLD, GREEN, RED, YELLOW, Console

@@ -28,11 +28,13 @@ from ..search.searches import Searches
 if TYPE_CHECKING:
     from ..certificates import Certificates
     from ..objects import Call, Candidate, Evaluator, Finder, Link, Scope, Session
+    from ..serving.files import FileSifter
 
 
 class PageFilter:
     """Stands for the methods of pip that ask for pages and read them.
 
+    :param sifter: judges what a policy asks of files beside their place.
     :param certificates: verifies the connections of the indexes that have some of their own.
     :param check_redirect: is given each place that a watched download is led to, and raises where that is not allowed
         (``Gate.check_redirect``).
@@ -44,13 +46,16 @@ class PageFilter:
         searches: Searches,
         requests: Requests,
         check_redirect: Callable[..., None],
+        *,
         certificates: Certificates | None = None,
+        sifter: FileSifter | None = None,
     ) -> None:
         self._run = run
         self._searches = searches
         self._requests = requests
         self._check_redirect = check_redirect
         self._certificates = certificates
+        self._sifter = sifter
         self._pip_error: type[Exception] = pip_module(run.root, "_internal.exceptions").PipError
 
     def request(self, call: Call, session: Session, method: str, url: str) -> object:
@@ -164,7 +169,10 @@ class PageFilter:
                 return []
         search.use(page)
         candidates: Sequence[Candidate] = call(links=links)
-        return candidates if page.is_local else _sift_files(search, page, candidates)
+        if page.is_local:
+            return candidates
+        sifted = _sift_files(search, page, candidates)
+        return sifted if self._sifter is None else self._sifter.sift(search, page, sifted)
 
     def _may_ask(self, finder: Finder, search: Search, page: Page) -> bool:
         """Tell whether a remote index is asked, be it for squatters only."""

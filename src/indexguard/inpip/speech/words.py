@@ -19,10 +19,11 @@ from ...errors import (
     GuardError,
     clean,
     cut,
+    join_key,
 )
 from ...patterns import newest_first
 from ...policy.identity import TOKEN, redact
-from ...policy.model import MAY_MEAN_ABSENT, Index, join_key
+from ...policy.model import MAY_MEAN_ABSENT, Index
 from ..search.page import Drop, Page
 from ..search.search import Search
 from .events import kept_by, with_offers

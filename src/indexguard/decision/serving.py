@@ -1,0 +1,292 @@
+"""One file: may it be served, whoever serves it? Its age, format and hashes, and the status of its project.
+
+Pure: what a page tells of a file, what a machine remembers of it, what advisories say, and the time, come in as values.
+Loaded only where a policy asks something of files. ``CHECKS`` is the one list of what may be objected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Callable, NamedTuple, Optional
+
+from ..patterns import Line, Name, is_same_version, split_line
+from ..policy.identity import Location
+from ..policy.model import Index, Layer
+from ..policy.rules import Rule
+from ..policy.serving.terms import Serving, StatusActions, Terms, Waiver
+from .authority import Authority
+from .verdict import Finding, Verdict
+
+STRONG = {"sha256": 64, "sha384": 96, "sha512": 128}
+"""The hashes that count, each with its number of hexadecimal digits."""
+_NO_SERVING = Serving()
+
+
+class FileFacts(NamedTuple):
+    """What a page tells of one file."""
+
+    filename: str
+    version: str
+    kind: str
+    """``wheel``, or ``sdist`` for all that is built."""
+    hashes: Mapping[str, str] = {}
+    """By algorithm, hexadecimal, as the page gives them."""
+    uploaded: datetime | None = None
+    """In UTC; None where the page does not tell."""
+    attested: bool | None = None
+    """Whether the page gives an attestation (PEP 740); None where it tells none of any file."""
+
+
+class PageFacts(NamedTuple):
+    """What a page tells of all its files."""
+
+    status: str | None = None
+    """Of the project, as PEP 792 has it; None where the page does not tell."""
+    attested: Collection[str] = ()
+    """The versions with an attestation of some file; of the page, and of what is remembered."""
+
+
+class Remembered(NamedTuple):
+    """What this machine remembers of a file; nothing by default."""
+
+    first_seen: datetime | None = None
+    """When the ledger first saw it, in UTC."""
+    sha256: Collection[str] = ()
+    """The digests that it has seen under this name, version and file name, hexadecimal and lower case."""
+
+
+class Advised(NamedTuple):
+    """What advisories and denials say of a file; nothing by default."""
+
+    of_version: Collection[str] = ()
+    """The records that name its project and version."""
+    of_content: Collection[str] = ()
+    """The records that name its sha256, whatever its name."""
+
+
+NOT_REMEMBERED = Remembered()
+NOT_ADVISED = Advised()
+
+
+class Objection(NamedTuple):
+    """What one check of one layer objects to."""
+
+    code: str
+    key: str
+    """The key that decides."""
+    action: str = "block"
+    """``block``: the file is dropped; ``warn`` or ``log``: it is only told."""
+    until: datetime | None = None
+    """From when on there is no objection, in UTC; None where no time ends it."""
+    detail: str = ""
+    """What was found, in words that stand behind the code."""
+
+
+class View(NamedTuple):
+    """One layer, as it looks at the files of one page."""
+
+    layer: Layer
+    rule: Rule
+    owner: Index
+    """The index that the page belongs to."""
+    terms: Terms
+    status: StatusActions
+    downgrade: str
+    waivers: tuple[Waiver, ...]
+    """Of the name, those that have not ended."""
+    now: datetime
+    page: PageFacts
+    oldest_attested: Mapping[tuple[int, int], Line]
+    """By major line, the lowest version with an attestation."""
+
+
+Check = Callable[[View, FileFacts, Remembered, Advised], Optional[Objection]]
+
+
+class Judged(NamedTuple):
+    """What all layers say of one file."""
+
+    verdict: Verdict
+    """The objections by which it is dropped."""
+    told: tuple[tuple[Finding, Objection], ...] = ()
+    """What is only to be told: an objection whose action is ``warn`` or ``log``."""
+    waived: tuple[tuple[Finding, Waiver], ...] = ()
+    """Objections that a ``[[waive]]`` of their own layer has lifted."""
+    objections: tuple[Objection, ...] = ()
+    """Those behind the findings of ``verdict``, in the same order."""
+
+
+# What may be objected: each check looks at one file, and says nothing where its key does not hold
+
+
+def check_status(view: View, file: FileFacts, remembered: Remembered, advised: Advised) -> Objection | None:
+    """Object to a project that its index calls quarantined, archived or deprecated (PEP 792)."""
+    del file, remembered, advised
+    status = view.page.status
+    action = "off" if status is None else view.status.find(status)
+    if status is None or action == "off":
+        return None
+    return Objection("status", f"status.{status}", action, detail=f"the index calls the project {status}")
+
+
+def check_format(view: View, file: FileFacts, remembered: Remembered, advised: Advised) -> Objection | None:
+    """Object to a format that is not among ``formats``."""
+    del remembered, advised
+    formats = view.terms.formats
+    if formats is None or file.kind in formats.kinds:
+        return None
+    return Objection("format-not-allowed", formats.key, detail=f"{_AN[file.kind]}; allowed: {', '.join(formats.kinds)}")
+
+
+def check_hash(view: View, file: FileFacts, remembered: Remembered, advised: Advised) -> Objection | None:
+    """Object to a file of which the page gives no hash that counts."""
+    del remembered, advised
+    hashes = view.terms.hashes
+    if hashes is None or hashes.need != "index" or is_hashed(file.hashes):
+        return None
+    weak = ", ".join(sorted(file.hashes)) or "none"
+    return Objection("hash-missing", hashes.key, detail=f"the page gives {weak}")
+
+
+def check_age(view: View, file: FileFacts, remembered: Remembered, advised: Advised) -> Objection | None:
+    """Object to a file that is younger than ``min-age``, or whose age nobody tells; one from the future is young."""
+    del advised
+    wanted = view.terms.min_age
+    if wanted is None or not wanted.span:
+        return None
+    since = file.uploaded
+    if since is None:
+        if wanted.unknown == "allow":
+            return None
+        since = remembered.first_seen if wanted.unknown == "first-seen" else None
+        if since is None:
+            return Objection("too-young", wanted.key, detail="nobody tells when it was uploaded")
+    until = _after(since, wanted.span)
+    return None if until <= view.now else Objection("too-young", wanted.key, until=until)
+
+
+def check_provenance(view: View, file: FileFacts, remembered: Remembered, advised: Advised) -> Objection | None:
+    """Object to a version without attestation where an older one of the same major line had one."""
+    del remembered, advised
+    if view.downgrade == "off" or not view.owner.public or file.attested is not False:
+        return None
+    if file.version in view.page.attested:
+        return None
+    line = split_line(file.version)
+    oldest = None if line is None else view.oldest_attested.get(line.major)
+    if line is None or oldest is None or line.version <= oldest.version:
+        return None
+    detail = f"{oldest.version} had an attestation"
+    return Objection("provenance-downgrade", "provenance.downgrade", view.downgrade, detail=detail)
+
+
+CHECKS: tuple[Check, ...] = (
+    check_status,
+    check_format,
+    check_hash,
+    check_age,
+    check_provenance,
+)
+"""In this order: of each layer the first that blocks is told."""
+_AN = {"wheel": "a wheel", "sdist": "an sdist"}
+
+
+class FileJudge:
+    """Judges the files of one page, for every layer that has not objected to it before.
+
+    :param asked: what ``outcome.ask`` said of the index; a layer that objected there objects here no more.
+    :param answered: the identity of the page that lists the files.
+    :param now: in UTC.
+    """
+
+    def __init__(
+        self, authority: Authority, asked: Verdict, answered: Location, page: PageFacts, now: datetime
+    ) -> None:
+        objected = [finding.layer for finding in asked.findings]
+        owned = ((layer, rule, layer.policy.find_owner(answered)) for layer, rule in authority.rules)
+        self._views = tuple(
+            _look(authority.name, (layer, rule, index), page, now)
+            for layer, rule, index in owned
+            if rule is not None and index is not None and layer not in objected
+        )
+        self._name = authority.name
+
+    @property
+    def judges(self) -> bool:
+        """Whether some layer looks at files."""
+        return bool(self._views)
+
+    def judge(self, file: FileFacts, remembered: Remembered = NOT_REMEMBERED, advised: Advised = NOT_ADVISED) -> Judged:
+        """Say what all layers object to in one file."""
+        findings, objections, told, waived = [], [], [], []
+        for view in self._views:
+            for check in CHECKS:
+                objection = check(view, file, remembered, advised)
+                if objection is None:
+                    continue
+                finding = Finding(objection.code, view.layer, view.rule, key=objection.key)
+                waiver = find_waiver(view.waivers, self._name, objection.code, file)
+                if waiver is not None:
+                    waived.append((finding._replace(key=waiver.key), waiver))
+                elif objection.action != "block":
+                    told.append((finding, objection))
+                else:
+                    findings.append(finding)
+                    objections.append(objection)
+                    break
+        return Judged(Verdict(tuple(findings)), tuple(told), tuple(waived), tuple(objections))
+
+
+def find_waiver(waivers: Iterable[Waiver], name: Name, code: str, file: FileFacts) -> Waiver | None:
+    """Return what lifts an objection to a file; ``waivers`` are those of its layer that have not ended."""
+    for waiver in waivers:
+        versions = waiver.versions.get(name)
+        if waiver.code != code or versions is None:
+            continue
+        is_same = not waiver.sha256 or file.hashes.get("sha256", "").lower() in waiver.sha256
+        if is_same and any(is_same_version(version, file.version) for version in versions):
+            return waiver
+    return None
+
+
+def is_hashed(hashes: Mapping[str, str]) -> bool:
+    """Tell whether one of a file's hashes counts: sha256 or better, and of its length."""
+    return any(len(hashes.get(name, "")) == digits for name, digits in STRONG.items())
+
+
+def find_mismatched(first: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """Return the names of files that two places give different sha256.
+
+    :param first: by file name, the sha256 that one place gives; files without one are left out.
+    """
+    return [name for name, digest in first.items() if other.get(name, digest) != digest]
+
+
+def is_needed(layers: Iterable[Layer]) -> bool:
+    """Tell whether a policy asks something of files."""
+    return any(layer.policy.serving is not None for layer in layers)
+
+
+def _look(name: Name, place: tuple[Layer, Rule, Index], page: PageFacts, now: datetime) -> View:
+    layer, rule, index = place
+    serving = layer.policy.serving or _NO_SERVING
+    terms = serving.find_terms(index.name, public=index.public, entry=rule.terms)
+    waivers = tuple(it for it in serving.waivers if name in it.versions and not it.is_expired(now.date()))
+    oldest = _find_oldest(page.attested) if serving.downgrade != "off" and index.public else {}
+    return View(layer, rule, index, terms, serving.status, serving.downgrade, waivers, now, page, oldest)
+
+
+def _find_oldest(attested: Iterable[str]) -> dict[tuple[int, int], Line]:
+    oldest: dict[tuple[int, int], Line] = {}
+    lines = sorted(filter(None, map(split_line, attested)), key=lambda line: line.version)
+    for line in lines:
+        oldest.setdefault(line.major, line)
+    return oldest
+
+
+def _after(since: datetime, span: timedelta) -> datetime:
+    try:
+        return since + span
+    except OverflowError:  # a time that no index has; young for ever
+        return datetime.max.replace(tzinfo=since.tzinfo)

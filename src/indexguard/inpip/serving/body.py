@@ -1,0 +1,121 @@
+"""What the body of a page tells beside its links: upload times (PEP 700), attestations (PEP 740), status (PEP 792).
+
+pip has the body; nothing is asked for again. pip itself keeps upload times only since 26.0, and the others never. An
+HTML page (all that pip < 22.2 reads) tells none of it but the status.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from ..objects import Exchange
+
+_KEYS = (b'"upload-time"', b'"provenance"', b'"project-status"')
+_STATUS = b"project-status"
+_META = re.compile(rb"<meta\s[^>]*pypi:project-status[\"'\s][^>]*>", re.IGNORECASE)
+_CONTENT = re.compile(rb"\bcontent\s*=\s*[\"']([^\"']*)[\"']", re.IGNORECASE)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII)
+
+
+class Told(NamedTuple):
+    """What a page tells of one file."""
+
+    uploaded: datetime | None = None
+    """In UTC; None where it does not tell, or tells no time."""
+    attested: bool = False
+    """Whether it gives an attestation."""
+
+
+class Body(NamedTuple):
+    """What a page tells beside its links."""
+
+    files: Mapping[str, Told] = {}
+    """By the name of the file, as pip takes it from its URL."""
+    status: str | None = None
+    """Of the project."""
+    tells_provenance: bool = False
+    """Whether an attestation is told of any file."""
+
+
+NOTHING = Body()
+
+
+def read_body(last: Exchange | None) -> Body:
+    """Return what a page tells.
+
+    :param last: what became of the last request for it.
+    """
+    content = getattr(last, "content", b"")
+    if not isinstance(content, bytes):
+        return NOTHING
+    if content.lstrip()[:1] != b"{":
+        return Body(status=_find_meta(content)) if _STATUS in content else NOTHING
+    if not any(key in content for key in _KEYS):
+        return NOTHING
+    try:
+        tree = json.loads(content)
+    except (ValueError, RecursionError):  # then pip has not read it, either
+        return NOTHING
+    entries = tree.get("files") if isinstance(tree, dict) else None
+    files: dict[str, Told] = {}
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("url"), str):
+            _add(
+                files, name_of(entry["url"]), Told(parse_time(entry.get("upload-time")), bool(entry.get("provenance")))
+            )
+    return Body(files, _find_status(tree), any(told.attested for told in files.values()))
+
+
+def name_of(url: str) -> str:
+    """Return the name of a file as pip takes it from the URL that a page gives (``Link.filename``, 20.3 to 26.3)."""
+    if "%" not in url and "?" not in url and "#" not in url:
+        return url.rstrip("/").rpartition("/")[2]
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return ""
+    return unquote(posixpath.basename(unquote(path).rstrip("/")))
+
+
+def parse_time(text: object) -> datetime | None:
+    """Return a time of PEP 700 (ISO 8601 with its zone) in UTC; None for what is none."""
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        return None
+    day, clock, sign, hours, minutes = found.groups()
+    try:
+        time = datetime.fromisoformat(f"{day}T{clock}+00:00")
+        if sign:
+            away = timedelta(hours=int(hours), minutes=int(minutes))
+            time = time - away if sign == "+" else time + away
+    except (ValueError, OverflowError):
+        return None
+    return time.astimezone(timezone.utc)
+
+
+def _add(files: dict[str, Told], name: str, told: Told) -> None:
+    """Note what is told of a file; of one that the page lists twice, what speaks against it."""
+    first = files.get(name)
+    if first is not None:
+        times = None if first.uploaded is None or told.uploaded is None else max(first.uploaded, told.uploaded)
+        told = Told(times, first.attested and told.attested)
+    files[name] = told
+
+
+def _find_status(tree: object) -> str | None:
+    told = tree.get("project-status") if isinstance(tree, dict) else None
+    status = told.get("status") if isinstance(told, dict) else None
+    return status.lower() if isinstance(status, str) else None
+
+
+def _find_meta(content: bytes) -> str | None:
+    tag = _META.search(content)
+    found = None if tag is None else _CONTENT.search(tag[0])
+    return None if found is None else found[1].decode("ascii", "replace").strip().lower()

@@ -1,0 +1,114 @@
+"""The files of a page, judged one by one by what a policy asks of them: here a page's links become ``FileFacts``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from ...decision.serving import (
+    NOT_ADVISED,
+    NOT_REMEMBERED,
+    Advised,
+    FileFacts,
+    FileJudge,
+    Judged,
+    PageFacts,
+    Remembered,
+)
+from ...patterns import find_version
+from ..search.links import name_file
+from ..search.page import Page
+from ..search.search import Search
+from .body import NOTHING, Body, Told, read_body
+
+if TYPE_CHECKING:
+    from ...policy.identity import Location
+    from ..objects import Candidate, Link
+
+_UNTOLD = Told()
+
+
+class FileSifter:
+    """Keeps from pip the files that a policy does not let anybody serve."""
+
+    def __init__(self) -> None:
+        self._now = datetime.now(timezone.utc)  # one for the whole run: an answer does not depend on when pip asks
+        self._bodies: dict[str, Body] = {}
+        """By the URL of a --find-links page, which pip fetches once and asks for every name."""
+
+    def sift(self, search: Search, page: Page, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the candidates of a remote page that may be used, and note why the others may not."""
+        answered = page.answered
+        if answered is None:
+            return list(candidates)
+        body = self._body_of(page)
+        judge = self._judge_of(search, page, answered, body)
+        if not judge.judges:
+            return list(candidates)
+        files = [facts_of(candidate, body) for candidate in candidates]
+        remembered = self._remember(search, page, files)
+        advised = self._advise(search, page, files)
+        kept = []
+        for candidate, file, memory, advice in zip(candidates, files, remembered, advised):
+            judged = judge.judge(file, memory, advice)
+            note(search, page, candidate.link, file, judged)
+            if judged.verdict.refusal is None:
+                kept.append(candidate)
+        return kept
+
+    def _remember(self, search: Search, page: Page, files: Sequence[FileFacts]) -> Sequence[Remembered]:
+        """Return what the ledger remembers of each file; nothing without one."""
+        del search, page
+        return [NOT_REMEMBERED] * len(files)
+
+    def _advise(self, search: Search, page: Page, files: Sequence[FileFacts]) -> Sequence[Advised]:
+        """Return what denials and advisories say of each file; nothing without any."""
+        del search, page
+        return [NOT_ADVISED] * len(files)
+
+    def _judge_of(self, search: Search, page: Page, answered: Location, body: Body) -> FileJudge:
+        attested = []
+        if body.tells_provenance:
+            names = (name for name, told in body.files.items() if told.attested)
+            attested = [version for name in names if (version := find_version(name, search.name)) is not None]
+        facts = PageFacts(body.status, frozenset(attested))
+        return FileJudge(search.authority, page.verdict, answered, facts, self._now)
+
+    def _body_of(self, page: Page) -> Body:
+        key = page.page_url
+        if page.exchanges:
+            body = read_body(page.exchanges[-1])
+            if not page.is_index:
+                self._bodies[key] = body
+            return body
+        return self._bodies.get(key, NOTHING)
+
+
+def facts_of(candidate: Candidate, body: Body) -> FileFacts:
+    """Return what a page tells of one of its files."""
+    link = candidate.link
+    name = name_file(link)
+    told = body.files.get(name, _UNTOLD)
+    return FileFacts(
+        name,
+        str(candidate.version),
+        "wheel" if name.endswith(".whl") else "sdist",
+        hashes_of(link),
+        told.uploaded,
+        told.attested if body.tells_provenance else None,
+    )
+
+
+def hashes_of(link: Link) -> dict[str, str]:
+    """Return the hashes that a page gives of a file, by algorithm (several only in JSON, pip >= 22.2)."""
+    # A JSON page may give any value as a hash.
+    found = {link.hash_name: link.hash, **(getattr(link, "_hashes", None) or {})}
+    return {name: value for name, value in found.items() if isinstance(name, str) and isinstance(value, str)}
+
+
+def note(search: Search, page: Page, link: Link, file: FileFacts, judged: Judged) -> None:
+    """Note what was objected to in a file, for words and events."""
+    for finding, objection in zip(judged.verdict.findings, judged.objections):
+        del objection
+        search.drop(finding, page, [(file.version, link)])
