@@ -152,13 +152,24 @@ def parse_range(text: str) -> SpecifierSet:
 
 def is_in_range(allowed: SpecifierSet, version: str) -> bool:
     """Tell whether ``version`` lies in ``allowed``; pre-releases count, a version that PEP 440 cannot parse does not."""
-    parsed = parse_version(version)
+    parsed = _parse_version(version)
     return parsed is not None and allowed.contains(parsed, prereleases=True)
+
+
+def is_denied(denied: SpecifierSet, version: str) -> bool:
+    """As ``is_in_range``, for what is denied: a version that PEP 440 cannot parse lies in every range."""
+    parsed = _parse_version(version)
+    return parsed is None or denied.contains(parsed, prereleases=True)
+
+
+def parse_version(text: str) -> Version | None:
+    """Return a version that can be compared; None for a text that PEP 440 does not know."""
+    return _parse_version(text)
 
 
 def is_version(text: str) -> bool:
     """Tell whether a text is a version (PEP 440)."""
-    return parse_version(text) is not None
+    return _parse_version(text) is not None
 
 
 def is_same_version(one: str, other: str) -> bool:
@@ -195,7 +206,7 @@ def newest_first(versions: Collection[str], limit: int) -> list[str]:
     if not others:
         return newest
     others.update(newest)
-    parsed = [(version, text) for text in others if (version := parse_version(text)) is not None]
+    parsed = [(version, text) for text in others if (version := _parse_version(text)) is not None]
     known = [text for _, text in nlargest(limit, parsed)]  # of equal versions (1.0 and 1.0.0), the texts decide
     return known + nlargest(limit - len(known), others.difference(text for _, text in parsed))
 
@@ -208,8 +219,7 @@ def _release_of(text: str) -> tuple[tuple[int, ...], str]:
 
 
 @lru_cache(maxsize=512)
-def parse_version(text: str) -> Version | None:
-    """Return a version that can be compared; None for a text that PEP 440 does not know."""
+def _parse_version(text: str) -> Version | None:
     from ._vendor.packaging.version import Version  # noqa: PLC0415  # loaded when files are dropped, not before
 
     try:

@@ -12,7 +12,7 @@ from typing import IO
 from .index import FORMAT, MAGIC, short_key
 from .records import Affected, Record, read_records
 from .sorting import SortedLines
-from .sources import State, read_texts
+from .sources import State, Text, read_texts
 
 _TOLD = 20
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -55,16 +55,7 @@ def build(path: str, state: State, kinds: Sequence[str], file: IO[bytes]) -> Cou
     try:
         for text in read_texts(path, state.kind):
             counts.texts += 1
-            try:
-                records = read_records(text.content) if text.content is not None else []
-            except ValueError as error:
-                text = text._replace(problem=str(error))
-                records = []
-            if text.problem:
-                counts.unreadable += 1
-                if len(counts.problems) < _TOLD:
-                    counts.problems.append(f"{text.place or path}: {text.problem}")
-            for record in records:
+            for record in _read(text, counts, path):
                 _add(record, kinds, counts, lines, keys)
         body = 0
         for line in lines:
@@ -86,6 +77,20 @@ def build(path: str, state: State, kinds: Sequence[str], file: IO[bytes]) -> Cou
     file.write(json.dumps(header).encode())
     file.write((body + 8 * len(ordered)).to_bytes(8, "big") + MAGIC)
     return counts
+
+
+def _read(text: Text, counts: Counts, path: str) -> list[Record]:
+    """Return the records of a text; of one that cannot be read, note why."""
+    problem = text.problem
+    if text.content is not None:
+        try:
+            return read_records(text.content)
+        except ValueError as error:
+            problem = str(error)
+    counts.unreadable += 1
+    if len(counts.problems) < _TOLD:
+        counts.problems.append(f"{text.place or path}: {problem}")
+    return []
 
 
 def _add(record: Record, kinds: Sequence[str], counts: Counts, lines: SortedLines, keys: array[int]) -> None:

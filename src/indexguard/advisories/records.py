@@ -23,6 +23,10 @@ Event = tuple[str, str]
 """``introduced``, ``fixed`` or ``last_affected``, and a version."""
 
 
+class NoRecordError(ValueError):
+    """A text that is no record; says why, as one clause."""
+
+
 class Affected(NamedTuple):
     """What a record says of one project."""
 
@@ -62,16 +66,16 @@ class Record(NamedTuple):
 def read_records(content: bytes) -> list[Record]:
     """Return the records of one JSON text: one object, a list of them, or the ``vulns`` of an answer of OSV's service.
 
-    :raises ValueError: it is none; says why.
+    :raises NoRecordError: it is none.
     """
     try:
         tree = json.loads(content)
     except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8") from None
+        raise NoRecordError("it is not UTF-8") from None
     except RecursionError:
-        raise ValueError("its arrays and objects are nested too deeply") from None
-    except ValueError:
-        raise ValueError("it is not JSON") from None
+        raise NoRecordError("its arrays and objects are nested too deeply") from None
+    except ValueError:  # also a number of more digits than this Python converts
+        raise NoRecordError("it is not JSON") from None
     if isinstance(tree, dict) and "id" not in tree and isinstance(tree.get("vulns"), list):
         tree = tree["vulns"]
     return [_read_record(it) for it in (tree if isinstance(tree, list) else [tree])]
@@ -79,13 +83,13 @@ def read_records(content: bytes) -> list[Record]:
 
 def _read_record(tree: object) -> Record:
     if not isinstance(tree, dict):
-        raise ValueError("it is no record: expected an object")  # noqa: TRY004  # of the file, not of an argument
+        raise NoRecordError("it is no record: expected an object")
     found = tree.get("id")
     if not isinstance(found, str) or not _ID.fullmatch(found):
-        raise ValueError("it has no `id`, or one that is none")
+        raise NoRecordError("it has no `id`, or one that is none")
     withdrawn = tree.get("withdrawn")
     if withdrawn is not None and not isinstance(withdrawn, str):
-        raise ValueError("`withdrawn` is no text")
+        raise NoRecordError("`withdrawn` is no text")
     modified = tree.get("modified")
     # Moments of UTC compare as texts, once none ends in what is greater than a digit: 46Z is before 46.5Z.
     moment = modified.rstrip("Zz") if isinstance(modified, str) and modified.isprintable() else ""
@@ -93,7 +97,7 @@ def _read_record(tree: object) -> Record:
     if affected is None:
         affected = []
     if not isinstance(affected, list):
-        raise ValueError("`affected` is no list")  # noqa: TRY004  # as above
+        raise NoRecordError("`affected` is no list")
     read = tuple(it for number, entry in enumerate(affected) if (it := _read_affected(entry, number)) is not None)
     return Record(found, moment, bool(withdrawn), read)
 
@@ -102,22 +106,22 @@ def _read_affected(entry: object, number: int) -> Affected | None:
     """Return what is said of a project of PyPI; None for one of another ecosystem."""
     package = entry.get("package") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(package, dict):
-        raise ValueError(f"`affected[{number}]` has no `package`")
+        raise NoRecordError(f"`affected[{number}]` has no `package`")
     ecosystem, name = package.get("ecosystem"), package.get("name")
     if ecosystem != "PyPI":
         return None
     if not isinstance(name, str) or not name or not name.isprintable() or " " in name:
-        raise ValueError(f"`affected[{number}].package` has no `name`")
+        raise NoRecordError(f"`affected[{number}].package` has no `name`")
     versions = entry.get("versions")
     if versions is None:
         versions = []
     if not isinstance(versions, list) or not all(isinstance(it, str) for it in versions):
-        raise ValueError(f"`affected[{number}].versions` is no list of texts")
+        raise NoRecordError(f"`affected[{number}].versions` is no list of texts")
     ranges = entry.get("ranges")
     if ranges is None:
         ranges = []
     if not isinstance(ranges, list):
-        raise ValueError(f"`affected[{number}].ranges` is no list")
+        raise NoRecordError(f"`affected[{number}].ranges` is no list")
     read = (_read_range(it, f"affected[{number}].ranges") for it in ranges)
     return Affected(
         normalise_name(name),
@@ -130,13 +134,13 @@ def _read_affected(entry: object, number: int) -> Affected | None:
 def _read_range(entry: object, key: str) -> tuple[Event, ...]:
     """Return the events of a range; none of a range of commits."""
     if not isinstance(entry, dict) or not isinstance(entry.get("events"), list):
-        raise ValueError(f"`{key}` holds what is no range")
+        raise NoRecordError(f"`{key}` holds what is no range")
     if entry.get("type") == "GIT":
         return ()
     events = []
     for event in entry["events"]:
         if not isinstance(event, dict) or not all(isinstance(event.get(kind, ""), str) for kind in _EVENTS):
-            raise ValueError(f"`{key}` holds an event that is none")
+            raise NoRecordError(f"`{key}` holds an event that is none")
         events += [(kind, event[kind]) for kind in _EVENTS if kind in event]
     return tuple(events)
 

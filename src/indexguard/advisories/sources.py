@@ -12,6 +12,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
 MAX_RECORD = 16 * 1024 * 1024
@@ -60,8 +61,8 @@ class State(NamedTuple):
     """``file``, ``zip`` or ``folder``."""
     size: int
     """Bytes; of a folder, the sum of its files'."""
-    count: int
-    """Of JSON files in a folder; else 1."""
+    files: int
+    """JSON files in a folder; else 1."""
     time: int
     """When it was last written, in nanoseconds; 0 for a folder."""
     digest: str
@@ -72,7 +73,7 @@ class State(NamedTuple):
     @property
     def is_small(self) -> bool:
         """Whether reading it costs a run next to nothing."""
-        return self.size <= 256 * 1024 and self.count <= _FEW
+        return self.size <= 256 * 1024 and self.files <= _FEW
 
 
 class _Entry(NamedTuple):
@@ -116,7 +117,7 @@ def is_unchanged(path: str, state: State, *, seconds: float) -> bool | None:
             if (info.st_size, info.st_mtime_ns) == (state.size, state.time):
                 return True
             return info.st_size == state.size and stat.S_ISREG(info.st_mode) and _digest(path) == state.digest
-        if state.count > _FEW and 0 <= seconds < _SETTLED:
+        if state.files > _FEW and 0 <= seconds < _SETTLED:
             return None if _look_at_folders(path, tuple(state.folders)) == state.folders else False
         return _take_folder(path).digest == state.digest
     except FileNotFoundError:
@@ -137,7 +138,7 @@ def read_texts(path: str, kind: str) -> Iterator[Text]:
         elif kind == "zip":
             yield from _read_zip(path)
         else:
-            for entry in _walk(path, "", {}):
+            for entry in _walk(path, "", {}, looks=False):
                 yield _read_file(entry.place, entry.path)
     except OSError as error:
         raise SourceError(path, f"it cannot be read: {error.strerror}") from None
@@ -182,13 +183,14 @@ def _time_of(path: str) -> int:
         return 0
 
 
-def _walk(folder: str, place: str, folders: dict[str, int]) -> Iterator[_Entry]:
+def _walk(folder: str, place: str, folders: dict[str, int], *, looks: bool = True) -> Iterator[_Entry]:
     """Yield the JSON files in a folder and below it, in one order; links to folders are not followed.
 
     :param folders: is given the place of each folder that holds others, and that of the first.
+    :param looks: whether size and time are wanted.
     """
     with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+        entries = sorted(found, key=_name_of)
     below = [entry for entry in entries if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")]
     if os.path.basename(folder) in _LAYOUT and any(entry.name == _OURS for entry in below):
         below = [entry for entry in below if entry.name == _OURS]
@@ -196,17 +198,23 @@ def _walk(folder: str, place: str, folders: dict[str, int]) -> Iterator[_Entry]:
         folders[place] = 0
     for entry in entries:
         if entry.name.endswith(".json") and not entry.name.startswith(".") and entry.is_file():
-            info = entry.stat()
-            yield _Entry(f"{place}{entry.name}", entry.path, info.st_size, info.st_mtime_ns)
+            info = entry.stat() if looks else None
+            size, time = (0, 0) if info is None else (info.st_size, info.st_mtime_ns)
+            yield _Entry(f"{place}{entry.name}", entry.path, size, time)
     for entry in below:
-        yield from _walk(entry.path, f"{place}{entry.name}/", folders)
+        yield from _walk(entry.path, f"{place}{entry.name}/", folders, looks=looks)
+
+
+_name_of = attrgetter("name")
+_NO_WAIT = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+"""Opening a named pipe would otherwise wait for a writer."""
 
 
 def _read_file(place: str, path: str) -> Text:
     try:
-        # Not a pipe, which would have a run wait.
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-            content = file.read(MAX_RECORD + 1)
+        # Without a buffer: nearly all files are small, and there may be 100,000.
+        with open(os.open(path, _NO_WAIT), "rb", buffering=0) as file:
+            content = file.read() if os.fstat(file.fileno()).st_size <= MAX_RECORD else bytes(MAX_RECORD + 1)
     except OSError as error:
         return Text(place, None, f"it cannot be read: {error.strerror}")
     return _bounded(place, content)
@@ -238,4 +246,4 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Text:
 
 def _is_of_others(place: str) -> bool:
     parts = place.split("/")[:-1]
-    return any(part in _LAYOUT and _OURS != after for part, after in zip(parts, parts[1:]))
+    return any(part in _LAYOUT and after != _OURS for part, after in zip(parts, parts[1:]))

@@ -70,9 +70,8 @@ class Store:
     def __init__(self, tell: Callable[[str], None], folders: Sequence[str] | None = None) -> None:
         self._tell = tell
         if folders is None:
-            own = own_folder()
-            folders = [machine_folder(), *([own] if own not in (None, machine_folder()) else [])]  # type: ignore[list-item]
-        self._folders = tuple(folders)
+            folders = [it for it in (machine_folder(), own_folder()) if it is not None]
+        self._folders = tuple(dict.fromkeys(folders))
 
     def open(self, path: str, kinds: Sequence[str], *, rebuild: bool = False) -> Index:
         """Return the index of a source.
@@ -104,7 +103,7 @@ class Store:
                 problem = f"its index cannot be kept in {folder} ({error.strerror}), and each run makes it anew"
         elif folder is not None:
             problem = f"each run makes its index anew, because this user may not keep one for it: {_how(path)}"
-        index = _make(path, state, kinds, tempfile.TemporaryFile())
+        index = _make(path, state, kinds, tempfile.TemporaryFile())  # noqa: SIM115  # the index keeps it
         self._tell(f"advisories of {path}: {problem}")
         return index
 
@@ -133,24 +132,30 @@ def _find(place: str, owners: frozenset[int], path: str) -> Index | None:
     file: IO[bytes] = open(descriptor, "rb")  # noqa: SIM115  # the index keeps it
     try:
         info, folder = os.fstat(descriptor), os.stat(os.path.dirname(place))
-        if not stat.S_ISREG(info.st_mode) or not all(
-            it.st_uid in owners and not it.st_mode & _OTHERS_WRITE for it in (info, folder)
-        ):
-            raise ValueError("others may have written it")
-        index = Index(file)
-        unchanged = is_unchanged(path, State(*index.header["state"]), seconds=time.time() - info.st_mtime)
-        if unchanged is False or index.header["path"] != os.path.realpath(path):
-            raise ValueError("it is out of date")
+        index = Index(file) if _is_credible(info, folder, owners) else None
+        is_of_it = index is not None and index.header["path"] == os.path.realpath(path)
+        unchanged: bool | None = False
+        if index is not None and is_of_it:
+            unchanged = is_unchanged(path, State(*index.header["state"]), seconds=time.time() - info.st_mtime)
     except (OSError, ValueError, KeyError, TypeError):
-        file.close()
-        return None
+        index, unchanged = None, False
     except SourceError:
         file.close()
         raise
+    if index is None or unchanged is False:
+        file.close()
+        return None
     if unchanged:
         with suppress(OSError):
             os.utime(place)  # looked through just now
     return index
+
+
+def _is_credible(info: os.stat_result, folder: os.stat_result, owners: frozenset[int]) -> bool:
+    """Tell whether nobody but these could have written an index."""
+    return stat.S_ISREG(info.st_mode) and all(
+        it.st_uid in owners and not it.st_mode & _OTHERS_WRITE for it in (info, folder)
+    )
 
 
 def _make(path: str, state: State, kinds: Sequence[str], file: IO[bytes]) -> Index:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from ..patterns import Name
+    from .serving.advisories import AdvisorySettings
+    from .serving.denied import Denials
     from .serving.terms import Serving
 
 NEVER_ABSENT = (401, 407, 408, 429)
@@ -124,6 +126,10 @@ class Policy:
     """``warn`` or ``block``: whether pip goes on when an event cannot be written. Counts in a layer that enforces."""
     serving: Serving | None = None
     """What it asks of files beside their place; None where no key is about that."""
+    deny: Denials | None = field(default=None, compare=False)
+    """What is never let in."""
+    advisories: AdvisorySettings | None = None
+    """Which advisory records it goes by."""
     path: str = ""
     """The file, as it is shown in messages."""
 

@@ -43,9 +43,10 @@ _FILE = Keys(
             "defaults",
             "log",
         ),
+        *("deny", "advisories"),
         *_SERVING,
     ),
-    ("deny", "advisories", "typosquat"),
+    ("typosquat",),
 )
 _INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status", "ca", *TERMS))
 _SHADOW = Keys(("probe", "action", "same-file", "known"))
@@ -113,6 +114,10 @@ class _Reader(Entries):
             log=sections.read_log(self, log) if has_sections else USUAL_LOG,
             log_failure=self.choice("log.on-failure", log, ("warn", "block")),
             serving=self._serving(tree, defaults),
+            deny=_denied().read_denials(self, tree["deny"]) if "deny" in tree else None,
+            advisories=_advisories().read_advisories(self, tree["advisories"], [it.name for it in indexes])
+            if "advisories" in tree
+            else None,
             path=path,
         )
 
@@ -252,3 +257,15 @@ def _sections() -> Any:
     from . import sections  # noqa: PLC0415  # few policies have what it reads
 
     return sections
+
+
+def _denied() -> Any:
+    from .serving import denied  # noqa: PLC0415  # as above
+
+    return denied
+
+
+def _advisories() -> Any:
+    from .serving import advisories  # noqa: PLC0415  # as above
+
+    return advisories

@@ -16,6 +16,7 @@ from ...policy.lints import WARNING, Lint, lint_policy
 from ...policy.model import Layer
 from ...policy.reader import MAX_BYTES, read_policy
 from ...policy.sections import read_certificates
+from ...policy.serving.advisories import check_sources
 from ...policy.trust import Trust, find_distrust
 from ..console import GREEN, RED, YELLOW, Console
 from ..files import open_named
@@ -120,6 +121,8 @@ def read_layer(file: str) -> Layer:
     shown = "standard input" if file == "-" else file
     policy = read_policy(content, shown)
     certificates = read_certificates(policy, "file", None) if file != "-" else {}
+    if policy.advisories is not None and file != "-":
+        check_sources(policy, None)
     return Layer("file", shown, hashlib.sha256(content).hexdigest(), policy, certificates)
 
 
