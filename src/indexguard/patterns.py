@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from ._vendor.packaging.specifiers import SpecifierSet as SpecifierSet  # noqa: PLC0414  # other rooms name the type
-    from ._vendor.packaging.version import Version
+    from ._vendor.packaging.version import Version as Version  # noqa: PLC0414  # likewise
 
 Name = NewType("Name", str)
 """A project name after PEP 503 normalisation."""
@@ -152,7 +152,7 @@ def parse_range(text: str) -> SpecifierSet:
 
 def is_in_range(allowed: SpecifierSet, version: str) -> bool:
     """Tell whether ``version`` lies in ``allowed``; pre-releases count, a version that PEP 440 cannot parse does not."""
-    parsed = _parse_version(version)
+    parsed = parse_version(version)
     return parsed is not None and allowed.contains(parsed, prereleases=True)
 
 
@@ -169,29 +169,7 @@ def parse_version(text: str) -> Version | None:
 
 def is_version(text: str) -> bool:
     """Tell whether a text is a version (PEP 440)."""
-    return _parse_version(text) is not None
-
-
-def is_same_version(one: str, other: str) -> bool:
-    """Tell whether two texts are one version: ``1.0`` and ``1.0.0`` are; what PEP 440 cannot parse only as it is written."""
-    if one == other:
-        return True
-    parsed = _parse_version(one)
-    return parsed is not None and parsed == _parse_version(other)
-
-
-class Line(NamedTuple):
-    """A version, and the major line that it is of."""
-
-    major: tuple[int, int]
-    """Epoch, and the first number of the release."""
-    version: Version
-
-
-def split_line(text: str) -> Line | None:
-    """Return a version with its major line; None for a text that is none (PEP 440)."""
-    version = _parse_version(text)
-    return None if version is None else Line((version.epoch, version.release[0]), version)
+    return parse_version(text) is not None
 
 
 def newest_first(versions: Collection[str], limit: int) -> list[str]:
@@ -206,7 +184,7 @@ def newest_first(versions: Collection[str], limit: int) -> list[str]:
     if not others:
         return newest
     others.update(newest)
-    parsed = [(version, text) for text in others if (version := _parse_version(text)) is not None]
+    parsed = [(version, text) for text in others if (version := parse_version(text)) is not None]
     known = [text for _, text in nlargest(limit, parsed)]  # of equal versions (1.0 and 1.0.0), the texts decide
     return known + nlargest(limit - len(known), others.difference(text for _, text in parsed))
 
@@ -219,7 +197,8 @@ def _release_of(text: str) -> tuple[tuple[int, ...], str]:
 
 
 @lru_cache(maxsize=512)
-def _parse_version(text: str) -> Version | None:
+def parse_version(text: str) -> Version | None:
+    """Return a version (PEP 440) that can be compared; None for a text that is none."""
     from ._vendor.packaging.version import Version  # noqa: PLC0415  # loaded when files are dropped, not before
 
     try:

@@ -42,6 +42,8 @@ class Offer(NamedTuple):
     """Such as ``sha256:1f0a...``, as the index gives it; None if it gives none."""
     url: str
     """Credentials are taken out in the event."""
+    told: Mapping[str, Any] | None = None
+    """What else the page tells of it, if a policy asks for that: ``uploaded`` (text), ``attested``."""
 
 
 class EventFields(NamedTuple):
@@ -152,19 +154,20 @@ def _rule(found: Finding | Origin) -> dict[str, Any] | None:
     }
 
 
-def _chosen(fields: EventFields) -> dict[str, str | None] | None:
+def _chosen(fields: EventFields) -> dict[str, Any] | None:
     if fields.chosen is None:
         return None
     offer, index = fields.chosen
     return {**_offer(offer), "index": _url(index), "origin": fields.origin.word}
 
 
-def _offer(offer: Offer) -> dict[str, str | None]:
+def _offer(offer: Offer) -> dict[str, Any]:
     return {
         "version": bounded(offer.version, MAX_NAME),
         "file": bounded(redact_text(offer.file), MAX_NAME),
         "hash": bounded(offer.hash, MAX_NAME),
         "url": bounded(redact(offer.url), MAX_OFFER_URL),
+        **(offer.told or {}),
     }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 EventKind = Literal[
-    "refused", "shadowed", "known-shadow", "redirected", "selected", "not-asked", "probed", "dropped", "would-refuse",
-    "guard-failed", "sealed",
+    "refused", "shadowed", "known-shadow", "redirected", "selected", "not-asked", "probed", "dropped", "noticed", "waived",
+    "would-refuse", "guard-failed", "sealed",
 ]  # fmt: skip
 """What happened:
 
@@ -18,6 +18,8 @@ EventKind = Literal[
 * ``not-asked``: an index was not consulted, because the name belongs to another one (routine).
 * ``probed``: an index was asked for squatters only, and offers none, or did not answer (routine).
 * ``dropped``: single files of an index that may serve the name; the name goes on.
+* ``noticed``: a policy has something of a project or a file told, and nothing was kept from pip; ``code`` says what.
+* ``waived``: a ``[[waive]]`` has lifted an objection to a file; ``code`` says which, ``rule`` names the waiver.
 * ``would-refuse``: a layer in audit mode would have refused or dropped; ``code`` says what.
 * ``guard-failed``: the guard itself could not do its work.
 * ``sealed``: the run is over; ``seal`` says how many events it wrote.
@@ -31,13 +33,15 @@ SELECTED: EventKind = "selected"
 NOT_ASKED: EventKind = "not-asked"
 PROBED: EventKind = "probed"
 DROPPED: EventKind = "dropped"
+NOTICED: EventKind = "noticed"
+WAIVED: EventKind = "waived"
 WOULD_REFUSE: EventKind = "would-refuse"
 GUARD_FAILED: EventKind = "guard-failed"
 SEALED: EventKind = "sealed"
 
 SEVERITIES: dict[str, int] = {
     SHADOWED: 8, GUARD_FAILED: 8, REFUSED: 7, REDIRECTED: 6, WOULD_REFUSE: 5,
-    DROPPED: 3, NOT_ASKED: 1, PROBED: 1, KNOWN: 1, SELECTED: 0, SEALED: 0,
+    DROPPED: 3, NOTICED: 3, WAIVED: 2, NOT_ASKED: 1, PROBED: 1, KNOWN: 1, SELECTED: 0, SEALED: 0,
 }  # fmt: skip
 """How much an event deserves attention, by its kind: 0 (routine) to 10, the scale of CEF."""
 UNKNOWN_SEVERITY = 5
@@ -52,9 +56,15 @@ REFUSING = (REFUSED, SHADOWED, REDIRECTED, GUARD_FAILED)
 REFUSALS = (REFUSED, REDIRECTED, GUARD_FAILED)
 """Those of them after which something is not installed: a shadowed name goes on with its own index's files, or is refused."""
 
-GROUPS = {SHADOWED: "Shadowed name", REFUSED: "Refused", DROPPED: "Files dropped", "observed": "Audit mode only"}
+GROUPS = {SHADOWED: "Shadowed name", REFUSED: "Refused", DROPPED: "Files dropped", "observed": "Only told"}
 """What can happen to a name, in the order of the report: the key and its words."""
-GROUP_OF: dict[str, str] = {SHADOWED: SHADOWED, DROPPED: DROPPED, WOULD_REFUSE: "observed"}
+GROUP_OF: dict[str, str] = {
+    SHADOWED: SHADOWED,
+    DROPPED: DROPPED,
+    WOULD_REFUSE: "observed",
+    NOTICED: "observed",
+    WAIVED: "observed",
+}
 """The group of a finding by its kind; every other one is refused."""
 
 KIND_OF_CODE: dict[str, EventKind] = {

@@ -27,15 +27,9 @@ _CAUSES = (
     # The name's own index has it, and no file that may be used.
     "version-not-allowed",
     "file-elsewhere",
-    "denied",
-    "advisory",
-    "hash-changed",
-    "hash-mismatch",
-    "status",
-    "hash-missing",
-    "format-not-allowed",
-    "too-young",
-    "provenance-downgrade",
+    # What may not be served, whoever serves it.
+    *("denied", "advisory", "hash-changed", "hash-mismatch", "status"),
+    *("hash-missing", "format-not-allowed", "too-young", "provenance-downgrade"),
     "redirected",
     "ambiguous-name",
     "local-path",

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
-from ..patterns import Line, Name, is_same_version, split_line
+from ..patterns import Name, parse_version
 from ..policy.identity import Location
 from ..policy.model import Index, Layer
 from ..policy.rules import Rule
 from ..policy.serving.terms import Serving, StatusActions, Terms, Waiver
 from .authority import Authority
-from .verdict import Finding, Verdict
+from .verdict import PASS, Finding, Verdict
 
+if TYPE_CHECKING:
+    from ..patterns import Version
+
+Major = tuple[int, int]
+"""A major line: the epoch, and the first number of the release."""
 STRONG = {"sha256": 64, "sha384": 96, "sha512": 128}
 """The hashes that count, each with its number of hexadecimal digits."""
 _NO_SERVING = Serving()
@@ -97,7 +102,7 @@ class View(NamedTuple):
     """Of the name, those that have not ended."""
     now: datetime
     page: PageFacts
-    oldest_attested: Mapping[tuple[int, int], Line]
+    oldest_attested: Mapping[Major, Version]
     """By major line, the lowest version with an attestation."""
 
 
@@ -115,6 +120,9 @@ class Judged(NamedTuple):
     """Objections that a ``[[waive]]`` of their own layer has lifted."""
     objections: tuple[Objection, ...] = ()
     """Those behind the findings of ``verdict``, in the same order."""
+
+
+NO_OBJECTION = Judged(PASS)
 
 
 # What may be objected: each check looks at one file, and says nothing where its key does not hold
@@ -173,11 +181,11 @@ def check_provenance(view: View, file: FileFacts, remembered: Remembered, advise
         return None
     if file.version in view.page.attested:
         return None
-    line = split_line(file.version)
-    oldest = None if line is None else view.oldest_attested.get(line.major)
-    if line is None or oldest is None or line.version <= oldest.version:
+    version = parse_version(file.version)
+    oldest = None if version is None else view.oldest_attested.get(_major_of(version))
+    if version is None or oldest is None or version <= oldest:
         return None
-    detail = f"{oldest.version} had an attestation"
+    detail = f"{oldest} had an attestation"
     return Objection("provenance-downgrade", "provenance.downgrade", view.downgrade, detail=detail)
 
 
@@ -235,6 +243,8 @@ class FileJudge:
                     findings.append(finding)
                     objections.append(objection)
                     break
+        if not (findings or told or waived):
+            return NO_OBJECTION
         return Judged(Verdict(tuple(findings)), tuple(told), tuple(waived), tuple(objections))
 
 
@@ -245,7 +255,7 @@ def find_waiver(waivers: Iterable[Waiver], name: Name, code: str, file: FileFact
         if waiver.code != code or versions is None:
             continue
         is_same = not waiver.sha256 or file.hashes.get("sha256", "").lower() in waiver.sha256
-        if is_same and any(is_same_version(version, file.version) for version in versions):
+        if is_same and any(_is_same_version(version, file.version) for version in versions):
             return waiver
     return None
 
@@ -277,12 +287,22 @@ def _look(name: Name, place: tuple[Layer, Rule, Index], page: PageFacts, now: da
     return View(layer, rule, index, terms, serving.status, serving.downgrade, waivers, now, page, oldest)
 
 
-def _find_oldest(attested: Iterable[str]) -> dict[tuple[int, int], Line]:
-    oldest: dict[tuple[int, int], Line] = {}
-    lines = sorted(filter(None, map(split_line, attested)), key=lambda line: line.version)
-    for line in lines:
-        oldest.setdefault(line.major, line)
+def _find_oldest(attested: Iterable[str]) -> dict[Major, Version]:
+    """Return the lowest version with an attestation of each major line."""
+    oldest: dict[Major, Version] = {}
+    for version in sorted(filter(None, map(parse_version, attested))):
+        oldest.setdefault(_major_of(version), version)
     return oldest
+
+
+def _major_of(version: Version) -> Major:
+    return version.epoch, version.release[0]
+
+
+def _is_same_version(one: str, other: str) -> bool:
+    """Tell whether two texts are one version: ``1.0`` and ``1.0.0`` are; what PEP 440 cannot parse only as it is written."""
+    parsed = parse_version(one)
+    return one == other or (parsed is not None and parsed == parse_version(other))
 
 
 def _after(since: datetime, span: timedelta) -> datetime:

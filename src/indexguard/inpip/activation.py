@@ -68,7 +68,7 @@ class Guard(NamedTuple):
         if any(layer.policy.serving is not None for layer in self.run.layers):
             from .serving.files import FileSifter  # few policies ask something of files
 
-            sifter = FileSifter()
+            sifter = FileSifter(self.speaker)
         pages = PageFilter(
             self.run, self.searches, self.requests, gate.check_redirect, certificates=certificates, sifter=sifter
         )
@@ -112,7 +112,7 @@ class Guard(NamedTuple):
             from .gate import hops, refusals, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
-            from .speech import audit_mode, words  # noqa: F401
+            from .speech import audit_mode, files, words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
             self.searches.settled = not self.searches.resolving
@@ -259,7 +259,9 @@ _COLD = (
         "search/simple_page.py",
         "serving/body.py",
         "serving/files.py",
+        "serving/notes.py",
         "speech/audit_mode.py",
+        "speech/files.py",
         "speech/near.py",
         "speech/pip_errors.py",
         "speech/refusal.py",

@@ -327,6 +327,9 @@ class Gate:
             message=f"{escape(source.filename)}{digest}",
         )
         searches = self._searches.all(name)
+        facts = next((search.facts for search in searches if search.facts and source.url in search.facts), None)
+        if facts is not None and fields.chosen is not None:
+            fields = fields._replace(chosen=(as_offer(version or "", source, facts), fields.chosen[1]))
         if any(source.filename in search.same_names for search in searches):
             fields = fields._replace(same_file=[source.filename])
         search = next((search for search in searches if search.kept), None)

@@ -14,6 +14,7 @@ from ...policy.identity import Location, find_location, redact
 from .links import find_offered, name_file, newest_files
 
 if TYPE_CHECKING:
+    from ...decision.serving import Objection
     from ..objects import Exchange, Link
     from .listing import Listing
 
@@ -38,6 +39,8 @@ class Drop:
     """Version and link of each file, until they have been told; then of those that can be told."""
     more: int = 0
     """How many files there are beside them."""
+    objections: dict[str, Objection] | None = None
+    """By version, what a policy asks of files and these are not; None where the reason is another."""
     is_unseen: bool = False
     """Whether nobody knows which files there are: they lie behind a redirect that was not followed."""
 

@@ -15,6 +15,7 @@ from ...policy.identity import Location
 from .page import Drop, Page
 
 if TYPE_CHECKING:
+    from ...decision.serving import FileFacts
     from ...policy.model import Layer
     from ..objects import Candidate, Link
 
@@ -63,6 +64,8 @@ class Search:
     """Whether only the name's own indexes are asked, nobody for squatters: for a file that a lock names."""
     failures_count: bool = False
     """Whether an index that failed refuses the name."""
+    facts: dict[str, FileFacts] | None = None
+    """By URL, what pages tell of their files, where a policy asks for it."""
     same_files: Sequence[SameFile] | None = None
     """None before there is a squatter to compare with."""
     told: int | None = None
@@ -79,8 +82,8 @@ class Search:
 
     def drop(
         self, finding: Finding, page: Page | None, offered: Sequence[tuple[str, Link]], *, unseen: bool = False
-    ) -> None:
-        """Note that files were kept from pip.
+    ) -> Drop:
+        """Note that files were kept from pip, and return the note.
 
         :param offered: version and link of each.
         :param unseen: whether there may be others, behind a redirect that is not followed.
@@ -93,6 +96,7 @@ class Search:
         drop.is_unseen |= unseen
         drop.offered += offered
         drop.versions.update(version for version, _ in offered)
+        return drop
 
     def forget_drops(self) -> None:
         """Forget what was dropped: of a name of which a lock names one file, other files say nothing."""

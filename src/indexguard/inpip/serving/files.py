@@ -7,12 +7,12 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from ...decision.serving import (
+    NO_OBJECTION,
     NOT_ADVISED,
     NOT_REMEMBERED,
     Advised,
     FileFacts,
     FileJudge,
-    Judged,
     PageFacts,
     Remembered,
 )
@@ -20,7 +20,9 @@ from ...patterns import find_version
 from ..search.links import name_file
 from ..search.page import Page
 from ..search.search import Search
+from ..speech.speaker import Speaker
 from .body import NOTHING, Body, Told, read_body
+from .notes import Notes
 
 if TYPE_CHECKING:
     from ...policy.identity import Location
@@ -32,7 +34,8 @@ _UNTOLD = Told()
 class FileSifter:
     """Keeps from pip the files that a policy does not let anybody serve."""
 
-    def __init__(self) -> None:
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
         self._now = datetime.now(timezone.utc)  # one for the whole run: an answer does not depend on when pip asks
         self._bodies: dict[str, Body] = {}
         """By the URL of a --find-links page, which pip fetches once and asks for every name."""
@@ -49,12 +52,17 @@ class FileSifter:
         files = [facts_of(candidate, body) for candidate in candidates]
         remembered = self._remember(search, page, files)
         advised = self._advise(search, page, files)
+        search.facts = {} if search.facts is None else search.facts
+        notes = Notes(search, page)
         kept = []
         for candidate, file, memory, advice in zip(candidates, files, remembered, advised):
+            search.facts[candidate.link.url] = file
             judged = judge.judge(file, memory, advice)
-            note(search, page, candidate.link, file, judged)
+            if judged is not NO_OBJECTION:
+                notes.take(candidate.link, file, judged)
             if judged.verdict.refusal is None:
                 kept.append(candidate)
+        notes.tell(self._speaker)
         return kept
 
     def _remember(self, search: Search, page: Page, files: Sequence[FileFacts]) -> Sequence[Remembered]:
@@ -105,10 +113,3 @@ def hashes_of(link: Link) -> dict[str, str]:
     # A JSON page may give any value as a hash.
     found = {link.hash_name: link.hash, **(getattr(link, "_hashes", None) or {})}
     return {name: value for name, value in found.items() if isinstance(name, str) and isinstance(value, str)}
-
-
-def note(search: Search, page: Page, link: Link, file: FileFacts, judged: Judged) -> None:
-    """Note what was objected to in a file, for words and events."""
-    for finding, objection in zip(judged.verdict.findings, judged.objections):
-        del objection
-        search.drop(finding, page, [(file.version, link)])

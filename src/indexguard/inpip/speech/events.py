@@ -19,6 +19,7 @@ from ..search.search import Search
 from .speaker import Speaker
 
 if TYPE_CHECKING:
+    from ...decision.serving import FileFacts
     from ..objects import Link
 
 
@@ -67,7 +68,11 @@ def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> Non
             index_answered=page.shown_answer if page else None,
             kept=kept_by(search),
         )
-        fields = with_offers(fields, drop.offered, drop.files)
+        fields = with_offers(fields, drop.offered, drop.files, search.facts)
+        if drop.objections:
+            from .files import detail_of
+
+            fields = fields._replace(message=detail_of(drop))
         if drop.finding.is_known:
             # Routine, in whatever mode its layer is.
             message = _explain_known(search, drop.finding)
@@ -81,21 +86,29 @@ def _explain_known(search: Search, finding: Finding) -> str:
     return "" if known is None else f"{known.key}: {known.reason}" if known.reason else known.key
 
 
-def with_offers(fields: EventFields, files: Sequence[tuple[str, Link]], total: int) -> EventFields:
+def with_offers(
+    fields: EventFields, files: Sequence[tuple[str, Link]], total: int, facts: dict[str, FileFacts] | None = None
+) -> EventFields:
     """Return the fields of an event with those that say which files were there, those of the newest versions first.
 
     :param files: version and link of each, or of those of the newest versions.
     :param total: how many there are.
+    :param facts: by URL, what pages tell of their files.
     """
-    told = [as_offer(version, link) for version, link in newest_files(files, MAX_VERSIONS)]
+    told = [as_offer(version, link, facts) for version, link in newest_files(files, MAX_VERSIONS)]
     return fields._replace(offered=told, more_offered=total - len(told))
 
 
-def as_offer(version: str, link: Link) -> Offer:
-    """Return what an event says of a file."""
+def as_offer(version: str, link: Link, facts: dict[str, FileFacts] | None = None) -> Offer:
+    """Return what an event says of a file (``facts``: as above)."""
     # A JSON page may give any value as a hash (pip >= 22.2 takes it as it is).
     digest = f"{link.hash_name}:{link.hash}" if link.hash_name and isinstance(link.hash, str) else None
-    return Offer(version, link.filename, digest, link.url_without_fragment)
+    offer = Offer(version, link.filename, digest, link.url_without_fragment)
+    if facts is None:
+        return offer
+    from .files import told_of
+
+    return offer._replace(told=told_of(facts.get(link.url)))
 
 
 def kept_by(search: Search) -> list[str]:

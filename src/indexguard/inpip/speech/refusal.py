@@ -78,6 +78,10 @@ def rule_in_words(finding: Finding, subject: str) -> str:
     rule, path = finding.rule, finding.layer.path
     if finding.key.endswith(".ca"):
         return f"{finding.key}: only these certificates verify its connections\n{path}"
+    serving = finding.layer.policy.serving
+    written = None if serving is None else serving.find_written(finding.key, rule and rule.terms)
+    if written is not None:
+        return f"{finding.key} = {written}\n{path}" + (f"\nreason: {rule.reason}" if rule and rule.reason else "")
     if finding.key:
         return f'{finding.key} = "{_VALUES.get(finding.key, "block")}"\n{path}'
     if rule is None:

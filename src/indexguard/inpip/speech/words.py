@@ -15,6 +15,7 @@ from ...errors import (
     INDEX_NOT_CONFIGURED,
     REDIRECTED,
     SHADOWED_NAME,
+    TOO_YOUNG,
     UNKNOWN_INDEX,
     GuardError,
     clean,
@@ -121,7 +122,9 @@ def refusal_of(search: Search, cause: Finding) -> Refusal:
         *(("same file", text) for text in _same_files(search)),
     ]
     offered = [file for drop in drops for file in drop.offered]
-    return Refusal(cause, search.name, facts, with_offers(fields, offered, fields.files), _hint(search, cause))
+    return Refusal(
+        cause, search.name, facts, with_offers(fields, offered, fields.files, search.facts), _hint(search, cause)
+    )
 
 
 def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
@@ -214,6 +217,10 @@ def _dropped(drop: Drop) -> str:
     # Where its files lie is what `files-from` is about: one of them tells.
     links = [link for _, link in drop.offered[:1]] if drop.finding.code == FILE_ELSEWHERE else []
     where = "".join(f", such as {cut(redact(link.url), _URL)}" for link in links)
+    if drop.objections:
+        from .files import detail_of
+
+        where = f": {detail_of(drop)}"
     return f"{what} {_from(drop)} ({drop.finding.code}{where})"
 
 
@@ -251,6 +258,10 @@ def _hint(search: Search, cause: Finding) -> str | None:
     of_place = find_hint_of_place(search, cause)
     if of_place is not None:
         return of_place
+    if cause.code == TOO_YOUNG:
+        from .files import hint_of_age
+
+        return hint_of_age(search)
     if cause.layer is None or cause.rule is None:
         return None
     indexes = [cause.layer.policy.index(name) for name in cause.rule.indexes]

@@ -24,6 +24,11 @@ class MinAge(NamedTuple):
     text: str = ""
     """As it is written, such as ``3d``."""
 
+    @property
+    def written(self) -> str:
+        """As the file has it."""
+        return f'"{self.text}"'
+
 
 class Formats(NamedTuple):
     """A list of ``formats``."""
@@ -32,6 +37,11 @@ class Formats(NamedTuple):
     kinds: tuple[str, ...]
     """``wheel``, ``sdist`` or both."""
 
+    @property
+    def written(self) -> str:
+        """As the file has it."""
+        return "[" + ", ".join(f'"{kind}"' for kind in self.kinds) + "]"
+
 
 class Hashes(NamedTuple):
     """A ``require-hashes``."""
@@ -39,6 +49,11 @@ class Hashes(NamedTuple):
     key: str
     need: str
     """``index``: the page must give one; ``pinned``: the requirement must carry one; ``off``."""
+
+    @property
+    def written(self) -> str:
+        """As the file has it."""
+        return f'"{self.need}"'
 
 
 class Terms(NamedTuple):
@@ -115,3 +130,12 @@ class Serving(NamedTuple):
         """
         defaults = self.defaults if public else self.defaults._replace(min_age=None)
         return (entry or NO_TERMS).over(self.indexes.get(index, NO_TERMS)).over(defaults)
+
+    def find_written(self, key: str, entry: Terms | None) -> str | None:
+        """Return the value of a key as the file has it; None for a key that is none of these.
+
+        :param key: its path, such as ``indexes.pypi.min-age``.
+        :param entry: what the entry of the name says.
+        """
+        said = (it for terms in (entry or NO_TERMS, *self.indexes.values(), self.defaults) for it in terms)
+        return next((it.written for it in said if it is not None and it.key == key), None)

@@ -1,0 +1,72 @@
+"""What is said of files that a policy does not let anybody serve: loaded where one was met."""
+
+from __future__ import annotations
+
+from datetime import MAXYEAR, datetime
+from typing import TYPE_CHECKING, Any
+
+from ...errors import TOO_YOUNG, clean, cut
+from ...patterns import newest_first
+from ..search.page import Drop
+from ..search.search import Search
+
+if TYPE_CHECKING:
+    from ...decision.serving import FileFacts, Objection
+
+_LONG = 60
+"""How many characters of a version are shown."""
+
+
+def detail_of(drop: Drop) -> str:
+    """Return what was found, of the newest version of which it is known."""
+    if not drop.objections:
+        return ""
+    newest = newest_first(drop.objections, 1)[0]
+    told = explain(drop.objections[newest])
+    return told if len(drop.versions) == 1 else f"{_show(newest)}: {told}"
+
+
+def explain(objection: Objection) -> str:
+    """Return one objection in words."""
+    return objection.detail or f"old enough from {show_time(objection.until)}"
+
+
+def hint_of_age(search: Search) -> str | None:
+    """Return what to do where all that would have done is too young: when it is not, and what is old enough now."""
+    found: dict[str, Objection] = {}
+    for drop in search.drops:
+        if drop.finding.code == TOO_YOUNG and drop.finding.enforced:
+            found.update(drop.objections or {})
+    dated = {version: objection.until for version, objection in found.items() if objection.until is not None}
+    kept = {version for page, versions in search.kept_versions.items() if page is not None for version in versions}
+    parts = []
+    if dated:
+        newest = newest_first(dated, 1)[0]
+        parts.append(f"wait until {show_time(dated[newest])}, when {search.name} {_show(newest)} is old enough")
+    if kept:
+        parts.append(f"ask for {_show(newest_first(kept, 1)[0])}, the newest version that is old enough")
+    if not parts:
+        return None
+    return (
+        f"{'; or '.join(parts)}; if it cannot wait, waive the version with a [[waive]] that gives a reason and an end"
+    )
+
+
+def show_time(time: datetime | None) -> str:
+    """Return a time in UTC, to the minute; what passes all calendars is never."""
+    return "never" if time is None or time.year == MAXYEAR else f"{time:%Y-%m-%d %H:%M} UTC"
+
+
+def told_of(file: FileFacts | None) -> dict[str, Any]:
+    """Return what an event says of a file beside its place: when it was uploaded, and whether it is attested."""
+    told: dict[str, Any] = {}
+    if file is not None and file.uploaded is not None:
+        told["uploaded"] = file.uploaded.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if file is not None and file.attested is not None:
+        told["attested"] = file.attested
+    return told
+
+
+def _show(version: str) -> str:
+    # Versions come from file names, and those from whoever wrote the page.
+    return cut(clean(version), _LONG)
