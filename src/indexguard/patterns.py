@@ -158,13 +158,8 @@ def is_in_range(allowed: SpecifierSet, version: str) -> bool:
 
 def is_denied(denied: SpecifierSet, version: str) -> bool:
     """As ``is_in_range``, for what is denied: a version that PEP 440 cannot parse lies in every range."""
-    parsed = _parse_version(version)
+    parsed = parse_version(version)
     return parsed is None or denied.contains(parsed, prereleases=True)
-
-
-def parse_version(text: str) -> Version | None:
-    """Return a version that can be compared; None for a text that PEP 440 does not know."""
-    return _parse_version(text)
 
 
 def is_version(text: str) -> bool:
