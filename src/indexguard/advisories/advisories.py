@@ -41,6 +41,15 @@ class Advisories:
         except ValueError:  # not hexadecimal
             return ()
 
+    def knows(self, name: Name) -> bool:
+        """Tell whether a record names a project."""
+        return any(index.find_name(name) for index in self._indexes)
+
+    @property
+    def knows_files(self) -> bool:
+        """Whether a record names a file by its SHA-256."""
+        return any(index.header["counts"]["files"] for index in self._indexes)
+
     @property
     def is_empty(self) -> bool:
         """Whether no source holds a record that counts."""

@@ -16,7 +16,7 @@ from ..policy.identity import PYPI, Location
 from ..policy.model import Layer
 from ..policy.rules import Rule
 from .authority import Authority, claims
-from .serving import NOT_ADVISED, Advised, FileFacts, Judged, Objection, find_waiver
+from .serving import NO_OBJECTION, NOT_ADVISED, Advised, FileFacts, Judged, Objection, find_waiver
 from .verdict import Finding, Verdict
 
 _SHOWN = 3
@@ -65,10 +65,12 @@ def judge_denied(
         file = FileFacts("", subject.version or "", "", {"sha256": subject.sha256})
         waiver = find_waiver(lifting, authority.name, objection.code, file)
         if waiver is not None:
-            waived.append((finding._replace(key=waiver.key, detail=waiver.reason), waiver))
+            waived.append((finding._replace(key=waiver.key, detail=""), waiver))
         else:
             findings.append(finding)
             objections.append(objection)
+    if not (findings or waived):
+        return NO_OBJECTION
     return Judged(Verdict(tuple(findings)), waived=tuple(waived), objections=tuple(objections))
 
 
@@ -76,7 +78,7 @@ def _object(authority: Authority, layer: Layer, rule: Rule | None, subject: Subj
     deny = layer.policy.deny
     for entry in () if deny is None else deny.find(authority.name):
         if entry.denies(subject.version):
-            return Objection("denied", entry.key, detail=entry.reason or "")
+            return Objection("denied", entry.key, detail=entry.reason or "the policy gives no reason")
     if said.of_content:
         return Objection("advisory", "advisories", detail=f"{_name(said.of_content)}, by the file's sha256")
     if said.of_version and counts(layer, rule, subject.place, is_listed=subject.is_listed):

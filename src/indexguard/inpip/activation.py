@@ -34,7 +34,7 @@ from .search.searches import Searches
 from .speech.speaker import Speaker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .objects import Call, Requirement, Resolved, VenvEnvironment, VirtualEnvironment
 
@@ -73,6 +73,16 @@ class Guard(NamedTuple):
             self.run, self.searches, self.requests, gate.check_redirect, certificates=certificates, sifter=sifter
         )
         names = NameFilter(self.run, self.searches, self.speaker)
+        around: dict[str, Callable[[seams.Filter], seams.Filter]] = {}
+        if any(layer.policy.deny is not None or layer.policy.advisories is not None for layer in self.run.layers):
+            from .serving.barrier import Barrier  # few policies deny something
+
+            around = Barrier(self.run, self.searches, self.requests, self.speaker).around()
+        for seam, function in self._filters(gate, pages, names):
+            wrap = around.get(seam.key)
+            yield seam, function if wrap is None else wrap(function)
+
+    def _filters(self, gate: Gate, pages: PageFilter, names: NameFilter) -> Iterator[tuple[seams.Seam, seams.Filter]]:
         yield seams.REQUEST, pages.request
         yield seams.PROCESS_PAGE, pages.process_project_url
         yield seams.EVALUATE_LINKS, pages.evaluate_links
@@ -239,6 +249,7 @@ def _explain_broken(error: Exception) -> str:
 
 _COLD = (
     *("../decision/absence.py", "../decision/redirects.py", "../decision/repositories.py", "../decision/serving.py"),
+    *("../decision/denied.py", "../advisories/advisories.py", "../advisories/building.py", "../advisories/store.py"),
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
     *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
     *(
@@ -257,6 +268,7 @@ _COLD = (
         "search/listing.py",
         "search/locks.py",
         "search/simple_page.py",
+        "serving/barrier.py",
         "serving/body.py",
         "serving/files.py",
         "serving/notes.py",

@@ -252,7 +252,7 @@ def _look_at(
     if policy.advisories is not None:
         from .serving.advisories import check_sources  # noqa: PLC0415  # few policies go by advisories
 
-        check_sources(policy, trust)
+        check_sources(path, policy.advisories, trust)
     if all(index.ca is None for index in policy.indexes):
         return "loaded", Layer(kind, path, digest, policy)
     from .sections import read_certificates  # noqa: PLC0415  # few policies have certificates

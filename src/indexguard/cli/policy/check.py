@@ -122,7 +122,7 @@ def read_layer(file: str) -> Layer:
     policy = read_policy(content, shown)
     certificates = read_certificates(policy, "file", None) if file != "-" else {}
     if policy.advisories is not None and file != "-":
-        check_sources(policy, None)
+        check_sources(file, policy.advisories, None)
     return Layer("file", shown, hashlib.sha256(content).hexdigest(), policy, certificates)
 
 

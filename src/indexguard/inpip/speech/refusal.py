@@ -76,8 +76,9 @@ def rule_in_words(finding: Finding, subject: str) -> str:
     if finding.layer is None:
         return _BUILT_IN.get(finding.code, "")
     rule, path = finding.rule, finding.layer.path
-    if finding.key.endswith(".ca"):
-        return f"{finding.key}: only these certificates verify its connections\n{path}"
+    told = "only these certificates verify its connections" if finding.key.endswith(".ca") else finding.detail
+    if told:
+        return f"{finding.key}: {told}\n{path}"
     serving = finding.layer.policy.serving
     written = None if serving is None else serving.find_written(finding.key, rule and rule.terms)
     if written is not None:

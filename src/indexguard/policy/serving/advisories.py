@@ -16,7 +16,6 @@ from ..trust import find_distrust
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from ..model import Policy
     from ..trust import Trust
 
 _ADVISORIES = Keys(("paths", "kinds", "indexes"))
@@ -76,20 +75,20 @@ def _texts(reader: TableReader, key: str, table: Mapping[str, Any], of: str, one
     return tuple(found)
 
 
-def source_paths(policy: Policy) -> tuple[str, ...]:
-    """Return the sources of a policy's records, each with its folder; none where it has none."""
-    folder = os.path.dirname(os.path.abspath(policy.path))
-    return () if policy.advisories is None else tuple(os.path.join(folder, path) for path in policy.advisories.paths)
+def source_paths(policy_path: str, settings: AdvisorySettings) -> tuple[str, ...]:
+    """Return the sources of a policy's records, each with its folder."""
+    folder = os.path.dirname(os.path.abspath(policy_path))
+    return tuple(os.path.join(folder, path) for path in settings.paths)
 
 
-def check_sources(policy: Policy, trust: Trust | None) -> None:
+def check_sources(policy_path: str, settings: AdvisorySettings, trust: Trust | None) -> None:
     """Check that the sources of a policy's records are there, and that nobody else may write them.
 
     :param trust: whom to trust with them; None: anybody, where a file is only looked at.
     :raises PolicyError: one is not there, or cannot be trusted.
     """
     faults: list[Fault] = []
-    for place, path in enumerate(source_paths(policy)):
+    for place, path in enumerate(source_paths(policy_path, settings)):
         key = f"advisories.paths[{place}]"
         try:
             found = find_distrust(path, os.stat(path), trust, "advisories")
@@ -100,4 +99,4 @@ def check_sources(policy: Policy, trust: Trust | None) -> None:
         else:
             faults += [Fault(key, fault.message) for fault in found]
     if faults:
-        raise PolicyError(policy.path, faults)
+        raise PolicyError(policy_path, faults)
