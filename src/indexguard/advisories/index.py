@@ -39,8 +39,10 @@ class Index:
     :raises OSError: it cannot be read.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], place: str | None = None) -> None:
         self._file = file
+        self.place = place
+        """The path of the file; None for one that is not kept."""
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _TAIL))
         tail = file.read(_TAIL)

@@ -132,7 +132,7 @@ def _find(place: str, owners: frozenset[int], path: str) -> Index | None:
     file: IO[bytes] = open(descriptor, "rb")  # noqa: SIM115  # the index keeps it
     try:
         info, folder = os.fstat(descriptor), os.stat(os.path.dirname(place))
-        index = Index(file) if _is_credible(info, folder, owners) else None
+        index = Index(file, place) if _is_credible(info, folder, owners) else None
         is_of_it = index is not None and index.header["path"] == os.path.realpath(path)
         unchanged: bool | None = False
         if index is not None and is_of_it:
@@ -182,16 +182,17 @@ def _write(folder: str, name: str, path: str, state: State, kinds: Sequence[str]
     if not os.path.isdir(folder):
         os.makedirs(folder, 0o755 if is_root else 0o700, exist_ok=True)
         os.chmod(folder, 0o755 if is_root else 0o700)  # whatever the umask is
+    place = os.path.join(folder, name)
     descriptor, scratch = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
     file: IO[bytes] = open(descriptor, "w+b")  # noqa: SIM115  # the index keeps it
     try:
         build(os.path.realpath(path), state, kinds, file)
         file.flush()
         os.chmod(scratch, 0o644 if is_root else 0o600)
-        os.replace(scratch, os.path.join(folder, name))
+        os.replace(scratch, place)
     except BaseException:
         file.close()
         with suppress(OSError):
             os.unlink(scratch)
         raise
-    return Index(file)
+    return Index(file, place)
