@@ -60,6 +60,8 @@ class FileSpec:
     at: str | None = None
     """The index on whose file host it lies, if another one."""
     upload_time: str | None = None
+    """A time (RFC 3339), or an age such as ``3h`` or ``10d``; ``-1h`` is in the future."""
+    attested: bool = False
     yanked: bool = False
     hashed: bool = True
 
@@ -81,6 +83,8 @@ class IndexSpec:
     path: str = "/simple/"
     hosts: tuple[str, ...] = ()
     file_headers: Mapping[str, str] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    """What the index calls a project (PEP 792)."""
 
 
 @dataclass(frozen=True)
@@ -397,6 +401,7 @@ def _index(name: str, table: _Table) -> IndexSpec:
         path=table.take("path", str, "/simple/"),
         hosts=table.texts("hosts"),
         file_headers=table.text_map("file-headers"),
+        statuses=table.text_map("statuses"),
     )
     for answer in (spec.answer, *answers.values(), *pages.values()):
         if not is_answer(answer):
@@ -450,6 +455,7 @@ def _file(where: str, item: object, origin: str) -> FileSpec:
         dist,
         at=table.take("at", str, None),
         upload_time=table.take("upload-time", str, None),
+        attested=table.take("attested", bool, False),
         yanked=table.take("yanked", bool, False),
         hashed=table.take("hashed", bool, True),
     )

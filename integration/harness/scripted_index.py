@@ -84,6 +84,8 @@ class Listed:
     yanked: bool = False
     hashed: bool = True
     """Whether the page gives the file's sha256."""
+    attested: bool = False
+    """Whether the page gives an attestation (PEP 740, JSON pages only)."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class ScriptedIndex(LoopbackIndex):
     :param path: where the project pages are; begins and ends with a slash.
     :param hosts: the hosts, with ports other than 80, that this index has to itself; the first one is in its URLs.
     :param file_headers: what is sent with each file, such as a Cache-Control.
+    :param statuses: what the index calls a project (PEP 792), by its name.
     :param on_request: called in the thread of each request, after it was noted and before it is answered.
     """
 
@@ -129,6 +132,7 @@ class ScriptedIndex(LoopbackIndex):
     on: ScriptedIndex | None = None
     path: str = "/simple/"
     hosts: tuple[str, ...] = ()
+    statuses: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.requests: list[Request] = []
@@ -262,8 +266,9 @@ def two_indexes(
         yield one, other
 
 
-def html_page(project: str, listed: Iterable[Listed], files_url: str) -> str:
-    """Return a PEP 503 page."""
+def html_page(project: str, listed: Iterable[Listed], files_url: str, status: str | None = None) -> str:
+    """Return a PEP 503 page, with PEP 792's status if there is one."""
+    meta = "" if status is None else f'<meta name="pypi:project-status" content="{html.escape(status)}">'
     anchors = []
     for item in listed:
         url = (item.url or files_url) + item.dist.filename
@@ -272,11 +277,12 @@ def html_page(project: str, listed: Iterable[Listed], files_url: str) -> str:
         if item.dist.requires_python is not None:
             attributes += f' data-requires-python="{html.escape(item.dist.requires_python)}"'
         anchors.append(f'<a href="{html.escape(url + fragment)}"{attributes}>{item.dist.filename}</a><br>\n')
-    return f"<!DOCTYPE html><html><head><title>{project}</title></head><body>\n{''.join(anchors)}</body></html>\n"
+    return f"<!DOCTYPE html><html><head>{meta}<title>{project}</title></head><body>\n{''.join(anchors)}</body></html>\n"
 
 
-def json_page(project: str, listed: Iterable[Listed], files_url: str) -> str:
-    """Return a PEP 691 page, with PEP 700's size and upload time."""
+def json_page(project: str, listed: Iterable[Listed], files_url: str, status: str | None = None) -> str:
+    """Return a PEP 691 page, with PEP 700's size and upload time, PEP 740's attestations and PEP 792's status."""
+    told = {} if status is None else {"project-status": {"status": status}}
     files = []
     for item in listed:
         entry: dict[str, object] = {
@@ -290,9 +296,11 @@ def json_page(project: str, listed: Iterable[Listed], files_url: str) -> str:
             entry["requires-python"] = item.dist.requires_python
         if item.upload_time is not None:
             entry["upload-time"] = item.upload_time
+        if item.attested:
+            entry["provenance"] = f"{entry['url']}.provenance"
         files.append(entry)
     versions = sorted({item.dist.version for item in listed})
-    return json.dumps({"meta": {"api-version": "1.1"}, "name": project, "versions": versions, "files": files})
+    return json.dumps({"meta": {"api-version": "1.1"}, "name": project, "versions": versions, "files": files, **told})
 
 
 class _Handler(Handler):
@@ -396,10 +404,11 @@ class _Handler(Handler):
 
     def _page(self, project: str, listed: list[Listed]) -> None:
         index = self.index
+        status = index.statuses.get(project)
         if index.json_pages and JSON_TYPE in self.headers.get("Accept", ""):
-            self._send(200, JSON_TYPE, json_page(project, listed, index.files_url))
+            self._send(200, JSON_TYPE, json_page(project, listed, index.files_url, status))
         else:
-            self._send(200, "text/html; charset=utf-8", html_page(project, listed, index.files_url))
+            self._send(200, "text/html; charset=utf-8", html_page(project, listed, index.files_url, status))
 
     def _break_off(self, how: str) -> None:
         self.close_connection = True

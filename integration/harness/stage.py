@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -393,6 +394,7 @@ def staged(scenario: Scenario, folder: Path, certificate: Path | None) -> Iterat
                     path=spec.path,
                     hosts=spec.hosts,
                     file_headers=spec.file_headers,
+                    statuses=spec.statuses,
                 )
             )
         stage = Stage(scenario, folder, indexes, certificate)
@@ -413,7 +415,18 @@ def staged(scenario: Scenario, folder: Path, certificate: Path | None) -> Iterat
 
 def _listed(spec: FileSpec, stage: Stage) -> Listed:
     url = stage.indexes[spec.at].files_url if spec.at is not None else None
-    return Listed(filled(spec.dist, stage.fill), url, spec.upload_time, spec.yanked, spec.hashed)
+    return Listed(
+        filled(spec.dist, stage.fill), url, _time_of(spec.upload_time), spec.yanked, spec.hashed, spec.attested
+    )
+
+
+def _time_of(text: str | None) -> str | None:
+    """Return an upload time as a page has it; an age counts back from now."""
+    found = None if text is None else re.fullmatch("(-?[0-9]+)([hd])", text)
+    if found is None:
+        return text
+    hours = int(found[1]) * {"h": 1, "d": 24}[found[2]]
+    return f"{datetime.now(timezone.utc) - timedelta(hours=hours):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def mismatches(expected: Expected, outcome: Outcome) -> list[str]:

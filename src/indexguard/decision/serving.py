@@ -14,7 +14,7 @@ from ..patterns import Name, parse_version
 from ..policy.identity import Location
 from ..policy.model import Index, Layer
 from ..policy.rules import Rule
-from ..policy.serving.terms import Serving, StatusActions, Terms, Waiver
+from ..policy.serving.terms import NO_TERMS, Serving, StatusActions, Terms, Waiver
 from .authority import Authority
 from .verdict import PASS, Finding, Verdict
 
@@ -157,6 +157,15 @@ def check_hash(view: View, file: FileFacts, remembered: Remembered, advised: Adv
     return Objection("hash-missing", hashes.key, detail=f"the page gives {weak}")
 
 
+def check_pin(view: View, file: FileFacts, remembered: Remembered, advised: Advised) -> Objection | None:
+    """Object to a file for a requirement that carries no hash, where it must."""
+    del file, remembered, advised
+    hashes = view.terms.hashes
+    if hashes is None or hashes.need != "pinned":
+        return None
+    return Objection("hash-missing", hashes.key, detail="the requirement carries no --hash")
+
+
 def check_age(view: View, file: FileFacts, remembered: Remembered, advised: Advised) -> Objection | None:
     """Object to a file that is younger than ``min-age``, or whose age nobody tells; one from the future is young."""
     del advised
@@ -189,6 +198,8 @@ def check_provenance(view: View, file: FileFacts, remembered: Remembered, advise
     return Objection("provenance-downgrade", "provenance.downgrade", view.downgrade, detail=detail)
 
 
+UNPINNED: tuple[Check, ...] = (check_pin,)
+"""For a requirement without hashes, beside those below; not for a build requirement, which cannot carry one."""
 CHECKS: tuple[Check, ...] = (
     check_status,
     check_format,
@@ -225,11 +236,17 @@ class FileJudge:
         """Whether some layer looks at files."""
         return bool(self._views)
 
-    def judge(self, file: FileFacts, remembered: Remembered = NOT_REMEMBERED, advised: Advised = NOT_ADVISED) -> Judged:
+    def judge(
+        self,
+        file: FileFacts,
+        remembered: Remembered = NOT_REMEMBERED,
+        advised: Advised = NOT_ADVISED,
+        checks: Iterable[Check] = CHECKS,
+    ) -> Judged:
         """Say what all layers object to in one file."""
         findings, objections, told, waived = [], [], [], []
         for view in self._views:
-            for check in CHECKS:
+            for check in checks:
                 objection = check(view, file, remembered, advised)
                 if objection is None:
                     continue
@@ -265,12 +282,35 @@ def is_hashed(hashes: Mapping[str, str]) -> bool:
     return any(len(hashes.get(name, "")) == digits for name, digits in STRONG.items())
 
 
-def find_mismatched(first: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
-    """Return the names of files that two places give different sha256.
+def find_mismatched(
+    authority: Authority, offers: Iterable[tuple[Verdict, Iterable[tuple[str, str | None]]]]
+) -> dict[str, list[Finding]]:
+    """Return the objections to files of which places that may serve the name give different sha256, by file name.
 
-    :param first: by file name, the sha256 that one place gives; files without one are left out.
+    :param offers: for each page, what ``outcome.ask`` said of its index, and its files: name, and sha256 if it gives one.
     """
-    return [name for name, digest in first.items() if other.get(name, digest) != digest]
+    told = [([finding.layer for finding in asked.findings], list(files)) for asked, files in offers]
+    found: dict[str, list[Finding]] = {}
+    for layer, rule in authority.rules:
+        digests: dict[str, str] = {}
+        mismatched: dict[str, None] = {}
+        for filename, digest in (file for objected, files in told if layer not in objected for file in files):
+            if digest is not None and digests.setdefault(filename, digest) != digest:
+                mismatched[filename] = None
+        for filename in mismatched if rule is not None else ():
+            found.setdefault(filename, []).append(Finding("hash-mismatch", layer, rule))
+    return found
+
+
+def asks_of_files(authority: Authority) -> bool:
+    """Tell whether a layer asks something of the files of an index of the name: then a page, not a lock, is judged."""
+    for layer, rule in authority.rules:
+        serving = layer.policy.serving
+        for index in map(layer.policy.index, rule.indexes) if rule is not None and serving is not None else ():
+            terms = (serving or _NO_SERVING).find_terms(index.name, public=index.public, entry=rule and rule.terms)
+            if terms != NO_TERMS or (index.public and (serving or _NO_SERVING).downgrade != "off"):
+                return True
+    return False
 
 
 def is_needed(layers: Iterable[Layer]) -> bool:

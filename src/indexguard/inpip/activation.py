@@ -34,9 +34,10 @@ from .search.searches import Searches
 from .speech.speaker import Speaker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from .objects import Call, Requirement, Resolved, VenvEnvironment, VirtualEnvironment
+    from .serving.files import FileSifter
 
 
 class Guard(NamedTuple):
@@ -66,23 +67,11 @@ class Guard(NamedTuple):
             certificates = Certificates(self.run, self.speaker)
         sifter = None
         if any(layer.policy.serving is not None for layer in self.run.layers):
-            from .serving.files import FileSifter  # few policies ask something of files
-
-            sifter = FileSifter(self.speaker)
+            sifter = self.make_sifter()  # few policies ask something of files
         pages = PageFilter(
-            self.run, self.searches, self.requests, gate.check_redirect, certificates=certificates, sifter=sifter
+            self.run, self.searches, self.requests, gate.check_redirect, self.make_sifter, certificates, sifter
         )
-        names = NameFilter(self.run, self.searches, self.speaker)
-        around: dict[str, Callable[[seams.Filter], seams.Filter]] = {}
-        if any(layer.policy.deny is not None or layer.policy.advisories is not None for layer in self.run.layers):
-            from .serving.barrier import Barrier  # few policies deny something
-
-            around = Barrier(self.run, self.searches, self.requests, self.speaker).around()
-        for seam, function in self._filters(gate, pages, names):
-            wrap = around.get(seam.key)
-            yield seam, function if wrap is None else wrap(function)
-
-    def _filters(self, gate: Gate, pages: PageFilter, names: NameFilter) -> Iterator[tuple[seams.Seam, seams.Filter]]:
+        names = NameFilter(self.run, self.searches, self.speaker, sifter)
         yield seams.REQUEST, pages.request
         yield seams.PROCESS_PAGE, pages.process_project_url
         yield seams.EVALUATE_LINKS, pages.evaluate_links
@@ -101,6 +90,12 @@ class Guard(NamedTuple):
         yield seams.INSTALL, gate.install
         yield from ((it._replace(method="__init__"), enter_virtual) for it in (seams.VIRTUAL_BUILD, seams.PLAIN_BUILD))
         yield seams.VENV_BUILD._replace(method="__init__"), enter_venv
+
+    def make_sifter(self) -> FileSifter:
+        """Return what judges files: for a policy that asks something of them, or the page of a project that is not active."""
+        from .serving.files import FileSifter
+
+        return FileSifter(self.speaker, self.requests)
 
     def build_step(self, call: Call, _instance: object) -> object:
         """Mark what is started for a build, and repeat the refusals of what was started."""
@@ -122,7 +117,7 @@ class Guard(NamedTuple):
             from .gate import hops, refusals, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
-            from .speech import audit_mode, files, words  # noqa: F401
+            from .speech import audit_mode, words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
             self.searches.settled = not self.searches.resolving
@@ -261,6 +256,7 @@ _COLD = (
         "gate/redirects.py",
         "gate/refusals.py",
         "filter/mirrors.py",
+        "filter/mismatches.py",
         "filter/same_files.py",
         "gate/destinations.py",
         "gate/setup_py.py",
@@ -312,6 +308,10 @@ def activate(root: str, finder: object, session: object) -> Main:
 
                         learn_secrets(finder)
                     main.functions[root] = {seam.key: function for seam, function in guard.filters()}
+                    if any(it.policy.deny or it.policy.advisories for it in guard.run.layers):
+                        from .serving.barrier import Barrier  # few policies deny something
+
+                        Barrier(*guard).surround(main.functions[root])
                     main.at_end.append(guard.finish)
                 for seam in unbound:
                     seam.bind(root, closed(root, standing_for(root, seam)))

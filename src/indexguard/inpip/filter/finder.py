@@ -25,13 +25,15 @@ from .pages import configured_places, counts_failures, index_pages, is_local_fil
 
 if TYPE_CHECKING:
     from ..objects import BestCandidate, Call, Candidate, Finder, Link
+    from ..serving.files import FileSifter
 
 
 class NameFilter:
     """Stands for the methods of pip's finder that list the files of a name, and choose one."""
 
-    def __init__(self, run: Run, searches: Searches, speaker: Speaker) -> None:
+    def __init__(self, run: Run, searches: Searches, speaker: Speaker, sifter: FileSifter | None = None) -> None:
         self._run = run
+        self._sifter = sifter
         self._searches = searches
         self._speaker = speaker
 
@@ -43,7 +45,7 @@ class NameFilter:
             from ..search.locks import look_up  # few runs have one
 
             look_up(self._run, finder, search, found[0], call, roots=self._searches.roots)
-        kept = self._sift(finder, search, found)
+        kept = self._sift_pins(search, self._sift(finder, search, found))
         if kept is search.source:
             return list(search.kept)
         search.source = kept
@@ -101,6 +103,10 @@ class NameFilter:
         if search.found is not found:  # pip has its list made once, and asks for it at each step
             search.found, search.alike = found, None
             search.sifted = self._sift_sources(finder, search, found)
+            if len(search.by_answer) > 1 and search.authority.rules:
+                from .mismatches import sift_mismatched  # few names come from several pages
+
+                search.sifted = sift_mismatched(search, search.sifted)
         # A requirement with hashes is not ambiguous: pip installs nothing that does not match them.
         if self._searches.hashed or not self._is_built_in(search):
             return search.sifted
@@ -110,6 +116,11 @@ class NameFilter:
             places = configured_places(self._run, finder, search)
             search.alike = sift_ambiguous(search, places, search.sifted, audited=self._run.audits_built_in)
         return search.alike
+
+    def _sift_pins(self, search: Search, kept: Sequence[Candidate]) -> Sequence[Candidate]:
+        if self._sifter is None or self._searches.hashed or not self._searches.resolving:
+            return kept
+        return self._sifter.sift_unpinned(search, kept)
 
     def _is_built_in(self, search: Search) -> bool:
         """Tell whether a name is judged by the rule that holds without a policy."""
@@ -178,7 +189,11 @@ class NameFilter:
         url = candidate.link.url
         place = find_reference(url)
         if is_locked:
-            verdict = search.authority.locked(self._run.locate_locked(url), str(candidate.version), place)
+            if search.lock_drops:
+                return False
+            # What no page lists is a requested direct URL, wherever it lies.
+            link = self._run.locate_locked(url) if search.lock_drops is None else None
+            verdict = search.authority.locked(link, str(candidate.version), place)
         elif place is not None and place.is_local:
             from .local_files import is_bundled  # few runs meet one
 

@@ -31,22 +31,26 @@ if TYPE_CHECKING:
     from ..serving.files import FileSifter
 
 
+_ACTIVE = re.compile(rb'project-status"(?:\s*:\s*{\s*"status"\s*:|\s+content=)\s*"active"')
+
+
 class PageFilter:
     """Stands for the methods of pip that ask for pages and read them.
 
+    :param make_sifter: makes ``sifter`` where there is none, and a page needs one.
     :param sifter: judges what a policy asks of files beside their place.
     :param certificates: verifies the connections of the indexes that have some of their own.
     :param check_redirect: is given each place that a watched download is led to, and raises where that is not allowed
         (``Gate.check_redirect``).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # all that a run has
         self,
         run: Run,
         searches: Searches,
         requests: Requests,
         check_redirect: Callable[..., None],
-        *,
+        make_sifter: Callable[[], FileSifter],
         certificates: Certificates | None = None,
         sifter: FileSifter | None = None,
     ) -> None:
@@ -55,6 +59,7 @@ class PageFilter:
         self._requests = requests
         self._check_redirect = check_redirect
         self._certificates = certificates
+        self._make_sifter = make_sifter
         self._sifter = sifter
         self._pip_error: type[Exception] = pip_module(run.root, "_internal.exceptions").PipError
 
@@ -172,6 +177,8 @@ class PageFilter:
         if page.is_local:
             return candidates
         sifted = _sift_files(search, page, candidates)
+        if self._sifter is None and search.authority.rules and not self._searches.settled and _tells_status(page):
+            self._sifter = self._make_sifter()
         return sifted if self._sifter is None else self._sifter.sift(search, page, sifted)
 
     def _may_ask(self, finder: Finder, search: Search, page: Page) -> bool:
@@ -199,6 +206,13 @@ class PageFilter:
         from .redirects import check_page  # few indexes redirect
 
         check_page(self._run, search, page, (came_from, led_to), trusted_hosts(finder))
+
+
+def _tells_status(page: Page) -> bool:
+    """Tell whether a page may call its project something else than active (PEP 792): one search of its bytes."""
+    content = getattr(page.exchanges[-1], "content", b"") if page.exchanges else b""
+    place = content.find(b"project-status")
+    return place >= 0 and _ACTIVE.match(content, place) is None
 
 
 def trusted_hosts(finder: Finder) -> Iterable[tuple[str, int | None]]:

@@ -52,13 +52,13 @@ def _by_digest(search: Search, pages: Iterable[Page]) -> dict[str, tuple[str, Li
     found: dict[str, tuple[str, Link, Page]] = {}
     for page in pages:
         for version, link in page.offered(search.name):
-            digest = _find_sha256(link)
+            digest = find_sha256(link)
             if digest is not None:
                 found.setdefault(digest, (version, link, page))
     return found
 
 
-def _find_sha256(link: Link) -> str | None:
+def find_sha256(link: Link) -> str | None:
     """Return the sha256 that a page gives of a file, perhaps among others (pip >= 22.2 reads JSON, where there are more)."""
     hashes = getattr(link, "_hashes", None)
     digest = hashes.get("sha256") if isinstance(hashes, dict) else None

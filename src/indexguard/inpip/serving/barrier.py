@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...advisories.advisories import Advisories
@@ -71,16 +71,20 @@ class Barrier:
         self._checked: set[int] = set()
         """The identities of the requirements, which pip keeps, whose content was judged before a build."""
 
-    def around(self) -> dict[str, Callable[[Filter], Filter]]:
-        """Return, by the key of a seam, what is to stand around what stands for it."""
-        builds = (*seams.BUILD_SEAMS, seams.SUBPROCESS)
-        return {
-            seams.EVALUATE_LINKS.key: self.around_links,
-            seams.PREPARE_LINKED.key: self.around_prepare,
-            seams.PREPARE_EDITABLE.key: self.around_prepare,
-            seams.PREPARE_WHOLE.key: self.around_prepare,
-            **dict.fromkeys((seam.key for seam in builds), self.around_build),
+    def surround(self, functions: dict[str, Filter]) -> None:
+        """Stand around what stands for the methods of pip.
+
+        :param functions: by the key of a seam.
+        """
+        around = {
+            seams.EVALUATE_LINKS: self.around_links,
+            seams.PREPARE_LINKED: self.around_prepare,
+            seams.PREPARE_EDITABLE: self.around_prepare,
+            seams.PREPARE_WHOLE: self.around_prepare,
+            **dict.fromkeys((*seams.BUILD_SEAMS, seams.SUBPROCESS), self.around_build),
         }
+        for seam, wrap in around.items():
+            functions[seam.key] = wrap(functions[seam.key])
 
     # What lists
 

@@ -10,6 +10,7 @@ from ...decision.serving import (
     NO_OBJECTION,
     NOT_ADVISED,
     NOT_REMEMBERED,
+    UNPINNED,
     Advised,
     FileFacts,
     FileJudge,
@@ -26,6 +27,7 @@ from .notes import Notes
 
 if TYPE_CHECKING:
     from ...policy.identity import Location
+    from ..gate.requests import Requests
     from ..objects import Candidate, Link
 
 _UNTOLD = Told()
@@ -34,8 +36,11 @@ _UNTOLD = Told()
 class FileSifter:
     """Keeps from pip the files that a policy does not let anybody serve."""
 
-    def __init__(self, speaker: Speaker) -> None:
+    def __init__(self, speaker: Speaker, requests: Requests) -> None:
         self._speaker = speaker
+        self._requests = requests
+        self._pinned: dict[int, tuple[Sequence[Candidate], Sequence[Candidate]]] = {}
+        """By search, the last list that was sifted for a requirement without hashes, and what was left of it."""
         self._now = datetime.now(timezone.utc)  # one for the whole run: an answer does not depend on when pip asks
         self._bodies: dict[str, Body] = {}
         """By the URL of a --find-links page, which pip fetches once and asks for every name."""
@@ -64,6 +69,39 @@ class FileSifter:
                 kept.append(candidate)
         notes.tell(self._speaker)
         return kept
+
+    def sift_unpinned(self, search: Search, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """Return the candidates that a requirement without hashes may have; a build requirement cannot carry any."""
+        if self._is_for_a_build:
+            return candidates
+        known = self._pinned.get(id(search))
+        if known is None or known[0] is not candidates:
+            known = self._pinned[id(search)] = candidates, self._sift_unpinned(search, candidates)
+        return known[1]
+
+    def _sift_unpinned(self, search: Search, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        judges: dict[int, FileJudge] = {}
+        kept = []
+        for candidate in candidates:
+            page = search.page_of(candidate.link)
+            if page is None or page.is_local or page.answered is None:
+                kept.append(candidate)
+                continue
+            if id(page) not in judges:
+                judges[id(page)] = FileJudge(search.authority, page.verdict, page.answered, PageFacts(), self._now)
+            file = facts_of(candidate, NOTHING)
+            judged = judges[id(page)].judge(file, checks=UNPINNED)
+            if judged is not NO_OBJECTION:
+                notes = Notes(search, page)
+                notes.take(candidate.link, file, judged)
+                notes.tell(self._speaker)
+            if judged.verdict.refusal is None:
+                kept.append(candidate)
+        return candidates if len(kept) == len(candidates) else kept
+
+    @property
+    def _is_for_a_build(self) -> bool:
+        return self._requests.is_building or self._speaker.recorder.context.parent_run is not None
 
     def _remember(self, search: Search, page: Page, files: Sequence[FileFacts]) -> Sequence[Remembered]:
         """Return what the ledger remembers of each file; nothing without one."""
