@@ -156,12 +156,6 @@ def is_in_range(allowed: SpecifierSet, version: str) -> bool:
     return parsed is not None and allowed.contains(parsed, prereleases=True)
 
 
-def is_denied(denied: SpecifierSet, version: str) -> bool:
-    """As ``is_in_range``, for what is denied: a version that PEP 440 cannot parse lies in every range."""
-    parsed = parse_version(version)
-    return parsed is None or denied.contains(parsed, prereleases=True)
-
-
 def is_version(text: str) -> bool:
     """Tell whether a text is a version (PEP 440)."""
     return parse_version(text) is not None

@@ -64,12 +64,6 @@ class Authority:
         """For each layer with ``[indexes]``, the rule that decides the name."""
         return self._views
 
-    @property
-    def all_rules(self) -> tuple[tuple[Layer, Rule | None], ...]:
-        """For each layer, in order, the rule that decides the name; none in one without ``[indexes]``."""
-        rules = {id(layer): rule for layer, rule in self._views}
-        return tuple([(layer, rules.get(id(layer))) for layer in self._layers])
-
     def ask(self, asked: Location | None) -> Verdict:
         """May the index that pip is configured with be asked for this name?
 

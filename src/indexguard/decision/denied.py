@@ -37,6 +37,7 @@ class Subject(NamedTuple):
 
 
 def judge_denied(
+    layers: Sequence[Layer],
     authority: Authority,
     subject: Subject,
     advised: Sequence[Advised] = (),
@@ -46,13 +47,16 @@ def judge_denied(
 ) -> Judged:
     """Say what the layers object to by their denials and advisories.
 
+    :param layers: those of ``authority``, one without ``[indexes]`` included.
     :param advised: of each layer, in order, what its records say; nothing by default.
     :param today: in UTC, for waivers.
     :param asked: what was said of the index; a layer that objected there objects here no more.
     """
     objected = [] if asked is None else [finding.layer for finding in asked.findings]
     findings, objections, waived = [], [], []
-    for place, (layer, rule) in enumerate(authority.all_rules):
+    rules = {id(layer): rule for layer, rule in authority.rules}
+    for place, layer in enumerate(layers):
+        rule = rules.get(id(layer))
         said = advised[place] if advised else NOT_ADVISED
         objection = None if layer in objected else _object(authority, layer, rule, subject, said)
         if objection is None:
@@ -102,11 +106,6 @@ def counts(layer: Layer, rule: Rule | None, place: Location | None, *, is_listed
         # A layer that names no index knows one public index all the same.
         return not layer.policy.indexes and place is not None and place.is_at_or_under(PYPI)
     return not claims(rule)
-
-
-def is_needed(layers: Sequence[Layer]) -> bool:
-    """Tell whether a layer denies something, or goes by advisories."""
-    return any(layer.policy.deny is not None or layer.policy.advisories is not None for layer in layers)
 
 
 def _name(records: Collection[str]) -> str:

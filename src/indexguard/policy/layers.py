@@ -86,8 +86,7 @@ class LayersFound:
         beside = [os.path.join(os.path.dirname(path), "policy.d") for path in named]
         layers = [(os.path.dirname(layer.path), index.ca) for layer in self.layers for index in layer.policy.indexes]
         certificates = [os.path.join(folder, ca) for folder, ca in layers if ca is not None]
-        paths = [(it.policy.path, it.policy.advisories) for it in self.layers if it.policy.advisories is not None]
-        records = [os.path.join(os.path.dirname(path), it) for path, found in paths for it in found.paths]
+        records = [it for layer in self.layers if layer.policy.advisories for it in layer.policy.advisories.places]
         return (*folders, *named, *beside, *certificates, *records)
 
     @property
@@ -250,9 +249,7 @@ def _look_at(
     digest = hashlib.sha256(found.content).hexdigest()
     policy = read_policy(found.content, path)
     if policy.advisories is not None:
-        from .serving.advisories import check_sources  # noqa: PLC0415  # few policies go by advisories
-
-        check_sources(path, policy.advisories, trust)
+        policy.advisories.check_sources(path, trust)
     if all(index.ca is None for index in policy.indexes):
         return "loaded", Layer(kind, path, digest, policy)
     from .sections import read_certificates  # noqa: PLC0415  # few policies have certificates

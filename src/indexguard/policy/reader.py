@@ -114,10 +114,7 @@ class _Reader(Entries):
             log=sections.read_log(self, log) if has_sections else USUAL_LOG,
             log_failure=self.choice("log.on-failure", log, ("warn", "block")),
             serving=self._serving(tree, defaults),
-            deny=_denied().read_denials(self, tree["deny"]) if "deny" in tree else None,
-            advisories=_advisories().read_advisories(self, tree["advisories"], [it.name for it in indexes])
-            if "advisories" in tree
-            else None,
+            **self._refused(tree, path, indexes),
             path=path,
         )
 
@@ -138,6 +135,14 @@ class _Reader(Entries):
         from .serving.read_terms import read_serving  # noqa: PLC0415  # few policies have what it reads
 
         return read_serving(self, tree)
+
+    def _refused(self, tree: Mapping[str, Any], path: str, indexes: tuple[Index, ...]) -> dict[str, Any]:
+        """Return what is never let in, as fields of the policy; few say so."""
+        if "deny" not in tree and "advisories" not in tree:
+            return {}
+        from .serving.read_refused import read_refused  # noqa: PLC0415  # as above
+
+        return read_refused(self, tree, path, [index.name for index in indexes])
 
     def _indexes(self, tree: Mapping[str, Any], default_files: tuple[FilesFrom, ...] | None) -> tuple[Index, ...]:
         tables = tree.get("indexes")
@@ -257,15 +262,3 @@ def _sections() -> Any:
     from . import sections  # noqa: PLC0415  # few policies have what it reads
 
     return sections
-
-
-def _denied() -> Any:
-    from .serving import denied  # noqa: PLC0415  # as above
-
-    return denied
-
-
-def _advisories() -> Any:
-    from .serving import advisories  # noqa: PLC0415  # as above
-
-    return advisories

@@ -12,7 +12,7 @@ from ...advisories.sources import SourceError, take_state
 from ...advisories.store import Store
 from ...errors import escape
 from ...policy.layers import survey_layers
-from ...policy.serving.advisories import USUAL_KINDS, source_paths
+from ...policy.serving.advisories import USUAL_KINDS
 from ..console import GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 
@@ -84,7 +84,7 @@ def _sources(arguments: argparse.Namespace) -> Iterator[tuple[str, Sequence[str]
     for layer in found.layers:
         settings = layer.policy.advisories
         if settings is not None:
-            yield from ((path, settings.kinds) for path in source_paths(layer.path, settings))
+            yield from ((path, settings.kinds) for path in settings.places)
 
 
 def _count(path: str, kinds: Sequence[str]) -> _Result:

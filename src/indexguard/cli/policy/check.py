@@ -16,7 +16,6 @@ from ...policy.lints import WARNING, Lint, lint_policy
 from ...policy.model import Layer
 from ...policy.reader import MAX_BYTES, read_policy
 from ...policy.sections import read_certificates
-from ...policy.serving.advisories import check_sources
 from ...policy.trust import Trust, find_distrust
 from ..console import GREEN, RED, YELLOW, Console
 from ..files import open_named
@@ -122,7 +121,7 @@ def read_layer(file: str) -> Layer:
     policy = read_policy(content, shown)
     certificates = read_certificates(policy, "file", None) if file != "-" else {}
     if policy.advisories is not None and file != "-":
-        check_sources(file, policy.advisories, None)
+        policy.advisories.check_sources(file, None)
     return Layer("file", shown, hashlib.sha256(content).hexdigest(), policy, certificates)
 
 

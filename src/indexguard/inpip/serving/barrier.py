@@ -23,7 +23,6 @@ from ...errors import POLICY_UNREADABLE, Fault, PolicyError, clean, escape
 from ...patterns import Name, find_version, normalise_name
 from ...policy.identity import Location, find_reference, redact
 from ...policy.model import Layer
-from ...policy.serving.advisories import source_paths
 from .. import seams
 from ..gate.distributions import name_of, names_in
 from ..gate.requests import Requests
@@ -199,7 +198,7 @@ class Barrier:
             return
         versions = [subject.version] if subject.version else []
         fields = EventFields(name or None, versions, index_asked=redact(source.url), files=1)
-        if self._speaker.is_new("waived", name, source.url):
+        if self._speaker.is_new(WAIVED, name, source.url):
             self._tell_waived(judged, fields)
         for finding, objection in zip(judged.verdict.findings, judged.objections):
             if not finding.enforced and self._speaker.is_new(finding.code, finding.key, name, source.url):
@@ -219,7 +218,8 @@ class Barrier:
     def _judge(self, name: Name, subject: Subject, page: Page | None) -> Judged:
         advised = [self._advise(it, name, subject) for it in self._advisories]
         asked = None if page is None else page.verdict
-        return judge_denied(self._run.authority(name), subject, advised, today=self._run.today, asked=asked)
+        authority = self._run.authority(name)
+        return judge_denied(self._run.layers, authority, subject, advised, today=self._run.today, asked=asked)
 
     @staticmethod
     def _advise(advisories: Advisories | None, name: Name, subject: Subject) -> Advised:
@@ -293,7 +293,7 @@ def open_advisories(layer: Layer, speaker: Speaker) -> Advisories | None:
         return None
     store = Store(lambda text: speaker.warn(f"indexguard: {text}"))
     try:
-        found = Advisories([store.open(path, settings.kinds) for path in source_paths(layer.path, settings)])
+        found = Advisories([store.open(path, settings.kinds) for path in settings.places])
     except SourceError as error:
         raise PolicyError(layer.path, [Fault("advisories.paths", str(error))], POLICY_UNREADABLE) from None
     if found.is_empty:

@@ -29,16 +29,41 @@ class AdvisorySettings(NamedTuple):
 
     paths: tuple[str, ...]
     """Files, folders and zips of OSV records, as they are written: absolute, or relative to the policy file."""
+    places: tuple[str, ...] = ()
+    """The same, absolute."""
     kinds: tuple[str, ...] = USUAL_KINDS
     """Beginnings of the identifiers of the records that count."""
     indexes: frozenset[str] = frozenset()
     """The names of indexes, beside the public ones, for whose files a record's project and version count."""
 
+    def check_sources(self, policy_path: str, trust: Trust | None) -> None:
+        """Check that the sources are there, and that nobody else may write them.
 
-def read_advisories(reader: TableReader, value: object, indexes: Collection[str]) -> AdvisorySettings:
+        :param trust: whom to trust with them; None: anybody, where a file is only looked at.
+        :raises PolicyError: one is not there, or cannot be trusted.
+        """
+        faults: list[Fault] = []
+        for number, path in enumerate(self.places):
+            key = f"advisories.paths[{number}]"
+            try:
+                found = find_distrust(path, os.stat(path), trust, "advisories")
+            except FileNotFoundError:
+                faults.append(Fault(key, f"there is no {path}"))
+            except OSError as error:
+                faults.append(Fault(key, f"{path} cannot be read: {error.strerror}"))
+            else:
+                faults += [Fault(key, fault.message) for fault in found]
+        if faults:
+            raise PolicyError(policy_path, faults)
+
+
+def read_advisories(
+    reader: TableReader, value: object, policy_path: str, indexes: Collection[str]
+) -> AdvisorySettings:
     """Return what ``[advisories]`` says.
 
-    :param indexes: the names of all indexes of the file.
+    :param policy_path: the file, which ``paths`` are relative to.
+    :param indexes: the names of all its indexes.
     """
     key = "advisories"
     table = reader.table(key, value, _ADVISORIES)
@@ -57,7 +82,9 @@ def read_advisories(reader: TableReader, value: object, indexes: Collection[str]
         if name not in indexes:
             close = reader.find_closest(name, indexes)
             reader.unexpected(f"{key}.indexes[{place}]", name, "the name of an index in this file", close)
-    return AdvisorySettings(paths, kinds or USUAL_KINDS, frozenset(named))
+    folder = os.path.dirname(os.path.abspath(policy_path))
+    places = tuple(os.path.join(folder, path) for path in paths)
+    return AdvisorySettings(paths, places, kinds or USUAL_KINDS, frozenset(named))
 
 
 def _texts(reader: TableReader, key: str, table: Mapping[str, Any], of: str, one: str) -> tuple[str, ...]:
@@ -73,30 +100,3 @@ def _texts(reader: TableReader, key: str, table: Mapping[str, Any], of: str, one
         else:
             found[text] = None
     return tuple(found)
-
-
-def source_paths(policy_path: str, settings: AdvisorySettings) -> tuple[str, ...]:
-    """Return the sources of a policy's records, each with its folder."""
-    folder = os.path.dirname(os.path.abspath(policy_path))
-    return tuple(os.path.join(folder, path) for path in settings.paths)
-
-
-def check_sources(policy_path: str, settings: AdvisorySettings, trust: Trust | None) -> None:
-    """Check that the sources of a policy's records are there, and that nobody else may write them.
-
-    :param trust: whom to trust with them; None: anybody, where a file is only looked at.
-    :raises PolicyError: one is not there, or cannot be trusted.
-    """
-    faults: list[Fault] = []
-    for place, path in enumerate(source_paths(policy_path, settings)):
-        key = f"advisories.paths[{place}]"
-        try:
-            found = find_distrust(path, os.stat(path), trust, "advisories")
-        except FileNotFoundError:
-            faults.append(Fault(key, f"there is no {path}"))
-        except OSError as error:
-            faults.append(Fault(key, f"{path} cannot be read: {error.strerror}"))
-        else:
-            faults += [Fault(key, fault.message) for fault in found]
-    if faults:
-        raise PolicyError(policy_path, faults)

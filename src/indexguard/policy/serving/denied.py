@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...patterns import Name, Pattern, is_denied, parse_pattern, parse_range, split_entry
+from ...patterns import Name, Pattern, parse_pattern, parse_range, parse_version, split_entry
 from ..hints import find_prefix, find_range, read_reason
 from ..table import Keys, TableReader
 
@@ -29,9 +29,13 @@ class Deny(NamedTuple):
     def denies(self, version: str | None) -> bool:
         """Tell whether a version is denied.
 
-        :param version: None where it is not known: then only an entry counts that denies all.
+        :param version: None where it is not known: then only an entry counts that denies all. One that PEP 440 cannot
+            parse lies in every range.
         """
-        return self.versions is None or (version is not None and is_denied(self.versions, version))
+        if self.versions is None or version is None:
+            return self.versions is None
+        parsed = parse_version(version)
+        return parsed is None or self.versions.contains(parsed, prereleases=True)
 
 
 class Denials:
