@@ -81,6 +81,9 @@ class Index:
         """Close the file."""
         self._file.close()
 
+    def __del__(self) -> None:
+        self.close()  # who has opened it does not know when nobody asks any more
+
     def _may_have(self, key: int) -> bool:
         if self._keys is None:
             self._keys = array("Q")

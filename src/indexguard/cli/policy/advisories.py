@@ -129,7 +129,8 @@ def _describe(result: _Result) -> dict[str, Any]:
 
 def _print(result: _Result, console: Console) -> None:
     counts, kinds = result.counts, ", ".join(result.kinds)
-    console.line(f"{escape(result.path)}: {counts.records:,} records count ({kinds})", GREEN if result.is_fine else YELLOW)
+    what = "1 record counts" if counts.records == 1 else f"{counts.records:,} records count"
+    console.line(f"{escape(result.path)}: {what} ({kinds})", GREEN if result.is_fine else YELLOW)
     parts = [
         (counts.withdrawn, "withdrawn"),
         (counts.other_kinds, "of other kinds"),
@@ -139,7 +140,7 @@ def _print(result: _Result, console: Console) -> None:
     told = [f"{number:,} {words}" for number, words in parts if number]
     console.line(f"  names {counts.names:,}, files by their sha256 {counts.files:,}; {', '.join(told) or 'nothing else'}")
     if counts.unreadable:
-        console.line(f"  {counts.unreadable:,} texts are no record:", RED)
+        console.line(f"  no record: {counts.unreadable:,}", RED)
         for problem in counts.problems:
             console.wrapped(escape(problem), None, indent="    ")
         if counts.unreadable > len(counts.problems):
