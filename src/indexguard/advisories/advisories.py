@@ -41,6 +41,11 @@ class Advisories:
         except ValueError:  # not hexadecimal
             return ()
 
+    def find_records(self, name: Name) -> list[str]:
+        """Return the records that name a project, whatever its versions."""
+        found = [entry for index in self._indexes for entry in index.find_name(name)]
+        return list(dict.fromkeys(entry.record for entry in found if self._is_current(entry)))
+
     def knows(self, name: Name) -> bool:
         """Tell whether a record names a project."""
         return any(index.find_name(name) for index in self._indexes)

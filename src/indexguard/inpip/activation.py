@@ -244,7 +244,7 @@ def _explain_broken(error: Exception) -> str:
 
 _COLD = (
     *("../decision/absence.py", "../decision/redirects.py", "../decision/repositories.py", "../decision/serving.py"),
-    *("../decision/denied.py", "../advisories/advisories.py", "../advisories/building.py", "../advisories/store.py"),
+    *("../decision/denied.py", "../advisories/advisories.py", "../advisories/building.py", "../advisories/opening.py"),
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
     *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
     *(

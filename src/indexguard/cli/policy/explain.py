@@ -11,7 +11,7 @@ from typing import Any
 from ...decision.authority import Authority
 from ...decision.outcome import ask
 from ...decision.verdict import PASS, Finding, Verdict
-from ...errors import CODES, UNKNOWN_INDEX, join_key
+from ...errors import CODES, UNKNOWN_INDEX, escape, join_key
 from ...patterns import Name, is_in_range, is_version, normalise_name, parse_pattern
 from ...policy.hints import find_nearest, find_reason
 from ...policy.identity import Location, redact
@@ -22,6 +22,7 @@ from ...survey.pip_facts import PipFacts, ask_pip
 from ..console import BOLD, GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 from .codes import describe, table
+from .refused import Refused, as_json
 
 _BUILT_IN = "a name that more than one remote index offers is refused (ambiguous-name)"
 
@@ -59,7 +60,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         layers = tuple(replace(layer, policy=layer.policy.resolve_pypi(facts.pypi)) for layer in layers)
     urls = facts.indexes if arguments.index is None else tuple(map(_read_url, arguments.index))
     is_known = arguments.index is not None or facts.problem is None
-    explanation = Explanation.of(name, layers, facts, urls, arguments.version, built_in=found.builtin_rule_applies)
+    refused = Refused(layers, name, datetime.now(timezone.utc).date(), lambda text: console.note(text, YELLOW))
+    explanation = Explanation.of(
+        name, layers, facts, urls, arguments.version, built_in=found.builtin_rule_applies, refused=refused
+    )
     if facts.problem is not None:
         console.note(f"what pip is configured with is not known: {facts.problem}", YELLOW)
     if arguments.json:
@@ -113,6 +117,10 @@ class Explanation:
     same_file: Verdict
     """What they say of a file that the name's own index and a public one list alike."""
     today: date
+    refused: Refused | None = None
+    """What the layers deny, and what their records say."""
+    places: tuple[Location | None, ...] = ()
+    """Those of the remote indexes that are asked."""
 
     @classmethod
     def of(
@@ -124,6 +132,7 @@ class Explanation:
         version: str | None,
         *,
         built_in: bool,
+        refused: Refused | None = None,
     ) -> Explanation:
         """Ask the heart."""
         today = datetime.now(timezone.utc).date()
@@ -134,7 +143,25 @@ class Explanation:
         missing = configured.findings if urls else ()
         of_version = PASS if version is None else authority.version(version)
         same_file = authority.same_file()
-        return cls(name, tuple(layers), built_in, asked, missing, version, of_version, same_file, today)
+        pairs = [(one, place) for one, (_, place) in zip(asked, places) if one.is_asked and not one.is_local]
+        return cls(
+            name,
+            tuple(layers),
+            built_in,
+            asked,
+            missing,
+            version,
+            of_version,
+            same_file,
+            today,
+            refused,
+            tuple(place for _, place in pairs),
+        )
+
+    @property
+    def denied(self) -> Verdict:
+        """What refuses the version by a denial or an advisory record."""
+        return PASS if self.refused is None else self.refused.judge(self.version, self.places)
 
     def known_in(self, layer: Layer) -> Known | None:
         """Return what a layer knows of a public project of this name, if it does."""
@@ -144,7 +171,7 @@ class Explanation:
     def is_allowed(self) -> bool:
         """Whether some index is asked for the name, and the version allowed."""
         is_asked = not self.asked or any(place.is_asked for place in self.asked)
-        return is_asked and self.of_version.refusal is None
+        return is_asked and self.of_version.refusal is None and self.denied.refusal is None
 
     def as_json(self, *, is_known: bool = True) -> dict[str, Any]:
         """Return the explanation for a machine.
@@ -158,6 +185,7 @@ class Explanation:
             "version": self.version,
             "allowed": self.is_allowed if is_known or not self.is_allowed else None,
             "built_in_rule": self.built_in,
+            "denied": as_json(self.denied),
             "layers": [
                 {
                     "layer": layer.kind,
@@ -271,7 +299,8 @@ def _print(explanation: Explanation, console: Console, *, is_known: bool) -> Non
         only_one = ", if only one of them offers it" if explanation.built_in and len(remote) > 1 else ""
         console.line(f"{explanation.name}{version} may come from {source}{only_one}", GREEN)
     else:
-        console.line(f"{explanation.name}{version} is refused", RED)
+        codes = ", ".join(dict.fromkeys(it.code for it in explanation.denied.findings if it.enforced))
+        console.line(f"{explanation.name}{version} is refused{f' ({codes})' if codes else ''}", RED)
 
 
 def _print_indexes(asked: Sequence[Asked], console: Console) -> None:
@@ -285,6 +314,9 @@ def _print_indexes(asked: Sequence[Asked], console: Console) -> None:
 
 def _print_layer(explanation: Explanation, layer: Layer, console: Console) -> None:
     console.line(f"{layer.kind} policy {layer.path} ({layer.policy.mode})")
+    if explanation.refused is not None:
+        for label, text in explanation.refused.details(layer, explanation.version, explanation.places):
+            console.line(f"  {label:<10}  {escape(text)}")
     if not layer.policy.indexes:
         console.line("  it has no [indexes], so it has no opinion on names")
         return

@@ -12,17 +12,14 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...advisories.advisories import Advisories
-from ...advisories.sources import SourceError
-from ...advisories.store import Store
+from ...advisories.opening import advise, open_advisories
 from ...audit.event import EventFields
 from ...audit.kinds import DROPPED, WAIVED
 from ...decision.denied import Subject, judge_denied
-from ...decision.serving import NO_OBJECTION, NOT_ADVISED, Advised, FileFacts, Judged
-from ...errors import POLICY_UNREADABLE, Fault, PolicyError, clean, escape
+from ...decision.serving import NO_OBJECTION, FileFacts, Judged
+from ...errors import clean, escape
 from ...patterns import Name, find_version, normalise_name
 from ...policy.identity import Location, find_reference, redact
-from ...policy.model import Layer
 from .. import seams
 from ..gate.distributions import name_of, names_in
 from ..gate.requests import Requests
@@ -64,7 +61,7 @@ class Barrier:
         self._searches = searches
         self._requests = requests
         self._speaker = speaker
-        self._advisories = tuple(open_advisories(layer, speaker) for layer in run.layers)
+        self._advisories = tuple(open_advisories(layer, self._tell) for layer in run.layers)
         self._digests: dict[str, str] = {}
         """Of files of this machine, by path."""
         self._checked: set[int] = set()
@@ -216,20 +213,13 @@ class Barrier:
     # What is known of a file
 
     def _judge(self, name: Name, subject: Subject, page: Page | None) -> Judged:
-        advised = [self._advise(it, name, subject) for it in self._advisories]
+        advised = [advise(it, name, subject.version, subject.sha256) for it in self._advisories]
         asked = None if page is None else page.verdict
         authority = self._run.authority(name)
         return judge_denied(self._run.layers, authority, subject, advised, today=self._run.today, asked=asked)
 
-    @staticmethod
-    def _advise(advisories: Advisories | None, name: Name, subject: Subject) -> Advised:
-        if advisories is None:
-            return NOT_ADVISED
-        by_content = advisories.find_file(subject.sha256) if subject.sha256 else ()
-        by_version = advisories.find_versions(name, subject.version) if name else ()
-        if not by_content and not by_version:
-            return NOT_ADVISED
-        return Advised(tuple(it.record for it in by_version), tuple(it.record for it in by_content))
+    def _tell(self, text: str) -> None:
+        self._speaker.warn(f"indexguard: {text}")
 
     def _may_object(self, name: Name) -> bool:
         """Tell whether anything is said of a name, or of the content of any file: most pages need no other look."""
@@ -281,22 +271,3 @@ class Barrier:
         for finding, waiver in judged.waived:
             message = f"{waiver.reason} (until {waiver.expires.isoformat()})"
             self._speaker.record(WAIVED, finding.code, fields._replace(finding=finding, message=message))
-
-
-def open_advisories(layer: Layer, speaker: Speaker) -> Advisories | None:
-    """Return what the records that a layer goes by say; None where it goes by none.
-
-    :raises PolicyError: they cannot be read.
-    """
-    settings = layer.policy.advisories
-    if settings is None:
-        return None
-    store = Store(lambda text: speaker.warn(f"indexguard: {text}"))
-    try:
-        found = Advisories([store.open(path, settings.kinds) for path in settings.places])
-    except SourceError as error:
-        raise PolicyError(layer.path, [Fault("advisories.paths", str(error))], POLICY_UNREADABLE) from None
-    if found.is_empty:
-        kinds = ", ".join(settings.kinds)
-        speaker.warn(f"indexguard: advisories in {layer.path}: no source holds a record of PyPI that counts ({kinds})")
-    return found
