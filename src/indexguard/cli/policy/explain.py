@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from ...decision.authority import Authority
@@ -21,6 +21,7 @@ from ...policy.rules import Rule
 from ...survey.pip_facts import PipFacts, ask_pip
 from ..console import BOLD, GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
+from . import serving
 from .codes import describe, table
 from .refused import Refused, as_json
 
@@ -33,6 +34,7 @@ def add_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--index", metavar="URL", action="append", help="an index, instead of those that pip is configured with"
     )
+    serving.add_options(group)
     group.add_argument("--json", action="store_true", help="print one JSON object")
     group.add_argument("--code", metavar="CODE", choices=tuple(CODES), help="explain a code instead of a name")
     group.add_argument("--codes", action="store_true", help="print the table of all codes")
@@ -53,6 +55,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     name = _read_name(arguments.name)
     if arguments.version is not None and not is_version(arguments.version):
         raise BadInputError(f"found {arguments.version!r} after --version, expected a version (PEP 440), such as 1.4")
+    version, age = serving.read_file(arguments, name)
     facts = ask_pip()
     found = find_layers()
     layers = found.layers
@@ -62,7 +65,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     is_known = arguments.index is not None or facts.problem is None
     refused = Refused(layers, name, datetime.now(timezone.utc).date(), lambda text: console.note(text, YELLOW))
     explanation = Explanation.of(
-        name, layers, facts, urls, arguments.version, built_in=found.builtin_rule_applies, refused=refused
+        name, layers, facts, urls, version, built_in=found.builtin_rule_applies, file=(arguments.file, age), refused=refused
     )
     if facts.problem is not None:
         console.note(f"what pip is configured with is not known: {facts.problem}", YELLOW)
@@ -116,11 +119,13 @@ class Explanation:
     """What the layers say of that version."""
     same_file: Verdict
     """What they say of a file that the name's own index and a public one list alike."""
+    served: tuple[serving.Served, ...]
+    """What becomes of the file that was asked about, from each index that is asked; empty where none was."""
     today: date
     refused: Refused | None = None
     """What the layers deny, and what their records say."""
-    places: tuple[Location | None, ...] = ()
-    """Those of the remote indexes that are asked."""
+    denied: Verdict = PASS
+    """By what of that the version is refused."""
 
     @classmethod
     def of(
@@ -133,8 +138,12 @@ class Explanation:
         *,
         built_in: bool,
         refused: Refused | None = None,
+        file: tuple[str | None, timedelta | None] = (None, None),
     ) -> Explanation:
-        """Ask the heart."""
+        """Ask the heart.
+
+        :param file: name and age of a file; None where that is not told.
+        """
         today = datetime.now(timezone.utc).date()
         authority = Authority(layers, name, today)
         places = [(url, facts.locate(url)) for url in urls]
@@ -143,25 +152,12 @@ class Explanation:
         missing = configured.findings if urls else ()
         of_version = PASS if version is None else authority.version(version)
         same_file = authority.same_file()
-        pairs = [(one, place) for one, (_, place) in zip(asked, places) if one.is_asked and not one.is_local]
-        return cls(
-            name,
-            tuple(layers),
-            built_in,
-            asked,
-            missing,
-            version,
-            of_version,
-            same_file,
-            today,
-            refused,
-            tuple(place for _, place in pairs),
-        )
-
-    @property
-    def denied(self) -> Verdict:
-        """What refuses the version by a denial or an advisory record."""
-        return PASS if self.refused is None else self.refused.judge(self.version, self.places)
+        pages = [(it.shown, it.verdict, place) for it, (_, place) in zip(asked, places)]
+        served = serving.judge_file(authority, pages, file[0], version, file[1])
+        asking = (place for one, (_, place) in zip(asked, places) if one.is_asked and not one.is_local)
+        denied = PASS if refused is None else refused.judge(version, tuple(asking))
+        told = (missing, version, of_version, same_file, served, today, refused, denied)
+        return cls(name, tuple(layers), built_in, asked, *told)
 
     def known_in(self, layer: Layer) -> Known | None:
         """Return what a layer knows of a public project of this name, if it does."""
@@ -171,7 +167,8 @@ class Explanation:
     def is_allowed(self) -> bool:
         """Whether some index is asked for the name, and the version allowed."""
         is_asked = not self.asked or any(place.is_asked for place in self.asked)
-        return is_asked and self.of_version.refusal is None and self.denied.refusal is None
+        may_come = not self.served or any(it.judged.verdict.refusal is None for it in self.served)
+        return is_asked and may_come and self.of_version.refusal is None and self.denied.refusal is None
 
     def as_json(self, *, is_known: bool = True) -> dict[str, Any]:
         """Return the explanation for a machine.
@@ -215,6 +212,7 @@ class Explanation:
                 }
                 for place in self.asked
             ],
+            "served": [it.as_json() for it in self.served],
             "not_configured": [
                 {"file": finding.layer and finding.layer.path, "indexes": finding.rule and list(finding.rule.indexes)}
                 for finding in self.missing
@@ -278,6 +276,8 @@ def _print(explanation: Explanation, console: Console, *, is_known: bool) -> Non
     for layer in explanation.layers:
         _print_layer(explanation, layer, console)
     _print_indexes(explanation.asked, console)
+    for line in [line for it in explanation.served for line in it.lines()]:
+        console.line(line, YELLOW)
     for finding in explanation.missing:
         if finding.rule is not None and finding.layer is not None:
             console.line(f"index-not-configured: pip has no index {_urls(finding.layer.policy, finding.rule)}", YELLOW)
@@ -315,7 +315,7 @@ def _print_indexes(asked: Sequence[Asked], console: Console) -> None:
 def _print_layer(explanation: Explanation, layer: Layer, console: Console) -> None:
     console.line(f"{layer.kind} policy {layer.path} ({layer.policy.mode})")
     if explanation.refused is not None:
-        for label, text in explanation.refused.details(layer, explanation.version, explanation.places):
+        for label, text in explanation.refused.details(layer, explanation.version):
             console.line(f"  {label:<10}  {escape(text)}")
     if not layer.policy.indexes:
         console.line("  it has no [indexes], so it has no opinion on names")
@@ -358,6 +358,7 @@ def _details(explanation: Explanation, layer: Layer, rule: Rule) -> list[tuple[s
         details.append(("versions", f"{rule.versions}{answer}"))
     own = map(layer.policy.index, rule.indexes)
     details += [("verified", f"{it.name}: by the certificates of {it.ca} alone") for it in own if it.ca is not None]
+    details += serving.details_of(layer, rule, explanation.name, explanation.today)
     if rule.reason is not None:
         details.append(("reason", rule.reason))
     details += _shadow_details(explanation, layer, rule)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -29,14 +29,17 @@ class Refused:
         self._layers = tuple(layers)
         self._authority = Authority(layers, name, today)
         self._today = today
+        self._places: Sequence[Location | None] = [None]
+        """Those of the indexes that are asked."""
         self._advisories: dict[int, Advisories | None] = {id(it): open_advisories(it, tell) for it in self._layers}
 
-    def judge(self, version: str | None, places: Iterable[Location | None]) -> Verdict:
+    def judge(self, version: str | None, places: Sequence[Location | None]) -> Verdict:
         """Say by what a version is refused at each of the indexes that are asked for it; a pass where one lets it through.
 
         :param version: None for any: then what names single versions says nothing.
         """
-        found = [self._judge(version, place) for place in places] or [self._judge(version, None)]
+        self._places = places or [None]
+        found = [self._judge(version, place) for place in self._places]
         return PASS if any(verdict.refusal is None for verdict in found) else found[0]
 
     def _judge(self, version: str | None, place: Location | None) -> Verdict:
@@ -45,7 +48,7 @@ class Refused:
         subject = Subject(version, "", place, is_listed=place is not None)
         return judge_denied(self._layers, self._authority, subject, said, today=self._today).verdict
 
-    def details(self, layer: Layer, version: str | None, places: Sequence[Location | None]) -> list[tuple[str, str]]:
+    def details(self, layer: Layer, version: str | None) -> list[tuple[str, str]]:
         """Return what a layer denies of the name, and which records name it: labels and texts."""
         name, told = self._authority.name, []
         for entry in () if layer.policy.deny is None else layer.policy.deny.find(name):
@@ -59,7 +62,7 @@ class Refused:
         records = () if advisories is None else advisories.find_records(name)
         if records:
             rule = dict(self._authority.rules).get(layer)
-            is_meant = any(counts(layer, rule, place, is_listed=place is not None) for place in places or [None])
+            is_meant = any(counts(layer, rule, place, is_listed=place is not None) for place in self._places)
             where = "" if is_meant else "; of an own project of that name they say nothing"
             more = f" and {len(records) - _MANY} more" if len(records) > _MANY else ""
             told.append(("records", f"{', '.join(records[:_MANY])}{more} (advisories){where}"))
