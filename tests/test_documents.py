@@ -175,7 +175,7 @@ def test_table_of_keys_is_what_the_reader_reads() -> None:
     for name in TABLES:
         read |= {f"{name}.{key}".lstrip(".") for key in keys_of(name).known}
     # A table's own key is told by the keys in it.
-    tables = {"indexes", "merge", "shadow", "shadow.known", "direct-urls", "defaults", "log"}
+    tables = {"indexes", "merge", "shadow", "shadow.known", "direct-urls", "defaults", "log", "deny", "advisories"}
     assert sorted(documented) == sorted(read - tables)
 
 
