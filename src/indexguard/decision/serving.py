@@ -322,13 +322,15 @@ def find_mismatched(
     told = [([finding.layer for finding in asked.findings], list(files)) for asked, files in offers]
     found: dict[str, list[Finding]] = {}
     for layer, rule in authority.rules:
-        digests: dict[str, str] = {}
-        mismatched: dict[str, None] = {}
-        for filename, digest in (file for objected, files in told if layer not in objected for file in files):
-            if digest is not None and digests.setdefault(filename, digest) != digest:
-                mismatched[filename] = None
-        for filename in mismatched if rule is not None else ():
-            found.setdefault(filename, []).append(Finding("hash-mismatch", layer, rule))
+        digests: dict[str, dict[str, set[int]]] = {}
+        """By file name and sha256, which pages give it."""
+        for page, (objected, files) in enumerate(told):
+            for filename, digest in () if rule is None or layer in objected else files:
+                if digest is not None:
+                    digests.setdefault(filename, {}).setdefault(digest, set()).add(page)
+        for filename, given in digests.items():
+            if len(given) > 1 and len(set.union(*given.values())) > 1:
+                found.setdefault(filename, []).append(Finding("hash-mismatch", layer, rule))
     return found
 
 

@@ -95,7 +95,7 @@ class Guard(NamedTuple):
         """Return what judges files: for a policy that asks something of them, or the page of a project that is not active."""
         from .serving.files import FileSifter
 
-        return FileSifter(self.speaker, self.requests)
+        return FileSifter(self.speaker, self.requests, datetime.now(timezone.utc))
 
     def build_step(self, call: Call, _instance: object) -> object:
         """Mark what is started for a build, and repeat the refusals of what was started."""
@@ -117,7 +117,7 @@ class Guard(NamedTuple):
             from .gate import hops, refusals, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
-            from .speech import audit_mode, words  # noqa: F401
+            from .speech import audit_mode, squats, words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
             self.searches.settled = not self.searches.resolving
@@ -255,6 +255,7 @@ _COLD = (
         "gate/hops.py",
         "gate/redirects.py",
         "gate/refusals.py",
+        "gate/rivals.py",
         "filter/mirrors.py",
         "filter/mismatches.py",
         "filter/same_files.py",
@@ -273,6 +274,7 @@ _COLD = (
         "speech/near.py",
         "speech/pip_errors.py",
         "speech/refusal.py",
+        "speech/squats.py",
         "speech/words.py",
     ),
 )

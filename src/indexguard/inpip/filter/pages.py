@@ -161,9 +161,8 @@ class PageFilter:
         if page.answered_url is not None:
             page.answered = self._run.locate(page.answered_url)
         if page.probing:
-            offered = page.offered(search.name)
-            for finding in outcome.find_squatters(page.verdict) if offered else ():
-                search.drop(finding, page, offered)
+            if page.offered(search.name):
+                _drop_squatters(search, page)
             return []
         if not page.is_local:
             unverified = is_trusted(page.answered_url or "", trusted_hosts(finder))
@@ -308,6 +307,14 @@ def _sift_files(search: Search, page: Page, candidates: Sequence[Candidate]) -> 
         if verdict.refusal is None:
             kept.append(candidate)
     return kept
+
+
+def _drop_squatters(search: Search, page: Page) -> None:
+    from ..serving.body import note_times  # few names are squatted
+
+    note_times(page, search.name)
+    for finding in outcome.find_squatters(page.verdict):
+        search.drop(finding, page, page.offered(search.name))
 
 
 @contextmanager

@@ -335,6 +335,10 @@ class Gate:
         if search is not None:
             # Counted, not listed: that would be most of the log. What was kept from pip is listed where it was.
             fields = fields._replace(more_offered=len(search.kept))
+            if len(search.by_answer) > 1:
+                from .rivals import find_rivals  # few names come from several indexes
+
+                fields = fields._replace(rivals=find_rivals(search, source, page))
         self._speaker.record(SELECTED, None, fields)
 
     def _origin(self, name: Name, source: Link, page: Page | None) -> Origin:

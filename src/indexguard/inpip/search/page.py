@@ -14,6 +14,8 @@ from ...policy.identity import Location, find_location, redact
 from .links import find_offered, name_file, newest_files
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ...decision.serving import Objection
     from ..objects import Exchange, Link
     from .listing import Listing
@@ -97,6 +99,8 @@ class Page:
     """Why a --find-links page does not count, where no policy decides: it failed, or lists nothing."""
     found: list[tuple[str, Link]] | None = None
     """What ``offered`` has found."""
+    times: tuple[datetime, datetime] | None = None
+    """When the first and the last of its files were uploaded, if it squats a name, and tells it."""
     is_not_here: bool = False
     """Whether its status means that it does not have the name, though it is neither 404 nor 410."""
     check_hop: Callable[[str, str], None] | None = None

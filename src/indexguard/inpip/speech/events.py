@@ -73,6 +73,10 @@ def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> Non
             from .files import detail_of
 
             fields = fields._replace(message=detail_of(drop))
+        if code == SHADOWED_NAME:
+            from .squats import describe_squat
+
+            fields = fields._replace(squat=describe_squat(search, drop))
         if drop.finding.is_known:
             # Routine, in whatever mode its layer is.
             message = _explain_known(search, drop.finding)

@@ -1,0 +1,37 @@
+"""What an analyst asks first of a squatter: how it compares with the name's own index. Loaded where there is one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ...patterns import newest_first, parse_version
+from ..search.page import Drop
+from ..search.search import Search
+
+
+def describe_squat(search: Search, drop: Drop) -> dict[str, Any]:
+    """Return how what was offered compares with the name's own indexes: versions, files and times."""
+    own = {
+        version
+        for page in search.pages
+        if page.verdict.refusal is None and not page.is_local and page is not drop.page
+        for version, _ in page.offered(search.name)
+    }
+    own_newest = next(iter(newest_first(own, 1)), None)
+    newest = next(iter(newest_first(drop.versions, 1)), None)
+    highest = None if own_newest is None else parse_version(own_newest)
+    theirs = [parsed for version in drop.versions if (parsed := parse_version(version)) is not None]
+    oldest_upload, newest_upload = (None, None) if drop.page is None else drop.page.times or (None, None)
+    return {
+        "own_newest": own_newest,
+        "newest": newest,
+        "above": sum(highest is None or version > highest for version in theirs),
+        "jump": None if highest is None or not theirs else max(theirs).release[0] - highest.release[0],
+        "oldest_upload": _show(oldest_upload),
+        "newest_upload": _show(newest_upload),
+    }
+
+
+def _show(time: datetime | None) -> str | None:
+    return None if time is None else f"{time.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
