@@ -9,11 +9,11 @@ import functools
 import hashlib
 import json
 import os
+import pwd
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexguard.advisories.store import index_name, own_folder
 from integration.bench.processes import run_for_peak, run_timed
 from integration.bench.ratios import interleave, spread_of
 from integration.bench.report import Result
@@ -109,11 +109,11 @@ def measure_advisories(setting: Setting) -> list[Result]:
         "a zip": write_zip(folder / "records.zip", RECORDS),
         "a folder": write_folder(folder / "records", RECORDS),
     }
+    before = _indexes()
     try:
         return [result for what, source in sources.items() for result in _measure(setting, folder, what, source)]
     finally:
-        for source in sources.values():
-            _forget(source)
+        _forget(before)
 
 
 def _measure(setting: Setting, folder: Path, what: str, source: Path) -> list[Result]:
@@ -130,7 +130,8 @@ def _measure(setting: Setting, folder: Path, what: str, source: Path) -> list[Re
             for policy in (plain, guided)
         }
         taken = interleave(runs, setting.rounds or 30)
-        _forget(source)
+        made = max(_indexes(), key=lambda path: path.stat().st_mtime_ns)
+        made.unlink()
         peak = run_for_peak(command, setting.environ(guided), folder) / 2**20
     pairs = list(zip(taken[plain.stem], taken[guided.stem], strict=True))
     note = f"the first run's peak is {peak:.0f} MB; of a run, {spread_of([it.wall for it, _ in pairs]).median:.2f} s"
@@ -148,8 +149,14 @@ def _measure(setting: Setting, folder: Path, what: str, source: Path) -> list[Re
     ]
 
 
-def _forget(source: Path) -> None:
-    """Take the index of a source away: root's is kept where all of this machine look."""
-    folder = own_folder()
-    if folder is not None:
-        Path(folder, index_name(os.fspath(source), ("MAL-",))).unlink(missing_ok=True)
+def _indexes() -> set[Path]:
+    """Return the indexes that are kept: root's where all of this machine look, else this user's, whatever HOME says."""
+    is_root = os.geteuid() == 0
+    own = Path(pwd.getpwuid(os.geteuid()).pw_dir, ".cache/indexguard/advisories")
+    return set((Path("/var/lib/indexguard/advisories") if is_root else own).glob("*.index"))
+
+
+def _forget(before: set[Path]) -> None:
+    """Take away the indexes that are new."""
+    for path in _indexes() - before:
+        path.unlink()

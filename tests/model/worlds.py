@@ -12,7 +12,20 @@ from urllib.parse import quote
 from hypothesis import strategies as st
 
 from model.policy import TODAY, Lookup
-from model.web import PYPI_URL, Answer, Download, Failure, File, Layer, Page, Redirect, World, normal, place_of
+from model.web import (
+    PYPI_URL,
+    Answer,
+    Download,
+    Failure,
+    File,
+    Layer,
+    Page,
+    Record,
+    Redirect,
+    World,
+    normal,
+    place_of,
+)
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
@@ -247,7 +260,7 @@ WAIVERS = st.builds(
         "reason": "x",
         "expires": TODAY.replace(day=TODAY.day + days),
     },
-    st.sampled_from(["too-young", "too-young", "format-not-allowed", "hash-missing"]),
+    st.sampled_from(["too-young", "too-young", "format-not-allowed", "hash-missing", "advisory"]),
     st.sampled_from(NAMES),
     st.sampled_from(VERSIONS),
     st.sampled_from([-1, 0, 1]),
@@ -261,6 +274,40 @@ DIRECT_URLS = st.fixed_dictionaries(
         "allow": st.lists(st.sampled_from(PREFIXES), min_size=1, max_size=2, unique=True),
     },
 )
+
+
+DENIED = st.lists(
+    st.builds(
+        lambda pattern, versions: pattern + versions,
+        st.sampled_from(["acme", "Acme.Core", "acme-*", "foo", "t*", "*"]),
+        st.sampled_from(["", *RANGES]),
+    ),
+    min_size=1,
+    max_size=2,
+    unique=True,
+)
+RECORDS = st.builds(
+    Record,
+    st.sampled_from(["MAL-2026-1", "MAL-2026-2", "MAL-2026-3", "PYSEC-2026-1"]),
+    st.sampled_from(["acme", "Acme_Core", "foo", "team", "elsewhere"]),
+    st.lists(st.sampled_from(VERSIONS), max_size=2, unique=True).map(tuple),
+    rarely(value=True, other=False),
+    st.lists(st.sampled_from([f"{number}" * 64 for number in range(len(VERSIONS))]), max_size=1).map(tuple),
+    withdrawn=rarely(value=True, other=False),
+    ecosystem=st.sampled_from(["PyPI", "PyPI", "PyPI", "npm"]),
+)
+
+
+@st.composite
+def refusing(draw: DrawFn, policy: Mapping[str, Any]) -> dict[str, Any]:
+    """Draw what a policy never lets in."""
+    found: dict[str, Any] = {}
+    if draw(st.integers(0, 4)) == 4:
+        found["deny"] = [{"packages": draw(DENIED)}]
+    if draw(st.integers(0, 2)) == 2:
+        named = draw(st.lists(st.sampled_from(sorted(policy["indexes"])), max_size=1)) if "indexes" in policy else []
+        found["advisories"] = {"paths": ["records.json"], **({"indexes": named} if named else {})}
+    return found
 
 
 @st.composite
@@ -347,6 +394,12 @@ def layers(draw: DrawFn, plan: Mapping[str, str]) -> tuple[Layer, ...]:
     return tuple(Layer(kind, draw(policies(plan))) for kind in kinds[:number])
 
 
+@st.composite
+def refusing_layers(draw: DrawFn, found: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Draw what layers never let in."""
+    return tuple(replace(layer, policy={**layer.policy, **draw(refusing(layer.policy))}) for layer in found)
+
+
 # The whole
 
 
@@ -357,7 +410,7 @@ Played = tuple[World, tuple[Lookup, ...]]
 def worlds(draw: DrawFn) -> Played:
     """Draw a world, and what pip looks up in it."""
     plan = draw(plans())
-    found = draw(layers(plan))
+    found = draw(layers(plan).flatmap(refusing_layers))
     opinions = any(layer.enforces and layer.has_opinion for layer in found)
     indexes = draw(indexes_of_worlds(list(plan.values()), unknown=opinions)) if draw(st.integers(0, 9)) else ()
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=2, unique=True))
@@ -378,6 +431,7 @@ def worlds(draw: DrawFn) -> Played:
         folder=draw(several_files(names, ["file:///FOLDER/wheels/"])) if draw(st.integers(0, 5)) == 5 else None,
         local_page=draw(several_files(names, [*LOCAL_HOSTS, *HOSTS])) if draw(st.integers(0, 7)) == 7 else None,
         local_index=draw(several_files(names, [*LOCAL_HOSTS, *HOSTS])) if draw(st.integers(0, 7)) == 7 else None,
+        records=tuple(draw(st.lists(RECORDS, max_size=3, unique_by=lambda record: record.id))),
     )
     if any("@" in url for url in (*indexes, *links)):
         # With credentials for a host at hand, pip asks again after a 401.
@@ -458,6 +512,21 @@ def write_answer(answer: Answer) -> dict[str, Any]:
     return {"status": answer.status, "headers": headers, "body": bodies[answer.kind]}
 
 
+def write_records(records: Sequence[Record]) -> str:
+    """Write records as OSV has them."""
+    told = []
+    for record in records:
+        affected: dict[str, Any] = {"package": {"ecosystem": record.ecosystem, "name": record.project}}
+        affected["versions"] = list(record.versions)
+        if record.all_versions:
+            affected["ranges"] = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]
+        files = [{"hashes": {"sha256": digest}} for digest in record.sha256]
+        affected["database_specific"] = {"indicators": {"package_integrity": files}}
+        withdrawn = {"withdrawn": "2026-06-01T00:00:00Z"} if record.withdrawn else {}
+        told.append({"id": record.id, "modified": "2026-05-01T00:00:00Z", "affected": [affected], **withdrawn})
+    return json.dumps(told)
+
+
 def write_world(world: World, looked_up: Sequence[Lookup]) -> dict[str, Any]:
     """Write a world as the stage reads it."""
     kept = {
@@ -466,6 +535,7 @@ def write_world(world: World, looked_up: Sequence[Lookup]) -> dict[str, Any]:
         )
         for layer in world.layers
     }
+    kept |= {place: write_records(world.records) for place in ("records.json", "base/etc/indexguard/records.json")}
     arguments = []
     indexes = list(world.indexes)
     links = list(world.links)

@@ -13,10 +13,12 @@ import os
 import sys
 from array import array
 from bisect import bisect_left
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from ..patterns import Name
-from .records import Affected
+
+if TYPE_CHECKING:
+    from .records import Affected
 
 FORMAT = 1
 MAGIC = b"IGADVIX1"
@@ -93,6 +95,8 @@ class Index:
         return place < len(self._keys) and self._keys[place] == key
 
     def _entries(self, key: bytes, name: Name) -> tuple[Entry, ...]:
+        from .records import Affected  # noqa: PLC0415  # few runs meet one
+
         found = []
         for record, modified, versions, ranges in self._values(key):
             events = tuple(tuple((kind, version) for kind, version in one) for one in ranges)

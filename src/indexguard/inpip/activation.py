@@ -267,6 +267,7 @@ _COLD = (
         "search/simple_page.py",
         "serving/barrier.py",
         "serving/body.py",
+        "serving/judging.py",
         "serving/files.py",
         "serving/notes.py",
         "speech/audit_mode.py",

@@ -11,8 +11,8 @@ from datetime import date
 from typing import Any, Callable, NamedTuple, Optional
 
 from .. import errors
+from ..advisories.advising import advise
 from ..advisories.advisories import Advisories
-from ..advisories.opening import advise
 from ..audit.kinds import GUARD_FAILED, NOTICED, SEALED, SELECTED, WAIVED, WOULD_REFUSE
 from ..decision import outcome
 from ..decision.authority import Authority

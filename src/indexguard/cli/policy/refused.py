@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
+from ...advisories.advising import advise
 from ...advisories.advisories import Advisories
-from ...advisories.opening import advise, open_advisories
+from ...advisories.opening import open_advisories
 from ...decision.authority import Authority
 from ...decision.denied import Subject, counts, judge_denied
 from ...decision.verdict import PASS, Verdict
