@@ -15,6 +15,26 @@ from model.serving import is_waived
 from model.web import PYPI_FILES, PYPI_URL, File, Place, Record, normal, place_of
 
 
+def find_refused(
+    views: Iterable[tuple[Mapping[str, Any], str | None, bool]],
+    records: Iterable[Record],
+    file: File,
+    place: Place | None,
+    *,
+    is_listed: bool,
+) -> set[str]:
+    """Return the codes by which a file never comes in.
+
+    :param views: each policy, the index of it that the place belongs to, and whether it claims the name.
+    :param place: of the page that lists the file, else of its URL.
+    """
+    codes, known = set(), list(records)
+    for policy, owner, claimed in views:
+        public = counts(policy, owner, place, is_listed=is_listed, claimed=claimed)
+        codes |= find_denied(policy, file) | find_advised(policy, known, file, is_public=public)
+    return codes
+
+
 def find_denied(policy: Mapping[str, Any], file: File) -> set[str]:
     """The text: "never, from anywhere, direct and local included; beats every allow"."""
     for table in policy.get("deny", ()):
@@ -47,7 +67,9 @@ def _is_meant(record: Record, version: str) -> bool:
     return any(SpecifierSet(f"=={listed}").contains(version, prereleases=True) for listed in record.versions)
 
 
-def counts(policy: Mapping[str, Any], owner: str | None, place: Place | None, *, is_listed: bool, claimed: bool) -> bool:
+def counts(
+    policy: Mapping[str, Any], owner: str | None, place: Place | None, *, is_listed: bool, claimed: bool
+) -> bool:
     """The text: "They count for files of public indexes (`indexes` names others)", and for "unclaimed names".
 
     :param owner: the index that the place of the page, or of the URL of what no index lists, belongs to.

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from hypothesis import strategies as st
 
 from model.policy import TODAY, Lookup
+from model.refusals import NAMES, RECORDS, VERSIONS, WAIVERS, refusing_layers, write_records
 from model.web import (
     PYPI_URL,
     Answer,
@@ -20,7 +21,6 @@ from model.web import (
     File,
     Layer,
     Page,
-    Record,
     Redirect,
     World,
     normal,
@@ -30,7 +30,6 @@ from model.web import (
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-NAMES = ("acme", "acme-core", "acmecorp", "team", "foo")
 CORP = "https://corp.example/simple/"
 TEAM = "https://corp.example/simple/team/"  # lies in the place above, and is the page of a name there
 MIRROR = "https://mirror.example:8443/top/"
@@ -69,7 +68,6 @@ PREFIXES = (
 )
 """What policies allow direct references under."""
 LOCAL_HOSTS = ("file:///FOLDER/far/", "file://localhost/FOLDER/near/")
-VERSIONS = ("1.0", "1.5", "2.0", "2.0+local", "3.0rc1")
 RANGES = ("<2", ">=2", "==2.0", ">=1,<2", "!=1.5")
 SPECIFIERS = ("", "", "<2", ">=2", "==1.0", "==2.0", ">=1.5,<3", ">3")
 PATTERNS = ("acme*", "acme-*", "Acme_*", "acme", "Acme.Core", "acme-c*", "team", "te*", "foo", "f*")
@@ -249,22 +247,13 @@ AGES = st.sampled_from(
 TERMS = st.one_of(
     st.builds(lambda age: {"min-age": age}, AGES),
     st.builds(lambda age: {"min-age": age}, AGES),
-    st.sampled_from([{"formats": ["wheel"]}, {"formats": ["wheel", "sdist"]}, {"formats": ["sdist"]}]),
+    st.sampled_from(
+        [{"formats": ["wheel"]}, {"formats": ["sdist"]}, {"formats": ["sdist"]}, {"formats": ["wheel", "sdist"]}]
+    ),
     st.sampled_from([{"require-hashes": need} for need in ("index", "index", "pinned", "off")]),
 )
 """What is asked of files."""
-WAIVERS = st.builds(
-    lambda code, name, version, days: {
-        "code": code,
-        "packages": [f"{name}=={version}"],
-        "reason": "x",
-        "expires": TODAY.replace(day=TODAY.day + days),
-    },
-    st.sampled_from(["too-young", "too-young", "format-not-allowed", "hash-missing", "advisory"]),
-    st.sampled_from(NAMES),
-    st.sampled_from(VERSIONS),
-    st.sampled_from([-1, 0, 1]),
-)
+
 
 DIRECT_URLS = st.fixed_dictionaries(
     {},
@@ -274,40 +263,6 @@ DIRECT_URLS = st.fixed_dictionaries(
         "allow": st.lists(st.sampled_from(PREFIXES), min_size=1, max_size=2, unique=True),
     },
 )
-
-
-DENIED = st.lists(
-    st.builds(
-        lambda pattern, versions: pattern + versions,
-        st.sampled_from(["acme", "Acme.Core", "acme-*", "foo", "t*", "*"]),
-        st.sampled_from(["", *RANGES]),
-    ),
-    min_size=1,
-    max_size=2,
-    unique=True,
-)
-RECORDS = st.builds(
-    Record,
-    st.sampled_from(["MAL-2026-1", "MAL-2026-2", "MAL-2026-3", "PYSEC-2026-1"]),
-    st.sampled_from(["acme", "Acme_Core", "foo", "team", "elsewhere"]),
-    st.lists(st.sampled_from(VERSIONS), max_size=2, unique=True).map(tuple),
-    rarely(value=True, other=False),
-    st.lists(st.sampled_from([f"{number}" * 64 for number in range(len(VERSIONS))]), max_size=1).map(tuple),
-    withdrawn=rarely(value=True, other=False),
-    ecosystem=st.sampled_from(["PyPI", "PyPI", "PyPI", "npm"]),
-)
-
-
-@st.composite
-def refusing(draw: DrawFn, policy: Mapping[str, Any]) -> dict[str, Any]:
-    """Draw what a policy never lets in."""
-    found: dict[str, Any] = {}
-    if draw(st.integers(0, 4)) == 4:
-        found["deny"] = [{"packages": draw(DENIED)}]
-    if draw(st.integers(0, 2)) == 2:
-        named = draw(st.lists(st.sampled_from(sorted(policy["indexes"])), max_size=1)) if "indexes" in policy else []
-        found["advisories"] = {"paths": ["records.json"], **({"indexes": named} if named else {})}
-    return found
 
 
 @st.composite
@@ -323,7 +278,7 @@ def indexes_of_policies(draw: DrawFn, root: str, mirror: str | None) -> dict[str
         index["insecure"] = True
     if draw(rarely(value=True, other=False)):
         index["files-from"] = draw(FILES_FROM)
-    if draw(st.integers(0, 5)) == 5:
+    if draw(rarely(value=True, other=False)):
         index |= draw(TERMS)
     return index
 
@@ -392,12 +347,6 @@ def layers(draw: DrawFn, plan: Mapping[str, str]) -> tuple[Layer, ...]:
     kinds = draw(st.permutations(["machine", "interpreter", "user", "environment"]))
     number = draw(st.sampled_from([1, 1, 1, 1, 2, 2, 3, 0, 0]))
     return tuple(Layer(kind, draw(policies(plan))) for kind in kinds[:number])
-
-
-@st.composite
-def refusing_layers(draw: DrawFn, found: Sequence[Layer]) -> tuple[Layer, ...]:
-    """Draw what layers never let in."""
-    return tuple(replace(layer, policy={**layer.policy, **draw(refusing(layer.policy))}) for layer in found)
 
 
 # The whole
@@ -510,21 +459,6 @@ def write_answer(answer: Answer) -> dict[str, Any]:
     bodies = {"portal": '<form action="/login"><input name="user"></form>', "text": "words", "status": "no page"}
     headers = {"Content-Type": "text/plain"} if answer.kind == "text" else html
     return {"status": answer.status, "headers": headers, "body": bodies[answer.kind]}
-
-
-def write_records(records: Sequence[Record]) -> str:
-    """Write records as OSV has them."""
-    told = []
-    for record in records:
-        affected: dict[str, Any] = {"package": {"ecosystem": record.ecosystem, "name": record.project}}
-        affected["versions"] = list(record.versions)
-        if record.all_versions:
-            affected["ranges"] = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]
-        files = [{"hashes": {"sha256": digest}} for digest in record.sha256]
-        affected["database_specific"] = {"indicators": {"package_integrity": files}}
-        withdrawn = {"withdrawn": "2026-06-01T00:00:00Z"} if record.withdrawn else {}
-        told.append({"id": record.id, "modified": "2026-05-01T00:00:00Z", "affected": [affected], **withdrawn})
-    return json.dumps(told)
 
 
 def write_world(world: World, looked_up: Sequence[Lookup]) -> dict[str, Any]:

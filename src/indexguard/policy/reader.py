@@ -29,25 +29,21 @@ _PLAIN_HOST = re.compile(r"[^/:@?#\\]+|\[[0-9A-Fa-f:.]+\]")
 
 _SERVING = ("status", "provenance", "waive")
 """The tables that say what is asked of files."""
-_FILE = Keys(
-    (
-        *(
-            "version",
-            "mode",
-            "indexes",
-            "merge",
-            "shadow",
-            "direct-urls",
-            "local",
-            "when-nothing-left",
-            "defaults",
-            "log",
-        ),
-        *("deny", "advisories"),
-        *_SERVING,
-    ),
-    ("typosquat",),
+_REFUSED = ("deny", "advisories")
+"""Those that say what is never let in."""
+_USUAL = (
+    "version",
+    "mode",
+    "indexes",
+    "merge",
+    "shadow",
+    "direct-urls",
+    "local",
+    "when-nothing-left",
+    "defaults",
+    "log",
 )
+_FILE = Keys((*_USUAL, *_SERVING, *_REFUSED), ("typosquat",))
 _INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status", "ca", *TERMS))
 _SHADOW = Keys(("probe", "action", "same-file", "known"))
 _DEFAULTS = Keys(("files-from", *TERMS))
@@ -138,7 +134,7 @@ class _Reader(Entries):
 
     def _refused(self, tree: Mapping[str, Any], path: str, indexes: tuple[Index, ...]) -> dict[str, Any]:
         """Return what is never let in, as fields of the policy; few say so."""
-        if "deny" not in tree and "advisories" not in tree:
+        if tree.keys().isdisjoint(_REFUSED):
             return {}
         from .serving.read_refused import read_refused  # noqa: PLC0415  # as above
 

@@ -82,8 +82,6 @@ def test_status_of_an_html_page(content: bytes, status: str | None) -> None:
         b'{"upload-time"',
         b'{"files": {"upload-time": 1}}',
         b'{"files": [1], "provenance": 1}',
-    ]
-    + [
         b'{"project-status": 1}',
         b'{"project-status": {"status": 1}}',
         b'{"files": [{"url": 1, "upload-time": 1}]}',

@@ -62,6 +62,7 @@ class PageFilter:
         self._make_sifter = make_sifter
         self._sifter = sifter
         self._pip_error: type[Exception] = pip_module(run.root, "_internal.exceptions").PipError
+        self._request_error: type[Exception] = pip_module(run.root, "_vendor.requests").RequestException
 
     def request(self, call: Call, session: Session, method: str, url: str) -> object:
         """Note what became of each request for a page: pip tells 404, 503 and a broken connection alike: no page.
@@ -126,7 +127,7 @@ class PageFilter:
                 candidates: Sequence[Candidate] = call()
         except Exception as error:
             # A page can break pip's own parser (JSON of another shape, a broken declaration). A probe changes nothing.
-            if not page.probing and isinstance(error, self._pip_error):
+            if not page.probing and (isinstance(error, self._pip_error) or self._ends_pip(page, error)):
                 raise
             if not page.probing and not counts_failures(self._run, finder, search):
                 if not self._run.layers:
@@ -161,8 +162,10 @@ class PageFilter:
         if page.answered_url is not None:
             page.answered = self._run.locate(page.answered_url)
         if page.probing:
-            if page.offered(search.name):
-                _drop_squatters(search, page)
+            offered = page.offered(search.name)
+            for finding in outcome.find_squatters(page.verdict) if offered else ():
+                search.drop(finding, page, offered)
+                self._note_times(search, page)
             return []
         if not page.is_local:
             unverified = is_trusted(page.answered_url or "", trusted_hosts(finder))
@@ -179,6 +182,20 @@ class PageFilter:
         if self._sifter is None and search.authority.rules and not self._searches.settled and _tells_status(page):
             self._sifter = self._make_sifter()
         return sifted if self._sifter is None else self._sifter.sift(search, page, sifted)
+
+    def _ends_pip(self, page: Page, error: Exception) -> bool:
+        """Tell whether an exception is one that pip never takes for a fault of the index, such as a prompt without input.
+
+        It came out of the request itself; what a page that arrived does to pip's parser comes later.
+        """
+        asked_in_vain = bool(page.exchanges) and page.exchanges[-1] is error
+        return asked_in_vain and not isinstance(error, self._request_error)
+
+    def _note_times(self, search: Search, page: Page) -> None:
+        if not self._searches.settled:  # pip's self-check may load nothing more
+            from ..serving.body import note_times  # few names are squatted
+
+            note_times(page, search.name)
 
     def _may_ask(self, finder: Finder, search: Search, page: Page) -> bool:
         """Tell whether a remote index is asked, be it for squatters only."""
@@ -307,14 +324,6 @@ def _sift_files(search: Search, page: Page, candidates: Sequence[Candidate]) -> 
         if verdict.refusal is None:
             kept.append(candidate)
     return kept
-
-
-def _drop_squatters(search: Search, page: Page) -> None:
-    from ..serving.body import note_times  # few names are squatted
-
-    note_times(page, search.name)
-    for finding in outcome.find_squatters(page.verdict):
-        search.drop(finding, page, page.offered(search.name))
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""What else there was of a version that pip chose, on other indexes: loaded where a name comes from several."""
+"""What is told of a file that pip chose beside its place: when it was uploaded, and what else there was of its version.
+
+Loaded where a name comes from several indexes, or a policy asks something of files.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,16 @@ from ..search.search import Search
 from ..speech.events import as_offer
 
 if TYPE_CHECKING:
-    from ...audit.event import Offer
+    from ...audit.event import EventFields, Offer
     from ..objects import Candidate, Link
+
+
+def complete(fields: EventFields, search: Search, chosen: Link, page: Page | None) -> EventFields:
+    """Return the fields of ``selected`` with that."""
+    if fields.chosen is not None and search.facts and chosen.url in search.facts:
+        offer, index = fields.chosen
+        fields = fields._replace(chosen=(as_offer(offer.version, chosen, search.facts), index))
+    return fields._replace(rivals=find_rivals(search, chosen, page))
 
 
 def find_rivals(search: Search, chosen: Link, page: Page | None) -> tuple[list[tuple[Offer, str]], str]:

@@ -184,10 +184,7 @@ class Page:
         """
         last = self.exchanges[-1] if self.exchanges else None
         if self.led_to is not None:
-            if self.probing:
-                return f"led to {redact(self.led_to)}, where a probe does not follow"
-            where = f"led to a sign-in page, {redact(self.led_to)}: is the index's login missing, wrong or expired?"
-            return where if self.signs_in else None
+            return self._find_detour(self.led_to)
         if self.links is not None:
             self.lists_name = self._lists(name)
             self.other = None if self.lists_name else self._find_other()
@@ -200,13 +197,24 @@ class Page:
         if last is None:
             return None if self.is_local else "pip did not ask it (not https, and not a trusted host?)"
         if isinstance(last, BaseException):
-            return clean(f"{type(last).__name__}: {last}")
+            from .failures import explain  # few requests fail
+
+            return explain(last)
         if last.status_code in _NOT_OFFERED or self.is_not_here:
             return None
         if last.status_code < _FIRST_ERROR:
             return clean(f"not a simple index page: content type {last.headers.get('Content-Type', 'missing')}")
         login = ": is its login missing, wrong or expired?" if last.status_code in _OF_THE_LOGIN else ""
         return f"status {last.status_code}{login}"
+
+    def _find_detour(self, led_to: str) -> str | None:
+        if self.probing:
+            return f"led to {redact(led_to)}, where a probe does not follow"
+        if not self.signs_in:
+            return None
+        from .simple_page import explain_sign_in  # few indexes do
+
+        return explain_sign_in(led_to)
 
     @property
     def is_unfinished(self) -> bool:

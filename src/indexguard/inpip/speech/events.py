@@ -7,7 +7,7 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from ...audit.event import MAX_VERSIONS, EventFields, Offer
-from ...audit.kinds import DROPPED, KIND_OF_CODE, KNOWN, PROBED, REFUSED, EventKind
+from ...audit.kinds import DROPPED, KIND_OF_CODE, KNOWN, NOT_ASKED, PROBED, REFUSED, EventKind
 from ...decision.outcome import find_failures, find_probed
 from ...decision.verdict import Finding
 from ...errors import REDIRECTED, SHADOWED_NAME, UNKNOWN_INDEX
@@ -30,10 +30,12 @@ def record_search(speaker: Speaker, run: Run, search: Search) -> None:
     shadowed = {id(drop.page) for drop in search.drops if drop.finding.code == SHADOWED_NAME}
     for page in search.pages:
         for finding, kind in _objections(page, shadowed=id(page) in shadowed):
+            if search.is_self_check and kind == REFUSED:
+                kind = NOT_ASKED  # noqa: PLW2901  # nobody was refused anything
             fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome)
             speaker.record_finding(finding, kind, fields)
         has_failed = page.failure is not None and not page.probing and page.verdict.refusal is None
-        for finding in failures if has_failed else ():
+        for finding in failures if has_failed and not search.is_self_check else ():
             fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome, kept=kept_by(search))
             speaker.record_finding(finding, REFUSED, fields)
     record_drops(speaker, search, search.drops)
@@ -69,14 +71,10 @@ def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> Non
             kept=kept_by(search),
         )
         fields = with_offers(fields, drop.offered, drop.files, search.facts)
-        if drop.objections:
-            from .files import detail_of
+        if drop.objections or code == SHADOWED_NAME:
+            from .details import with_details
 
-            fields = fields._replace(message=detail_of(drop))
-        if code == SHADOWED_NAME:
-            from .squats import describe_squat
-
-            fields = fields._replace(squat=describe_squat(search, drop))
+            fields = with_details(fields, search, drop)
         if drop.finding.is_known:
             # Routine, in whatever mode its layer is.
             message = _explain_known(search, drop.finding)

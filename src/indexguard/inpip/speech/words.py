@@ -206,6 +206,7 @@ def _answer(page: Page) -> str:
         and page.answered is not None
         and page.asked is not None
         and not page.answered.is_at_or_under(page.asked)
+        and (page.shown_answer or "") not in (page.failure or "")
     ):
         why = f"{page.outcome}; it came" if page.failure else f"answered{page.wants}"
         return f"{why} from {page.shown_answer}{asked_for}"
@@ -273,8 +274,22 @@ def _hint(search: Search, cause: Finding) -> str | None:
         return None
     if cause.code == REDIRECTED and cause.rule.pattern.is_catch_all:
         return _hint_forwarding(search, indexes)
+    return _hint_publishing(search, cause, indexes)
+
+
+def _hint_publishing(search: Search, cause: Finding, indexes: Sequence[Index]) -> str:
+    """Say what to do where the name's own index does not have what was asked for."""
+    if any(index.public for index in indexes):
+        # Anybody can publish there: what is internal must not be sent to it.
+        key = "" if cause.rule is None else f" (its rule now: {cause.rule.key})"
+        claim = f"if `{search.name}` is internal, claim it for your own index{key}"
+        return f"check the name and the version that were asked for; {claim}"
     what = f"a file of `{search.name}` that fits" if _unfit(search) else f"`{search.name}`"
+    if search.kept and not _unfit(search):
+        what = f"another version of {what}"
     hint = f"publish {what} on index {_names(indexes)}"
+    if search.kept and cause.code == CLAIMED_ELSEWHERE:
+        return f"ask for a version that is there ({_kept(search)}), or {hint}"
     if cause.key:  # its own files are public ones
         return (
             f"have index {_names(indexes)} list no public files (no mirror, no pull-through), or {hint} that nobody has"

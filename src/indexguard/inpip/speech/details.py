@@ -1,13 +1,23 @@
-"""What an analyst asks first of a squatter: how it compares with the name's own index. Loaded where there is one."""
+"""What an event says more of dropped files: why, and how those of a squatter compare with the name's own index."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
+from ...audit.event import EventFields
 from ...patterns import newest_first, parse_version
 from ..search.page import Drop
 from ..search.search import Search
+
+
+def with_details(fields: EventFields, search: Search, drop: Drop) -> EventFields:
+    """Return the fields of the event of dropped files, with what is known of these beside their names."""
+    if not drop.objections:
+        return fields._replace(squat=describe_squat(search, drop))
+    from .files import detail_of
+
+    return fields._replace(message=detail_of(drop))
 
 
 def describe_squat(search: Search, drop: Drop) -> dict[str, Any]:
