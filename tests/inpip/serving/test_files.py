@@ -111,7 +111,16 @@ def test_two_places_with_one_name(bench: Bench) -> None:
 url = ["{bench.corp.url}", "{bench.public.url}"]
 packages = ["foo"]
 """
-    assert bench.install("foo", policy=policy).origins == {"foo": "alike"}
+    done = bench.install("foo", policy=policy)
+    assert done.origins == {"foo": "alike"}
+    (selected,) = events(done, "selected")
+    chosen = selected["chosen"]
+    assert [rival["index"] for rival in chosen["rivals"]] == [
+        ({bench.corp.url, bench.public.url} - {chosen["index"]}).pop()
+    ]
+    assert chosen["why"] in [
+        f"pip took the {place} of the indexes that list this file name" for place in ("first", "last")
+    ]
     done = bench.install("foo<2", policy=policy)
     assert (done.code, done.origins, "hash-mismatch" in done.output) == (1, {}, True)
 

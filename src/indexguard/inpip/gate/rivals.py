@@ -29,7 +29,7 @@ def find_rivals(search: Search, chosen: Link, page: Page | None) -> tuple[list[t
     """Return the files of the chosen version that other indexes list, and in words why pip took this one.
 
     pip prefers a wheel to an sdist, and the more specific wheel; of equal ones the order of its indexes decides: the new
-    resolver takes the last of them, pip <= 20.2's own (the legacy resolver) the first.
+    resolver takes the last of them, the legacy one the first (20.3 to 26.3).
     """
     candidate = search.find_candidate(chosen)
     equal = [] if candidate is None else [it for it in search.kept if it.version == candidate.version]

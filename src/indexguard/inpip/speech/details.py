@@ -7,7 +7,7 @@ from typing import Any
 
 from ...audit.event import EventFields
 from ...patterns import newest_first, parse_version
-from ..search.page import Drop
+from ..search.page import Drop, Page
 from ..search.search import Search
 
 
@@ -25,7 +25,7 @@ def describe_squat(search: Search, drop: Drop) -> dict[str, Any]:
     own = {
         version
         for page in search.pages
-        if page.verdict.refusal is None and not page.is_local and page is not drop.page
+        if not page.is_local and page is not drop.page and _is_own(page, drop)
         for version, _ in page.offered(search.name)
     }
     own_newest = next(iter(newest_first(own, 1)), None)
@@ -41,6 +41,12 @@ def describe_squat(search: Search, drop: Drop) -> dict[str, Any]:
         "oldest_upload": _show(oldest_upload),
         "newest_upload": _show(newest_upload),
     }
+
+
+def _is_own(page: Page, drop: Drop) -> bool:
+    """Tell whether a page is that of an index that may serve the name, to the layer that objects to the squatter."""
+    objecting = [finding.layer for finding in page.verdict.findings]
+    return page.verdict.refusal is None and drop.finding.layer not in objecting
 
 
 def _show(time: datetime | None) -> str | None:

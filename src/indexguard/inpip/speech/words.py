@@ -257,15 +257,18 @@ def _versions(versions: Collection[str]) -> str:
 
 def _hint(search: Search, cause: Finding) -> str | None:
     of_place = find_hint_of_place(search, cause)
-    if of_place is not None:
+    if cause.layer is None or cause.rule is None or (of_place is not None and cause.code != REDIRECTED):
         return of_place
     if cause.code == TOO_YOUNG:
         from .files import hint_of_age
 
         return hint_of_age(search)
-    if cause.layer is None or cause.rule is None:
-        return None
     indexes = [cause.layer.policy.index(name) for name in cause.rule.indexes]
+    if of_place is not None:  # it has moved, or forwards what it does not have
+        forwards = "if it forwards names that it does not have"
+        if cause.rule.pattern.is_catch_all:
+            return f"{of_place}; {forwards}, {_hint_forwarding(search, indexes)}"
+        return f"{of_place}; {forwards}, have it answer 404 instead (pypiserver: `--disable-fallback`)"
     if cause.code == INDEX_FAILED:
         return _hint_status(search, indexes)
     if cause.code == INDEX_NOT_CONFIGURED:
