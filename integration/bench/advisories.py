@@ -11,6 +11,7 @@ import json
 import os
 import pwd
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,14 +150,20 @@ def _measure(setting: Setting, folder: Path, what: str, source: Path) -> list[Re
     ]
 
 
-def _indexes() -> set[Path]:
-    """Return the indexes that are kept: root's where all of this machine look, else this user's, whatever HOME says."""
-    is_root = os.geteuid() == 0
+def _folder() -> Path:
+    """Return where indexes are kept: root's where all of this machine look, else this user's, whatever HOME says."""
     own = Path(pwd.getpwuid(os.geteuid()).pw_dir, ".cache/indexguard/advisories")
-    return set((Path("/var/lib/indexguard/advisories") if is_root else own).glob("*.index"))
+    return Path("/var/lib/indexguard/advisories") if os.geteuid() == 0 else own
+
+
+def _indexes() -> set[Path]:
+    return set(_folder().glob("*.index"))
 
 
 def _forget(before: set[Path]) -> None:
-    """Take away the indexes that are new."""
+    """Take away the indexes that are new, and the folders if nothing else is there."""
     for path in _indexes() - before:
         path.unlink()
+    with suppress(OSError):
+        _folder().rmdir()
+        _folder().parent.rmdir()
