@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from indexguard.errors import PolicyError
 from indexguard.patterns import Name
 from indexguard.policy.layers import find_layers
+from indexguard.policy.lints import NOTE, WARNING, lint_policy
 from indexguard.policy.model import Policy
 from indexguard.policy.reader import read_policy
 
@@ -147,3 +148,12 @@ def test_sources_must_be_there_and_be_trusted(tmp_path: Path) -> None:
     os.symlink("nowhere", tmp_path / "link")
     with pytest.raises(PolicyError, match="there is no"):
         layers_of(tmp_path, text.replace("records", "link"))
+
+
+def test_check_asks_about_what_was_perhaps_not_meant() -> None:
+    assert [(it.key, it.level) for it in lint_policy(read('[[deny]]\npackages = ["evil", "*<1", "*"]\n'))] == [
+        ("deny[0].packages[2]", WARNING)
+    ]
+    text = '[advisories]\npaths = ["records"]\n'
+    assert [(it.key, it.level) for it in lint_policy(read(text))] == [("advisories", NOTE)]
+    assert [it.key for it in lint_policy(read(CORP + text)) if it.key == "advisories"] == []
