@@ -70,7 +70,9 @@ class Store:
     def __init__(self, tell: Callable[[str], None], folders: Sequence[str] | None = None) -> None:
         self._tell = tell
         if folders is None:
-            folders = [it for it in (machine_folder(), own_folder()) if it is not None]
+            # Not checked on Windows, whom files belong to: there none is believed.
+            places = (machine_folder(), own_folder()) if hasattr(os, "geteuid") else ()
+            folders = [it for it in places if it is not None]
         self._folders = tuple(dict.fromkeys(folders))
 
     def open(self, path: str, kinds: Sequence[str], *, rebuild: bool = False) -> Index:
