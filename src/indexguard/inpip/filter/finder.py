@@ -69,9 +69,7 @@ class NameFilter:
             # Where nothing is left, the refusal says it all; what only looks, or may go on to another version, does not.
             refused_next = bool(self._searches.resolving) and not self._run.settings.backtrack
             warn_of_drops(self._speaker, search, refused_next=refused_next)
-        # A requirement with hashes says nothing of whether the name is ambiguous; and pip may ask for the name in another
-        # spelling, for which it has another list: what the pages offered decides anew.
-        if not self._searches.hashed and not self._is_built_in(search):
+        if not self._searches.hashed:  # a requirement with hashes says nothing of whether the name is ambiguous
             search.settle(MAX_VERSIONS)
         return list(kept)
 
