@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 _KEYS = (b'"upload-time"', b'"provenance"', b'"project-status"')
 _STATUS = b"project-status"
-_META = re.compile(rb"<meta\s[^>]*pypi:project-status[\"'\s][^>]*>", re.IGNORECASE)
-_CONTENT = re.compile(rb"\bcontent\s*=\s*[\"']([^\"']*)[\"']", re.IGNORECASE)
+_META = rb"(?i)<meta\s[^>]*pypi:project-status[\"'\s][^>]*>"
+_CONTENT = rb"(?i)\bcontent\s*=\s*[\"']([^\"']*)[\"']"
+"""Neither is compiled yet: most pages are JSON, and few of HTML tell a status."""
 
 
 class Told(NamedTuple):
@@ -104,8 +105,8 @@ def _find_status(tree: object) -> str | None:
 
 
 def _find_meta(content: bytes) -> str | None:
-    tag = _META.search(content)
-    found = None if tag is None else _CONTENT.search(tag[0])
+    tag = re.search(_META, content)
+    found = None if tag is None else re.search(_CONTENT, tag[0])
     return None if found is None else found[1].decode("ascii", "replace").strip().lower()
 
 

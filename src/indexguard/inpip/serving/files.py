@@ -17,7 +17,7 @@ from ...decision.serving import (
     PageFacts,
     Remembered,
 )
-from ...patterns import find_version, parse_version
+from ...patterns import find_version
 from ..search.links import name_file
 from ..search.page import Page
 from ..search.search import Search
@@ -47,7 +47,6 @@ class FileSifter:
         self._pinned: dict[int, tuple[Sequence[Candidate], Sequence[Candidate]]] = {}
         """By search, the last list that was sifted for a requirement without hashes, and what was left of it."""
         self._now = now
-        parse_version("0")  # loads what reads versions: once pip installs, nothing more may be loaded (26.3)
         self._bodies: dict[str, Body] = {}
         """By the URL of a --find-links page, which pip fetches once and asks for every name."""
 

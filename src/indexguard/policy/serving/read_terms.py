@@ -17,8 +17,7 @@ from ...errors import (
     TYPOSQUAT,
     join_key,
 )
-from ...patterns import is_version, normalise_name, parse_pattern
-from ..hints import read_date, read_reason
+from ...patterns import is_version, normalise_name, parse_pattern, parse_version
 from ..table import Keys, TableReader
 from .terms import NO_TERMS, Formats, Hashes, MinAge, Serving, StatusActions, Terms, Waiver
 
@@ -47,7 +46,7 @@ _SPAN = re.compile(r"([0-9]{1,5})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _KINDS = ("wheel", "sdist")
 _NEEDS = ("index", "pinned", "off")
-_SHA256 = re.compile("[0-9A-Fa-f]{64}")
+_SHA256 = "[0-9A-Fa-f]{64}"
 
 
 def read_serving(reader: TableReader, tree: Mapping[str, Any]) -> Serving:
@@ -61,6 +60,9 @@ def read_serving(reader: TableReader, tree: Mapping[str, Any]) -> Serving:
     defaults = tree.get("defaults")
     status = reader.table("status", tree.get("status", {}), _STATUS)
     provenance = reader.table("provenance", tree.get("provenance", {}), _PROVENANCE)
+    downgrade = reader.choice("provenance.downgrade", provenance, ("off", "log", "warn", "block"))
+    if downgrade != "off":
+        parse_version("0")  # loads what compares versions now: once pip installs, nothing more may be loaded (26.3)
     return Serving(
         defaults=read_terms(reader, "defaults", defaults) if isinstance(defaults, dict) else NO_TERMS,
         indexes={name: terms for name, terms in indexes.items() if terms != NO_TERMS},
@@ -69,7 +71,7 @@ def read_serving(reader: TableReader, tree: Mapping[str, Any]) -> Serving:
             archived=reader.choice("status.archived", status, ("log", "block", "warn", "off")),
             deprecated=reader.choice("status.deprecated", status, ("log", "block", "warn", "off")),
         ),
-        downgrade=reader.choice("provenance.downgrade", provenance, ("off", "log", "warn", "block")),
+        downgrade=downgrade,
         waivers=_waivers(reader, tree["waive"]) if "waive" in tree else (),
     )
 
@@ -134,6 +136,8 @@ def _waiver(reader: TableReader, key: str, value: object) -> Waiver:
             name, version = _pin(reader, f"{key}.packages[{place}]", text, code)
             versions[name] = versions.get(name, frozenset()) | ({version} if version else frozenset())
     digests = _digests(reader, f"{key}.sha256", table["sha256"]) if "sha256" in table else frozenset()
+    from ..hints import read_date, read_reason  # noqa: PLC0415  # few policies waive something
+
     reason, expires = read_reason(reader, key, table), read_date(reader, f"{key}.expires", table)
     if isinstance(value, dict):
         needed = ["packages", "reason", "expires", *(["sha256"] if code == HASH_CHANGED else [])]
@@ -171,7 +175,7 @@ def _pin(reader: TableReader, key: str, text: object, code: str) -> tuple[Name, 
 def _digests(reader: TableReader, key: str, value: object) -> frozenset[str]:
     found = set()
     for place, text in enumerate(reader.items(key, value, "sha256 digests")):
-        if isinstance(text, str) and _SHA256.fullmatch(text):
+        if isinstance(text, str) and re.fullmatch(_SHA256, text):
             found.add(text.lower())
         else:
             reader.unexpected(f"{key}[{place}]", text, "a sha256: 64 hexadecimal digits")
