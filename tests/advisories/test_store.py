@@ -161,6 +161,15 @@ def test_counts(tmp_path: Path) -> None:
         assert problems == ["osv/malicious/pypi/bad/MAL-2026-8.json: it is not JSON"]
 
 
+def test_few_questions_and_many_have_the_same_answers(tmp_path: Path, shop: Store) -> None:
+    path = str(write_zip(tmp_path / "records.zip", MANY))
+    names = [Name(f"{word}-{count}") for count in range(MANY) for word in ("evil", "good")]
+    known = of(shop.open(path, MAL))
+    answers = [known.knows(name) for name in names]
+    assert answers == [True, False] * MANY
+    assert [of(shop.open(path, MAL)).knows(name) for name in names[::40]] == answers[::40]
+
+
 def test_lines_that_do_not_fit_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shop: Store) -> None:
     monkeypatch.setattr(sorting, "_IN_MEMORY", 7)
     found = of(shop.open(str(write_zip(tmp_path / "records.zip", 100)), MAL))

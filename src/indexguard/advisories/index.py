@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 MAGIC = b"IGADVIX1"
 _TAIL = len(MAGIC) + 8
+_FEW = 200
+"""Questions that are answered from the file; for more of them the array is read, which takes some milliseconds."""
 
 
 class Entry(NamedTuple):
@@ -61,6 +63,7 @@ class Index:
         if self._body + 8 * self._count != start:
             raise ValueError("its parts do not fit together")
         self._keys: array[int] | None = None
+        self._asked = 0
         self._names: dict[Name, tuple[Entry, ...]] = {}
 
     def find_name(self, name: Name) -> tuple[Entry, ...]:
@@ -88,11 +91,25 @@ class Index:
 
     def _may_have(self, key: int) -> bool:
         if self._keys is None:
+            self._asked += 1
+            if self._asked <= _FEW:
+                return self._has_in_file(key)
             self._keys = array("Q")
             self._file.seek(self._body)
             self._keys.frombytes(self._file.read(8 * self._count))
         place = bisect_left(self._keys, key)
         return place < len(self._keys) and self._keys[place] == key
+
+    def _has_in_file(self, key: int) -> bool:
+        low, high = 0, self._count
+        while low < high:
+            middle = (low + high) // 2
+            self._file.seek(self._body + 8 * middle)
+            found = int.from_bytes(self._file.read(8), sys.byteorder)
+            if found == key:
+                return True
+            low, high = (middle + 1, high) if found < key else (low, middle)
+        return False
 
     def _entries(self, key: bytes, name: Name) -> tuple[Entry, ...]:
         from .records import Affected  # noqa: PLC0415  # few runs meet one
