@@ -8,7 +8,7 @@
     python -m integration.bench --json              # for a machine
 
 Rows: ``startup`` (python -c pass), ``activated`` (the same in an environment), ``modules``, ``pip`` (--version, list), ``download``, ``page``, ``growth``,
-``latency``, ``policy``, ``event``, ``log``, ``fleet``. ``--runs N`` sets the number of paired runs of every row; without it each row has a number that fits it.
+``latency``, ``policy``, ``event``, ``log``, ``fleet``, ``advisories``. ``--runs N`` sets the number of paired runs of every row; without it each row has a number that fits it.
 ``--pip V`` and ``--python X.Y`` choose what is measured (the newest pip on the newest Python that is here),
 ``--wheel PATH`` a wheel that is built already, ``--beside PATH`` that of an earlier version, which the rows of ``growth``
 show beside it. ``--no-valgrind`` leaves the instruction counts out; where there is no
@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING
 if __package__ in (None, ""):  # started by its path
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
+from integration.bench.advisories import measure_advisories
 from integration.bench.downloads import measure_download, measure_latency
 from integration.bench.growth import measure_growth
 from integration.bench.logs import measure_event, measure_fleet, measure_log
@@ -63,6 +64,7 @@ ROWS: dict[str, Callable[[Setting], list[Result]]] = {
     "event": measure_event,
     "log": measure_log,
     "fleet": measure_fleet,
+    "advisories": measure_advisories,
 }
 
 

@@ -26,8 +26,8 @@ from integration.harness.pips import in_range, plain_environment, pythons_for
 from indexguard.inpip.children import BOOTSTRAP
 from model.errands import Sent, sent_errands, write_errand
 from model.policy import Expected, Passing, judge
-from model.reference import PYPI_FILES, Outcome, judge_errand
-from model.web import PYPI_URL, normal, place_of
+from model.reference import Outcome, judge_errand
+from model.web import PYPI_FILES, PYPI_URL, normal, place_of
 from model.worlds import Played, worlds, write_world
 from support.environments import PROJECT, clean_environ
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from model.reference import Errand, Parent, Reference
+from model.refusals import NAMES
 from model.web import PYPI_URL, Answer, Download, File, Page, Redirect, World, place_of
-from model.worlds import CORP, DIRECT_URLS, NAMES, STRANGER, layers, plans, rarely, write_world
+from model.worlds import CORP, DIRECT_URLS, STRANGER, layers, plans, rarely, write_world
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy

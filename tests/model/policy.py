@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet  # noqa: TID251, TID253  # not the guard's: the model stands alone
 
+from model.refused import find_refused, place_of_file
 from model.serving import find_latest, find_mismatched, find_objections
 from model.web import PYPI_URL, Answer, Failure, File, Page, Place, World, normal, place_of, travel
 
@@ -427,7 +428,7 @@ class Judge:
             for file in source.offers(self.name):
                 codes = (
                     {"shadowed-name"} if source.probed else self._page_codes(source) | self._file_codes(source, file)
-                )
+                ) | self._refused(file, source.way[-1], is_listed=True)
                 found.append(Judged(source.way[-1], file, codes | self._local_codes(file), is_remote=True))
         return found
 
@@ -471,16 +472,32 @@ class Judge:
         """Judge what no remote page lists."""
         root = Place("file", "", 0, ("FOLDER",))
         page, index = (*root.segments, "links.html"), (*root.segments, "simple", self.name, "index.html")
-        listed: list[tuple[Place | None, File]] = [(None, file) for file in (self.world.folder or ())]
-        # A bare URL says nothing of its file's hash.
-        listed += [(None, replace(file, sha256=None)) for file in self.world.link_files]
+        # A bare URL says nothing of its file's hash; what the files of a folder hold is nothing.
+        bare = (*(self.world.folder or ()), *self.world.link_files)
+        listed: list[tuple[Place | None, File]] = [(None, replace(file, sha256=None)) for file in bare]
         listed += [(root._replace(segments=page), file) for file in (self.world.local_page or ())]
         listed += [(root._replace(segments=index), file) for file in (self.world.local_index or ())]
         return [
-            Judged(there, file, self._local_codes(file) | self._direct_codes(file), is_remote=not _is_local(file))
+            Judged(there, file, self._unlisted_codes(file), is_remote=not _is_local(file))
             for there, file in listed
             if file.project == self.name
         ]
+
+    def _unlisted_codes(self, file: File) -> set[str]:
+        refused = self._refused(file, place_of_file(file.url), is_listed=False)
+        return self._local_codes(file) | self._direct_codes(file) | refused
+
+    def _refused(self, file: File, place: Place | None, *, is_listed: bool) -> set[str]:
+        """Say what never comes in; the place is that of the page that lists it, else of its URL."""
+        views = [
+            (
+                policy,
+                answering_index(policy, place) if place and "indexes" in policy else None,
+                is_claimed(policy, self.name),
+            )
+            for policy in self.enforcing
+        ]
+        return find_refused(views, self.world.records, file, place, is_listed=is_listed)
 
     def _local_codes(self, file: File) -> set[str]:
         """The text: "Local is a property of the **file**"; block is stricter than allow."""

@@ -8,10 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from model.policy import Lookup, answering_index, comes_from, files_from, judge, judge_direct, places_of, rule_for
-from model.web import PYPI_URL, Download, Place, World, normal, place_of, travel
-
-PYPI_FILES = "files.example"
-"""The host of the public index's files, as the running pip knows it."""
+from model.web import PYPI_FILES, PYPI_URL, Download, Place, World, normal, place_of, travel
 
 
 @dataclass(frozen=True)

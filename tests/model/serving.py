@@ -58,7 +58,7 @@ def find_objections(
     first_seen = None if remembered is None else remembered.first_seen
     if is_young(find_term(policy, entry, index, "min-age"), file.uploaded, first_seen):
         codes.add("too-young")
-    return {code for code in codes if not _is_waived(policy, code, file)}
+    return {code for code in codes if not is_waived(policy, code, file)}
 
 
 def find_seen(policy: Mapping[str, Any], index: str, file: File, seen: Iterable[Seen]) -> Seen | None:
@@ -94,7 +94,7 @@ def is_young(wanted: Any, uploaded: str | None, first_seen: str | None = None) -
     return bool(NOW - datetime.fromisoformat(uploaded) < span)
 
 
-def _is_waived(policy: Mapping[str, Any], code: str, file: File) -> bool:
+def is_waived(policy: Mapping[str, Any], code: str, file: File) -> bool:
     """The text: "lifts one code … for exact names with a version"."""
     for waiver in policy.get("waive", ()):
         pins = [text.split("==") for text in waiver["packages"]]

@@ -10,6 +10,8 @@ from urllib.parse import urljoin
 
 PYPI_URL = "https://public.example/simple/"
 """What the running pip calls the public index: the token `pypi` of a policy."""
+PYPI_FILES = "files.example"
+"""The host of its files, as the running pip knows it."""
 
 
 MOST_REDIRECTS = 30
@@ -137,6 +139,20 @@ class Download:
     """Its Requires-Dist."""
 
 
+@dataclass(frozen=True)
+class Record:
+    """An advisory record of one project."""
+
+    id: str
+    project: str
+    """As it was uploaded: in any spelling."""
+    versions: tuple[str, ...] = ()
+    all_versions: bool = False
+    sha256: tuple[str, ...] = ()
+    withdrawn: bool = False
+    ecosystem: str = "PyPI"
+
+
 Answer = Union[Page, Redirect, Failure, Download]
 
 
@@ -199,6 +215,8 @@ class World:
     """A `file:` index."""
     seen: tuple[Seen, ...] = ()
     """What the ledger remembers; all layers that ask one ask the same."""
+    records: tuple[Record, ...] = ()
+    """What stands beside each policy, as `records.json`."""
 
 
 def plain(url: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from hypothesis import strategies as st
 
 from model.policy import TODAY, Lookup
+from model.refusals import NAMES, RECORDS, VERSIONS, WAIVERS, refusing_layers, write_records
 from model.terms import TERMS, UPLOADED, sightings, write_seen
 from model.web import (
     PYPI_URL,
@@ -30,7 +31,6 @@ from model.web import (
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-NAMES = ("acme", "acme-core", "acmecorp", "team", "foo")
 CORP = "https://corp.example/simple/"
 TEAM = "https://corp.example/simple/team/"  # lies in the place above, and is the page of a name there
 MIRROR = "https://mirror.example:8443/top/"
@@ -69,7 +69,6 @@ PREFIXES = (
 )
 """What policies allow direct references under."""
 LOCAL_HOSTS = ("file:///FOLDER/far/", "file://localhost/FOLDER/near/")
-VERSIONS = ("1.0", "1.5", "2.0", "2.0+local", "3.0rc1")
 RANGES = ("<2", ">=2", "==2.0", ">=1,<2", "!=1.5")
 SPECIFIERS = ("", "", "<2", ">=2", "==1.0", "==2.0", ">=1.5,<3", ">3")
 PATTERNS = ("acme*", "acme-*", "Acme_*", "acme", "Acme.Core", "acme-c*", "team", "te*", "foo", "f*")
@@ -235,20 +234,6 @@ FILES_FROM = st.lists(
 )
 
 
-WAIVERS = st.builds(
-    lambda code, name, version, days: {
-        "code": code,
-        "packages": [f"{name}=={version}"],
-        "reason": "x",
-        "expires": TODAY.replace(day=TODAY.day + days),
-        **({"sha256": [f"{VERSIONS.index(version)}" * 64]} if code == "hash-changed" else {}),
-    },
-    st.sampled_from(["too-young", "too-young", "format-not-allowed", "hash-missing", "hash-changed"]),
-    st.sampled_from(NAMES),
-    st.sampled_from(VERSIONS),
-    st.sampled_from([-1, 0, 1]),
-)
-
 DIRECT_URLS = st.fixed_dictionaries(
     {},
     optional={
@@ -356,7 +341,7 @@ Played = tuple[World, tuple[Lookup, ...]]
 def worlds(draw: DrawFn) -> Played:
     """Draw a world, and what pip looks up in it."""
     plan = draw(plans())
-    found = draw(layers(plan))
+    found = draw(layers(plan).flatmap(refusing_layers))
     opinions = any(layer.enforces and layer.has_opinion for layer in found)
     indexes = draw(indexes_of_worlds(list(plan.values()), unknown=opinions)) if draw(st.integers(0, 9)) else ()
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=2, unique=True))
@@ -377,6 +362,7 @@ def worlds(draw: DrawFn) -> Played:
         folder=draw(several_files(names, ["file:///FOLDER/wheels/"])) if draw(st.integers(0, 5)) == 5 else None,
         local_page=draw(several_files(names, [*LOCAL_HOSTS, *HOSTS])) if draw(st.integers(0, 7)) == 7 else None,
         local_index=draw(several_files(names, [*LOCAL_HOSTS, *HOSTS])) if draw(st.integers(0, 7)) == 7 else None,
+        records=tuple(draw(st.lists(RECORDS, max_size=3, unique_by=lambda record: record.id))),
     )
     if any("ledger" in layer.policy for layer in found):
         world = replace(world, seen=draw(sightings(web)))
@@ -470,6 +456,7 @@ def write_world(world: World, looked_up: Sequence[Lookup]) -> dict[str, Any]:
     if world.seen:
         # As another pip leaves it that had no time to write the ledger.
         kept["ledger.db.1-seed.side"] = "".join(map(write_seen, world.seen))
+    kept |= {place: write_records(world.records) for place in ("records.json", "base/etc/indexguard/records.json")}
     arguments = []
     indexes = list(world.indexes)
     links = list(world.links)

@@ -19,12 +19,13 @@ from .log import events, export, record, replay, runs, schema, summary, verify, 
 from .machine import seed, status
 from .machine.activate import ACTIVATE, DEACTIVATE
 from .parsing import BadInputError, make_parser, read_arguments
-from .policy import check, explain, init
+from .policy import advisories, check, explain, init
 
 COMMANDS = (
     demo.COMMAND,
     init.COMMAND,
     check.COMMAND,
+    *advisories.COMMANDS,
     explain.COMMAND,
     ACTIVATE,
     DEACTIVATE,

@@ -57,7 +57,7 @@ class Authority:
     @property
     def is_claimed(self) -> bool:
         """Whether the rule of an enforcing layer is anything but ``*``."""
-        return any(layer.enforces and _claims(rule) for layer, rule in self._views)
+        return any(layer.enforces and claims(rule) for layer, rule in self._views)
 
     @property
     def rules(self) -> tuple[tuple[Layer, Rule | None], ...]:
@@ -223,7 +223,7 @@ class Authority:
         """May a file be used that the name's own index and a public one list with one sha256?"""
 
         def check(layer: Layer, rule: Rule | None) -> Finding | None:
-            if not _claims(rule) or layer.policy.same_file != "drop":
+            if not claims(rule) or layer.policy.same_file != "drop":
                 return None
             return Finding("shadowed-name", layer, rule, key="shadow.same-file")
 
@@ -234,7 +234,7 @@ class Authority:
 
         def check(layer: Layer, rule: Rule | None) -> Finding | None:
             index = layer.policy.find_index(asked)
-            if layer.enforces or index is None or index.public or rule is None or _claims(rule):
+            if layer.enforces or index is None or index.public or rule is None or claims(rule):
                 return None
             return None if index.name in rule.indexes else Finding("unclaimed-internal", layer, rule)
 
@@ -247,7 +247,7 @@ class Authority:
         if rule is None:
             return Finding("unmatched-name", layer)
         if index.name not in rule.indexes:
-            probe = index.public and _claims(rule) and layer.policy.probe == "always"
+            probe = index.public and claims(rule) and layer.policy.probe == "always"
             is_known = probe and self.find_known(layer) is not None
             return Finding("claimed-elsewhere", layer, rule, probe, is_known=is_known)
         if rule.is_expired(self._today):
@@ -278,10 +278,11 @@ def _check_direct(layer: Layer, rule: Rule | None, place: Location | None, *, re
         return None
     if requested and policy.direct_urls.requested == "block":
         return Finding("direct-url", layer, rule, key="direct-urls.requested")
-    return Finding("direct-url", layer, rule) if _claims(rule) else None
+    return Finding("direct-url", layer, rule) if claims(rule) else None
 
 
-def _claims(rule: Rule | None) -> bool:
+def claims(rule: Rule | None) -> bool:
+    """Tell whether a rule claims its names: it is anything but ``*``."""
     return rule is not None and not rule.pattern.is_catch_all
 
 

@@ -25,6 +25,8 @@ class Finding(NamedTuple):
     """Whether the policy knows of the squatter (``shadow.known``): dropped as ever, and routine."""
     audited: bool = False
     """Whether it is the built-in rule's where a layer in audit mode has that only logged."""
+    detail: str = ""
+    """What was found, in words that stand behind the key; empty where the key says it all."""
 
     @property
     def enforced(self) -> bool:

@@ -250,9 +250,11 @@ def _explain_broken(error: Exception) -> str:
 
 _COLD = (
     *("../decision/absence.py", "../decision/redirects.py", "../decision/repositories.py", "../decision/serving.py"),
+    *("../decision/denied.py", "../advisories/advisories.py", "../advisories/building.py", "../advisories/opening.py"),
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
     *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
-    *("serving/body.py", "serving/files.py", "serving/notes.py", "filter/mismatches.py", "gate/rivals.py"),
+    *("serving/barrier.py", "serving/judging.py", "serving/body.py", "serving/files.py", "serving/notes.py"),
+    *("filter/mismatches.py", "gate/rivals.py"),
     *("serving/memory.py", "speech/details.py", "speech/files.py"),
     *(
         "filter/ambiguous.py",
@@ -311,6 +313,10 @@ def activate(root: str, finder: object, session: object) -> Main:
 
                         learn_secrets(finder)
                     main.functions[root] = {seam.key: function for seam, function in guard.filters()}
+                    if any(it.policy.deny or it.policy.advisories for it in guard.run.layers):
+                        from .serving.barrier import Barrier  # few policies deny something
+
+                        Barrier(*guard).surround(main.functions[root])
                     main.at_end.append(guard.finish)
                 for seam in unbound:
                     seam.bind(root, closed(root, standing_for(root, seam)))

@@ -11,9 +11,12 @@ from datetime import date
 from typing import Any, Callable, NamedTuple, Optional
 
 from .. import errors
+from ..advisories.advising import advise
+from ..advisories.advisories import Advisories
 from ..audit.kinds import GUARD_FAILED, NOTICED, SEALED, SELECTED, WAIVED, WOULD_REFUSE
 from ..decision import outcome
 from ..decision.authority import Authority
+from ..decision.denied import Subject, judge_denied
 from ..decision.repositories import judge_repository
 from ..decision.serving import FileFacts, FileJudge, PageFacts, Remembered, parse_time
 from ..decision.verdict import PASS, Finding, Verdict
@@ -48,6 +51,8 @@ _OF_INDEXES = frozenset(
     }
 )
 """The codes of what an index offered, or might have."""
+_OF_FILES = frozenset({errors.DENIED, errors.ADVISORY})
+"""The codes of what is judged wherever it comes from."""
 _OF_REFERENCES = frozenset({errors.DIRECT_URL, errors.FIND_LINKS, errors.LOCKED_LINK, errors.LOCAL_PATH})
 _NO_MATTER_OF_POLICY: dict[str, str] = {
     errors.INDEX_NOT_CONFIGURED: "the log does not tell which indexes pip was configured with",
@@ -88,12 +93,14 @@ class Replay:
 
     :param layer: the policy, whatever its mode.
     :param today: the date in UTC, for entries that expire.
+    :param advisories: what the records say that the policy goes by.
     """
 
-    def __init__(self, layer: Layer, today: date, locate: Locate) -> None:
+    def __init__(self, layer: Layer, today: date, locate: Locate, advisories: Advisories | None = None) -> None:
         self._layer = replace(layer, policy=replace(layer.policy, mode="enforce"))
         self._today = today
         self._locate = locate
+        self._advisories = advisories
         self._authorities: dict[str, Authority | None] = {}
 
     def judge(self, event: Event) -> Judgement | None:
@@ -106,9 +113,10 @@ class Replay:
         was = "observed" if kind == WOULD_REFUSE else code
         if kind == GUARD_FAILED:
             return Judgement(was, unknown="the guard itself failed, which no policy changes")
-        if code in _OF_INDEXES:
+        is_listed = event.get("index_answered") is not None
+        if code in _OF_INDEXES or (code in _OF_FILES and is_listed):
             return self._judge(was, event, self._offered)
-        if code in _OF_REFERENCES:
+        if code in _OF_REFERENCES or code in _OF_FILES:
             return self._judge(was, event, self._referred)
         return Judgement(was, unknown=_NO_MATTER_OF_POLICY.get(code, "its code is not one that can be judged"))
 
@@ -166,6 +174,9 @@ class Replay:
         return answered, outcome.answer(authority, verdict, answered, unverified=False)
 
     def _file(self, authority: Authority, page: Location, event: Event, file: dict[str, Any]) -> Verdict:
+        verdict = self._denied(authority, file, page, is_listed=True)
+        if verdict.refusal is not None:
+            return verdict
         if file.get("file") is not None and file["file"] in items(event, "same_file"):
             verdict = authority.same_file()
             if verdict.refusal is not None:
@@ -223,6 +234,10 @@ class Replay:
         if place is None:
             raise _NotToldError("the log does not tell where the reference leads")
         readings = self._readings(authority, event, place)
+        file = table(event, "chosen") or {"version": next(iter(items(event, "versions")), None)}
+        denied = self._denied(authority, file, self._locate(str(url)), is_listed=False)
+        if denied.refusal is not None:
+            return denied
         refused = [verdict for verdict in readings if verdict.refusal is not None]
         is_of_lock = len(readings) > 1 or event.get("code") == errors.LOCKED_LINK
         if refused and (len(refused) < len(readings) or (is_of_lock and _is_of_pypi(authority))):
@@ -245,6 +260,19 @@ class Replay:
         if code == errors.LOCKED_LINK:
             return [locked]
         return [authority.direct(place, requested=True), authority.direct(place, requested=False), locked]
+
+    def _denied(
+        self, authority: Authority, file: dict[str, Any], place: Location | None, *, is_listed: bool
+    ) -> Verdict:
+        """Judge a file by what never comes in. The sha256 of one that gave none is not in the log."""
+        policy = self._layer.policy
+        if policy.deny is None and policy.advisories is None:
+            return PASS
+        kind, _, digest = str(file.get("hash")).partition(":")
+        version = file["version"] if isinstance(file.get("version"), str) else None
+        subject = Subject(version, digest if kind == "sha256" else "", place, is_listed=is_listed)
+        said = advise(self._advisories, authority.name, version, subject.sha256)
+        return judge_denied((self._layer,), authority, subject, [said], today=self._today).verdict
 
     def _place(self, url: object, what: str) -> Location:
         place = self._locate(url) if isinstance(url, str) else None

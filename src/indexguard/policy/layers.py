@@ -77,13 +77,17 @@ class LayersFound:
 
     @property
     def vital_places(self) -> tuple[str, ...]:
-        """The folders and files that policies are read from, or would be, what may stand beside them, and certificates."""
+        """The folders and files that policies are read from, or would be, what may stand beside them, and what they name.
+
+        That is certificates and the sources of advisories.
+        """
         folders = [os.path.dirname(it.path) for it in self.places if it.path is not None and it.kind != "environment"]
         named = [it.path for it in self.places if it.path is not None and it.kind == "environment"]
         beside = [os.path.join(os.path.dirname(path), "policy.d") for path in named]
         layers = [(os.path.dirname(layer.path), index.ca) for layer in self.layers for index in layer.policy.indexes]
         certificates = [os.path.join(folder, ca) for folder, ca in layers if ca is not None]
-        return (*folders, *named, *beside, *certificates)
+        records = [it for layer in self.layers if layer.policy.advisories for it in layer.policy.advisories.places]
+        return (*folders, *named, *beside, *certificates, *records)
 
     @property
     def _is_decided(self) -> bool:
@@ -244,6 +248,8 @@ def _look_at(
     seen[found.file] = kind
     digest = hashlib.sha256(found.content).hexdigest()
     policy = read_policy(found.content, path)
+    if policy.advisories is not None:
+        policy.advisories.check_sources(path, trust)
     if all(index.ca is None for index in policy.indexes):
         return "loaded", Layer(kind, path, digest, policy)
     from .sections import read_certificates  # noqa: PLC0415  # few policies have certificates

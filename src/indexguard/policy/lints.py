@@ -40,7 +40,7 @@ def lint_policy(policy: Policy, today: date | None = None) -> list[Lint]:
     :param today: the day, UTC, that entries are compared with; by default the current one.
     """
     if not policy.indexes:
-        return [*_lint_mode(policy), *_lint_direct_urls(policy)]
+        return [*_lint_mode(policy), *_lint_direct_urls(policy), *_lint_refused(policy)]
     rules = list(policy.rules)
     return [
         *_lint_mode(policy),
@@ -48,6 +48,7 @@ def lint_policy(policy: Policy, today: date | None = None) -> list[Lint]:
         *_lint_prefixes(rules),
         *_lint_indexes(policy, rules),
         *_lint_direct_urls(policy),
+        *_lint_refused(policy),
         *_lint_expiry(rules, today or datetime.now(timezone.utc).date()),
         *_lint_serving(policy, today or datetime.now(timezone.utc).date()),
     ]
@@ -56,6 +57,22 @@ def lint_policy(policy: Policy, today: date | None = None) -> list[Lint]:
 def _lint_mode(policy: Policy) -> list[Lint]:
     told = "what it would refuse is logged, and installed all the same"
     return [] if policy.mode == "enforce" else [Lint("mode", told, NOTE)]
+
+
+def _lint_refused(policy: Policy) -> list[Lint]:
+    entries = () if policy.deny is None else policy.deny.entries
+    lints = [
+        Lint(entry.key, "denies every name: nothing can be installed")
+        for entry in entries
+        if entry.pattern.is_catch_all and entry.versions is None
+    ]
+    if policy.advisories is not None and not policy.indexes:
+        told = (
+            "without [indexes] a record's project and version count for files of `pypi`, and for direct and local files; "
+            "one's sha256 for every file"
+        )
+        lints.append(Lint("advisories", told, NOTE))
+    return lints
 
 
 def _lint_unmatched(policy: Policy) -> list[Lint]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from ..patterns import Name
+    from .serving.advisories import AdvisorySettings
+    from .serving.denied import Denials
     from .serving.ledger import LedgerSettings
     from .serving.terms import Serving
 
@@ -127,6 +129,10 @@ class Policy:
     """What it asks of files beside their place; None where no key is about that."""
     ledger: LedgerSettings | None = None
     """The memory that it asks; None where it asks none."""
+    deny: Denials | None = field(default=None, compare=False)
+    """What is never let in."""
+    advisories: AdvisorySettings | None = None
+    """Which advisory records it goes by."""
     path: str = ""
     """The file, as it is shown in messages."""
 

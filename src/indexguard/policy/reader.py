@@ -30,6 +30,8 @@ _PLAIN_HOST = re.compile(r"[^/:@?#\\]+|\[[0-9A-Fa-f:.]+\]")
 
 _SERVING = ("status", "provenance", "waive")
 """The tables that say what is asked of files."""
+_REFUSED = ("deny", "advisories")
+"""Those that say what is never let in."""
 _USUAL = (
     "version",
     "mode",
@@ -43,7 +45,7 @@ _USUAL = (
     "log",
     "ledger",
 )
-_FILE = Keys((*_USUAL, *_SERVING), ("deny", "advisories", "typosquat"))
+_FILE = Keys((*_USUAL, *_SERVING, *_REFUSED), ("typosquat",))
 _INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status", "ca", *TERMS))
 _SHADOW = Keys(("probe", "action", "same-file", "known"))
 _DEFAULTS = Keys(("files-from", *TERMS))
@@ -111,6 +113,7 @@ class _Reader(Entries):
             log_failure=self.choice("log.on-failure", log, ("warn", "block")),
             serving=self._serving(tree, defaults),
             ledger=self._ledger(tree),
+            **self._refused(tree, path, indexes),
             path=path,
         )
 
@@ -138,6 +141,14 @@ class _Reader(Entries):
         from .serving import ledger, read_ledger  # noqa: PLC0415  # few policies have a memory
 
         return read_ledger.read_ledger(self, tree) if "ledger" in tree else ledger.USUAL_LEDGER
+
+    def _refused(self, tree: Mapping[str, Any], path: str, indexes: tuple[Index, ...]) -> dict[str, Any]:
+        """Return what is never let in, as fields of the policy; few say so."""
+        if tree.keys().isdisjoint(_REFUSED):
+            return {}
+        from .serving.read_refused import read_refused  # noqa: PLC0415  # as above
+
+        return read_refused(self, tree, path, [index.name for index in indexes])
 
     def _indexes(self, tree: Mapping[str, Any], default_files: tuple[FilesFrom, ...] | None) -> tuple[Index, ...]:
         tables = tree.get("indexes")

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from ...advisories.advisories import Advisories
+from ...advisories.opening import open_advisories
 from ...errors import AMBIGUOUS_NAME, escape
 from ...logs.query import Wanted
 from ...logs.record import table, text, texts
@@ -110,12 +112,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Replay; 1 if something that pip chose would be refused.
 
     :raises BadInputError: the policy or a log cannot be read.
-    :raises PolicyError: the policy has faults.
+    :raises PolicyError: the policy has faults, or the records that it goes by cannot be read.
     """
     layer, facts = read_judge(read_layer(arguments.policy), console)
     chosen = Wanted.of({**vars(arguments), "drills": False})
     events = filter(chosen.matches, read_events(arguments, console))
-    outcome = replay(layer, facts, events)
+    outcome = replay(layer, facts, events, open_advisories(layer, lambda text: console.note(text, YELLOW)))
     if arguments.json:
         console.json(_as_json(layer, outcome))
     else:
@@ -136,9 +138,14 @@ def read_judge(layer: Layer, console: Console) -> tuple[Layer, PipFacts]:
     return layer, facts
 
 
-def replay(layer: Layer, facts: PipFacts, events: Iterable[dict[str, Any]]) -> Outcome:
-    """Judge events by a policy, today."""
-    judge = Replay(layer, datetime.now(timezone.utc).date(), facts.locate).judge
+def replay(
+    layer: Layer, facts: PipFacts, events: Iterable[dict[str, Any]], advisories: Advisories | None = None
+) -> Outcome:
+    """Judge events by a policy, today.
+
+    :param advisories: what the records say that it goes by.
+    """
+    judge = Replay(layer, datetime.now(timezone.utc).date(), facts.locate, advisories).judge
     outcome = Outcome()
     for event in events:
         judgement = judge(event)

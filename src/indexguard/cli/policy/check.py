@@ -120,6 +120,8 @@ def read_layer(file: str) -> Layer:
     shown = "standard input" if file == "-" else file
     policy = read_policy(content, shown)
     certificates = read_certificates(policy, "file", None) if file != "-" else {}
+    if policy.advisories is not None and file != "-":
+        policy.advisories.check_sources(file, None)
     return Layer("file", shown, hashlib.sha256(content).hexdigest(), policy, certificates)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ...decision.authority import Authority
 from ...decision.outcome import ask
 from ...decision.verdict import PASS, Finding, Verdict
-from ...errors import CODES, UNKNOWN_INDEX, join_key
+from ...errors import CODES, UNKNOWN_INDEX, escape, join_key
 from ...patterns import Name, is_in_range, is_version, normalise_name, parse_pattern
 from ...policy.hints import find_nearest, find_reason
 from ...policy.identity import Location, redact
@@ -23,6 +23,7 @@ from ..console import BOLD, GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 from . import serving
 from .codes import describe, table
+from .refused import Refused, as_json
 
 _BUILT_IN = "a name that more than one remote index offers is refused (ambiguous-name)"
 
@@ -62,6 +63,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         layers = tuple(replace(layer, policy=layer.policy.resolve_pypi(facts.pypi)) for layer in layers)
     urls = facts.indexes if arguments.index is None else tuple(map(_read_url, arguments.index))
     is_known = arguments.index is not None or facts.problem is None
+    refused = Refused(layers, name, datetime.now(timezone.utc).date(), lambda text: console.note(text, YELLOW))
     explanation = Explanation.of(
         name,
         layers,
@@ -70,6 +72,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         version,
         built_in=found.builtin_rule_applies,
         file=(arguments.file, age, arguments.sha256),
+        refused=refused,
     )
     if facts.problem is not None:
         console.note(f"what pip is configured with is not known: {facts.problem}", YELLOW)
@@ -126,6 +129,10 @@ class Explanation:
     served: tuple[serving.Served, ...]
     """What becomes of the file that was asked about, from each index that is asked; empty where none was."""
     today: date
+    refused: Refused | None = None
+    """What the layers deny, and what their records say."""
+    denied: Verdict = PASS
+    """By what of that the version is refused."""
 
     @classmethod
     def of(
@@ -137,6 +144,7 @@ class Explanation:
         version: str | None,
         *,
         built_in: bool,
+        refused: Refused | None = None,
         file: tuple[str | None, timedelta | None, str | None] = (None, None, None),
     ) -> Explanation:
         """Ask the heart.
@@ -153,7 +161,10 @@ class Explanation:
         same_file = authority.same_file()
         pages = [(it.shown, it.verdict, place) for it, (_, place) in zip(asked, places)]
         served = serving.judge_file(authority, pages, version, file)
-        return cls(name, tuple(layers), built_in, asked, missing, version, of_version, same_file, served, today)
+        asking = (place for one, (_, place) in zip(asked, places) if one.is_asked and not one.is_local)
+        denied = PASS if refused is None else refused.judge(version, tuple(asking))
+        told = (missing, version, of_version, same_file, served, today, refused, denied)
+        return cls(name, tuple(layers), built_in, asked, *told)
 
     def known_in(self, layer: Layer) -> Known | None:
         """Return what a layer knows of a public project of this name, if it does."""
@@ -164,7 +175,7 @@ class Explanation:
         """Whether some index is asked for the name, and the version allowed."""
         is_asked = not self.asked or any(place.is_asked for place in self.asked)
         may_come = not self.served or any(it.judged.verdict.refusal is None for it in self.served)
-        return is_asked and may_come and self.of_version.refusal is None
+        return is_asked and may_come and self.of_version.refusal is None and self.denied.refusal is None
 
     def as_json(self, *, is_known: bool = True) -> dict[str, Any]:
         """Return the explanation for a machine.
@@ -178,6 +189,7 @@ class Explanation:
             "version": self.version,
             "allowed": self.is_allowed if is_known or not self.is_allowed else None,
             "built_in_rule": self.built_in,
+            "denied": as_json(self.denied),
             "layers": [
                 {
                     "layer": layer.kind,
@@ -294,7 +306,8 @@ def _print(explanation: Explanation, console: Console, *, is_known: bool) -> Non
         only_one = ", if only one of them offers it" if explanation.built_in and len(remote) > 1 else ""
         console.line(f"{explanation.name}{version} may come from {source}{only_one}", GREEN)
     else:
-        console.line(f"{explanation.name}{version} is refused", RED)
+        codes = ", ".join(dict.fromkeys(it.code for it in explanation.denied.findings if it.enforced))
+        console.line(f"{explanation.name}{version} is refused{f' ({codes})' if codes else ''}", RED)
 
 
 def _print_indexes(asked: Sequence[Asked], console: Console) -> None:
@@ -308,6 +321,9 @@ def _print_indexes(asked: Sequence[Asked], console: Console) -> None:
 
 def _print_layer(explanation: Explanation, layer: Layer, console: Console) -> None:
     console.line(f"{layer.kind} policy {layer.path} ({layer.policy.mode})")
+    if explanation.refused is not None:
+        for label, text in explanation.refused.details(layer, explanation.version):
+            console.line(f"  {label:<10}  {escape(text)}")
     if not layer.policy.indexes:
         console.line("  it has no [indexes], so it has no opinion on names")
         return

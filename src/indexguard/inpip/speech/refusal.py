@@ -79,8 +79,8 @@ def rule_in_words(finding: Finding, subject: str) -> str:
     if finding.layer is None:
         return _BUILT_IN.get(finding.code, "")
     rule, path = finding.rule, finding.layer.path
-    meaning = _CERTIFICATES if finding.key.endswith(".ca") else _MEANINGS.get(finding.key)
-    if meaning is not None:
+    meaning = _CERTIFICATES if finding.key.endswith(".ca") else finding.detail or _MEANINGS.get(finding.key)
+    if meaning:
         return f"{finding.key}: {meaning}\n{path}"
     serving = finding.layer.policy.serving
     written = None if serving is None else serving.find_written(finding.key, rule and rule.terms)

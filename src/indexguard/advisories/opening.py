@@ -1,0 +1,31 @@
+"""The records that a policy layer goes by, opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import POLICY_UNREADABLE, Fault, PolicyError
+from ..policy.model import Layer
+from .advisories import Advisories
+from .sources import SourceError
+from .store import Store
+
+
+def open_advisories(layer: Layer, tell: Callable[[str], None]) -> Advisories | None:
+    """Return what the records that a layer goes by say; None where it goes by none.
+
+    :param tell: is given each thing that the user should hear, as one clause.
+    :raises PolicyError: they cannot be read.
+    """
+    settings = layer.policy.advisories
+    if settings is None:
+        return None
+    store = Store(tell)
+    try:
+        found = Advisories([store.open(path, settings.kinds) for path in settings.places])
+    except SourceError as error:
+        raise PolicyError(layer.path, [Fault("advisories.paths", str(error))], POLICY_UNREADABLE) from None
+    if found.is_empty:
+        kinds = ", ".join(settings.kinds)
+        tell(f"advisories in {layer.path}: no source holds a record of PyPI that counts ({kinds})")
+    return found

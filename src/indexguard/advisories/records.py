@@ -1,0 +1,182 @@
+"""One advisory record in OSV's JSON form, and what it says of projects of PyPI.
+
+OSV schema 1.7.4, and what the records of the OpenSSF malicious-packages repository hold beside it: the digests of whole
+files under ``affected[].database_specific.indicators.package_integrity``. Other digests there are none of files that
+pip fetches: those of single files in them (``evidence_files``), and of the reports (``malicious-packages-origins``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NamedTuple
+
+from ..patterns import Name, normalise_name, parse_version
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,199}")
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
+_EVENTS = ("introduced", "fixed", "last_affected")
+_FIRST = "0"
+"""Before every version."""
+
+Event = tuple[str, str]
+"""``introduced``, ``fixed`` or ``last_affected``, and a version."""
+
+
+class NoRecordError(ValueError):
+    """A text that is no record; says why, as one clause."""
+
+
+class Affected(NamedTuple):
+    """What a record says of one project."""
+
+    name: Name
+    versions: tuple[str, ...] = ()
+    ranges: tuple[tuple[Event, ...], ...] = ()
+    sha256: tuple[str, ...] = ()
+    """Of files, whatever their name and place; lower-case hexadecimal."""
+
+    def affects(self, version: str) -> bool:
+        """Tell whether a version is one that the record means.
+
+        As the policy has it for denials: a local version (``1.0+local``) is covered by its public one, and a version that
+        PEP 440 cannot parse lies in every range.
+        """
+        if version in self.versions:
+            return True
+        parsed = parse_version(version)
+        if parsed is None:
+            return bool(self.ranges)
+        listed = [it for it in map(parse_version, self.versions) if it is not None]
+        # A listed version that is no local one covers its local ones, as `==` does.
+        is_listed = any(parsed == it or (it.local is None and it.public == parsed.public) for it in listed)
+        return is_listed or any(_is_within(events, version) for events in self.ranges)
+
+
+class Record(NamedTuple):
+    """One record; without ``affected`` it is about other ecosystems than PyPI."""
+
+    id: str
+    modified: str
+    """A moment in UTC as text, comparable with others."""
+    is_withdrawn: bool
+    affected: tuple[Affected, ...]
+
+
+def read_records(content: bytes) -> list[Record]:
+    """Return the records of one JSON text: one object, a list of them, or the ``vulns`` of an answer of OSV's service.
+
+    :raises NoRecordError: it is none.
+    """
+    try:
+        tree = json.loads(content)
+    except UnicodeDecodeError:
+        raise NoRecordError("it is not UTF-8") from None
+    except RecursionError:
+        raise NoRecordError("its arrays and objects are nested too deeply") from None
+    except ValueError:  # also a number of more digits than this Python converts
+        raise NoRecordError("it is not JSON") from None
+    if isinstance(tree, dict) and "id" not in tree and isinstance(tree.get("vulns"), list):
+        tree = tree["vulns"]
+    return [_read_record(it) for it in (tree if isinstance(tree, list) else [tree])]
+
+
+def _read_record(tree: object) -> Record:
+    if not isinstance(tree, dict):
+        raise NoRecordError("it is no record: expected an object")
+    found = tree.get("id")
+    if not isinstance(found, str) or not _ID.fullmatch(found):
+        raise NoRecordError("it has no `id`, or one that is none")
+    withdrawn = tree.get("withdrawn")
+    if withdrawn is not None and not isinstance(withdrawn, str):
+        raise NoRecordError("`withdrawn` is no text")
+    modified = tree.get("modified")
+    # Moments of UTC compare as texts, once none ends in what is greater than a digit: 46Z is before 46.5Z.
+    moment = modified.rstrip("Zz") if isinstance(modified, str) and modified.isprintable() else ""
+    affected = tree.get("affected")
+    if affected is None:
+        affected = []
+    if not isinstance(affected, list):
+        raise NoRecordError("`affected` is no list")
+    read = tuple(it for number, entry in enumerate(affected) if (it := _read_affected(entry, number)) is not None)
+    return Record(found, moment, bool(withdrawn), read)
+
+
+def _read_affected(entry: object, number: int) -> Affected | None:
+    """Return what is said of a project of PyPI; None for one of another ecosystem."""
+    package = entry.get("package") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or not isinstance(package, dict):
+        raise NoRecordError(f"`affected[{number}]` has no `package`")
+    ecosystem, name = package.get("ecosystem"), package.get("name")
+    if ecosystem != "PyPI":
+        return None
+    if not isinstance(name, str) or not name or not name.isprintable() or " " in name:
+        raise NoRecordError(f"`affected[{number}].package` has no `name`")
+    versions = entry.get("versions")
+    if versions is None:
+        versions = []
+    if not isinstance(versions, list) or not all(isinstance(it, str) for it in versions):
+        raise NoRecordError(f"`affected[{number}].versions` is no list of texts")
+    ranges = entry.get("ranges")
+    if ranges is None:
+        ranges = []
+    if not isinstance(ranges, list):
+        raise NoRecordError(f"`affected[{number}].ranges` is no list")
+    read = (_read_range(it, f"affected[{number}].ranges") for it in ranges)
+    return Affected(
+        normalise_name(name),
+        tuple(dict.fromkeys(versions)),
+        tuple(events for events in read if events),
+        _find_digests(entry),
+    )
+
+
+def _read_range(entry: object, key: str) -> tuple[Event, ...]:
+    """Return the events of a range; none of a range of commits."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("events"), list):
+        raise NoRecordError(f"`{key}` holds what is no range")
+    if entry.get("type") == "GIT":
+        return ()
+    events = []
+    for event in entry["events"]:
+        if not isinstance(event, dict) or not all(isinstance(event.get(kind, ""), str) for kind in _EVENTS):
+            raise NoRecordError(f"`{key}` holds an event that is none")
+        events += [(kind, event[kind]) for kind in _EVENTS if kind in event]
+    return tuple(events)
+
+
+def _find_digests(entry: dict[str, Any]) -> tuple[str, ...]:
+    """Return the digests of whole files. Each database has its own form here: what is not known is passed over."""
+    found: dict[str, None] = {}
+    place: object = entry
+    for key in ("database_specific", "indicators", "package_integrity"):
+        place = place.get(key) if isinstance(place, dict) else None
+    for file in place if isinstance(place, list) else ():
+        hashes = file.get("hashes") if isinstance(file, dict) else None
+        digest = hashes.get("sha256") if isinstance(hashes, dict) else None
+        if isinstance(digest, str) and _SHA256.fullmatch(digest):
+            found[digest.lower()] = None
+    return tuple(found)
+
+
+def _is_within(events: tuple[Event, ...], version: str) -> bool:
+    """Tell whether a version that PEP 440 knows lies in a range (OSV schema, "Evaluation").
+
+    An end that PEP 440 cannot parse is none: what is denied too much is seen, and can be waived.
+    """
+    parsed = parse_version(version)
+    ordered = []
+    for kind, text in events:
+        place = None if text == _FIRST else parse_version(text)
+        if place is None and kind != "introduced":
+            continue
+        # At one version what ends comes before what begins anew.
+        ordered.append((place, ("fixed", "introduced", "last_affected").index(kind), kind))
+    ordered.sort(key=lambda it: (it[0] is not None, it[0] if it[0] is not None else parsed, it[1]))
+    is_in = False
+    for place, _, kind in ordered:
+        if kind == "introduced":
+            is_in = is_in or place is None or (parsed is not None and parsed >= place)
+        elif parsed is not None and place is not None and (parsed >= place if kind == "fixed" else parsed > place):
+            is_in = False
+    return is_in

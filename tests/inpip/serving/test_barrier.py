@@ -1,0 +1,86 @@
+"""What never comes in, by ways that a page, a requirement or a file may take round the first look."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from integration.bench.advisories import make_record
+from integration.harness.dists import Dist
+
+from support.inpip_bench import Bench
+
+EVIL = Dist("foo", "1.1", "public")
+
+
+def by_records(bench: Bench, folder: Path, *records: dict[str, Any]) -> str:
+    """Return the policy that goes by records."""
+    (folder / "records.json").write_text(json.dumps(records))
+    return f'{bench.policy}[advisories]\npaths = ["{folder / "records.json"}"]\n'
+
+
+def named_by_content(dist: Dist) -> dict[str, Any]:
+    """Return a record that names a file, as another project's."""
+    return make_record("another", "MAL-2026-1", ["6.6"], sha256=[dist.sha256])
+
+
+def test_a_pinned_hash_is_not_the_pages(bench: Bench, tmp_path: Path) -> None:
+    """A requirement's own hash makes pip pass over the one in the URL."""
+    bench.public.list("foo", f"{bench.public.keep(EVIL)}#sha256={'0' * 64}")
+    (tmp_path / "requirements.txt").write_text(f"foo==1.1 --hash=sha256:{EVIL.sha256}\n")
+    done = bench.install(
+        "-r", tmp_path / "requirements.txt", policy=by_records(bench, tmp_path, named_by_content(EVIL))
+    )
+    assert (done.code, done.origins) == (1, {})
+
+
+def test_a_file_of_a_local_page(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / EVIL.filename).write_bytes(EVIL.content)
+    policy = by_records(bench, tmp_path, named_by_content(EVIL))
+    done = bench.install("foo", "--find-links", tmp_path, policy=policy)
+    assert (done.code, done.origins) == (0, {"foo": "public"})
+    assert ("dropped", "advisory") in done.codes
+    assert "dropped 1.1 of a file or link (advisory: MAL-2026-1, by the file's sha256)" in done.output
+    assert bench.install(tmp_path / EVIL.filename, policy=policy).origins == {}
+
+
+def test_metadata_of_another_version_than_the_files(bench: Bench) -> None:
+    """The legacy resolver does not compare the two."""
+    lying = Dist(
+        "foo",
+        "1.0",
+        "public",
+        more=(("foo-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: foo\nVersion: 6.6\n"),),
+    )
+    bench.public.publish(lying)
+    policy = f'{bench.policy}[[deny]]\npackages = ["foo==6.6"]\n'
+    done = bench.install("foo", "--use-deprecated=legacy-resolver", policy=policy)
+    assert (done.code, done.origins) == (1, {})
+
+
+@pytest.mark.parametrize("command", [("index", "versions", "foo"), ("download", "foo")])
+def test_other_commands(bench: Bench, tmp_path: Path, command: tuple[str, ...]) -> None:
+    bench.public.publish(Dist("foo", "1.0", "public"), EVIL)
+    done = bench.pip(*command, policy=by_records(bench, tmp_path, make_record("foo", "MAL-2026-1", ["1.1"])))
+    assert done.code == 0
+    assert "1.1 from" in done.output
+    assert ("dropped", "advisory") in done.codes
+
+
+def test_audit_of_a_reference(bench: Bench, tmp_path: Path) -> None:
+    policy = 'mode = "audit"\n' + by_records(bench, tmp_path, make_record("foo", "MAL-2026-1", ["1.1"]))
+    done = bench.install(f"foo @ {bench.public.url[:-8]}{bench.public.keep(EVIL)}", policy=policy)
+    assert (done.code, done.origins) == (0, {"foo": "public"})
+    assert [event["code"] for event in done.events if event["event"] == "would-refuse"] == ["advisory"]
+
+
+def test_records_that_say_nothing_and_some_that_cannot_be_read(bench: Bench, tmp_path: Path) -> None:
+    done = bench.install("foo", policy=by_records(bench, tmp_path))
+    assert (done.code, "no source holds a record of PyPI that counts (MAL-)" in done.output) == (0, True)
+    policy = by_records(bench, tmp_path)
+    (tmp_path / "records.json").write_bytes(b"PK\x03\x04")
+    done = bench.install("foo", policy=policy)
+    assert (done.code, "it is no zip file that can be read" in done.output) == (1, True)
+    assert "policy-unreadable" in done.output
