@@ -415,7 +415,9 @@ def staged(scenario: Scenario, folder: Path, certificate: Path | None) -> Iterat
 
 def _listed(spec: FileSpec, stage: Stage) -> Listed:
     url = stage.indexes[spec.at].files_url if spec.at is not None else None
-    return Listed(filled(spec.dist, stage.fill), url, _time_of(spec.upload_time), spec.yanked, spec.hashed, spec.attested)
+    return Listed(
+        filled(spec.dist, stage.fill), url, _time_of(spec.upload_time), spec.yanked, spec.hashed, spec.attested
+    )
 
 
 def _time_of(text: str | None) -> str | None:

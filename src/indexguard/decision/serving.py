@@ -14,7 +14,7 @@ from ..patterns import Name, parse_version
 from ..policy.identity import Location
 from ..policy.model import Index, Layer
 from ..policy.rules import Rule
-from ..policy.serving.terms import Serving, StatusActions, Terms, Waiver
+from ..policy.serving.terms import NO_TERMS, Serving, StatusActions, Terms, Waiver
 from .authority import Authority
 from .verdict import PASS, Finding, Verdict
 
@@ -300,6 +300,17 @@ def find_mismatched(
         for filename in mismatched if rule is not None else ():
             found.setdefault(filename, []).append(Finding("hash-mismatch", layer, rule))
     return found
+
+
+def asks_of_files(authority: Authority) -> bool:
+    """Tell whether a layer asks something of the files of an index of the name: then a page, not a lock, is judged."""
+    for layer, rule in authority.rules:
+        serving = layer.policy.serving
+        for index in map(layer.policy.index, rule.indexes) if rule is not None and serving is not None else ():
+            terms = (serving or _NO_SERVING).find_terms(index.name, public=index.public, entry=rule and rule.terms)
+            if terms != NO_TERMS or (index.public and (serving or _NO_SERVING).downgrade != "off"):
+                return True
+    return False
 
 
 def is_needed(layers: Iterable[Layer]) -> bool:

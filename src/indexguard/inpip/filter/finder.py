@@ -189,7 +189,11 @@ class NameFilter:
         url = candidate.link.url
         place = find_reference(url)
         if is_locked:
-            verdict = search.authority.locked(self._run.locate_locked(url), str(candidate.version), place)
+            if search.lock_drops:
+                return False
+            # What no page lists is a requested direct URL, wherever it lies.
+            link = self._run.locate_locked(url) if search.lock_drops is None else None
+            verdict = search.authority.locked(link, str(candidate.version), place)
         elif place is not None and place.is_local:
             from .local_files import is_bundled  # few runs meet one
 

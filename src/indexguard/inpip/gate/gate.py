@@ -13,8 +13,8 @@ from ...audit.event import EventFields
 from ...audit.kinds import REFUSED, SELECTED
 from ...decision.authority import Origin
 from ...decision.outcome import find_guard_file, find_mismatch
-from ...decision.verdict import PASS, Finding
-from ...errors import LOCKED_LINK, clean, escape
+from ...decision.verdict import Finding
+from ...errors import clean, escape
 from ...patterns import Name, find_version
 from ...policy.identity import find_reference, redact
 from .. import seams
@@ -215,11 +215,10 @@ class Gate:
         if is_locked:
             version = find_version(source.filename, name) or ""
             verdict = authority.locked(self._run.locate_locked(source.url), version, place)
-            if any(finding.code == LOCKED_LINK for finding in verdict.findings) and self._finder is not None:
-                from ..search.locks import is_listed  # few runs have one
+            if self._finder is not None:
+                from ..search.locks import judge_listed  # few runs have one
 
-                listed = is_listed(self._searches, self._finder, name, requirement, source)
-                verdict = PASS if listed else verdict
+                verdict = judge_listed(self._searches, self._finder, name, requirement, source, verdict=verdict)
         else:
             verdict = authority.direct(place, requested=requested)
         fields = EventFields(name=name or None, index_asked=redact(source.url))

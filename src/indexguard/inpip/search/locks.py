@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ...decision import outcome
+from ...decision.authority import Authority
+from ...decision.verdict import PASS, Verdict
 from ...errors import LOCKED_LINK
 from ...patterns import Name, normalise_name
-from ...policy.identity import find_location, find_reference
+from ...policy.identity import Location, find_location, find_reference
 from ..run import Run
-from .page import Page
+from .page import Drop, Page
 from .search import Search
 from .searches import Searches
 
@@ -27,7 +29,8 @@ def look_up(
 ) -> None:
     """Ask the name's own indexes for a file that a lock names, if the policy would refuse it as it is (pip >= 26.2).
 
-    Where one lists it, the file counts as that page's.
+    Also where it asks something of the index's files: then the page's entry is judged, not the lock's. Where one lists it,
+    the file counts as that page's.
 
     :param candidate: that file, which is all that pip's list holds.
     :param call: has pip make its list anew.
@@ -36,7 +39,7 @@ def look_up(
     link = candidate.link
     place = find_reference(link.url)
     verdict = search.authority.locked(run.locate_locked(link.url), str(candidate.version), place)
-    if all(finding.code != LOCKED_LINK for finding in verdict.findings):
+    if not _needs_page(search.authority, verdict, place):
         return
     owner: Any = finder
     locked, lists = owner._locked_links, owner._all_candidates  # noqa: SLF001  # pip has nothing else for it
@@ -50,6 +53,12 @@ def look_up(
         locked[search.name] = kept_link
         lists.update(kept_lists)
     page = find_page(search, link, roots)
+    drops = [] if page is not None else find_drops(search, link)
+    if drops or (page is None and all(finding.code != LOCKED_LINK for finding in verdict.findings)):
+        search.lock_drops = drops
+    if search.lock_drops:
+        search.forget_drops()
+        search.drops = search.lock_drops
     if page is not None:
         search.forget_drops()
         source = link.comes_from
@@ -57,12 +66,46 @@ def look_up(
             search.by_answer[source] = page
 
 
-def is_listed(searches: Searches, finder: Any, name: Name, requirement: Requirement, link: Link) -> bool:
-    """Tell whether an index of the name's own lists the very file of a lock (pip 26.1, whose finder knows of no lock)."""
+def judge_listed(
+    searches: Searches, finder: Any, name: Name, requirement: Requirement, link: Link, *, verdict: Verdict
+) -> Verdict:
+    """Judge a file that a lock names by the page of the name's own index (pip 26.1, whose finder knows of no lock).
+
+    :param verdict: what the layers say of it as it is.
+    """
     search = searches.of(finder, name)
+    place = find_reference(link.url)
+    if not _needs_page(search.authority, verdict, place):
+        return verdict
     search.asks_own = True
     finder.find_all_candidates(name)
-    return find_page(search, link, [requirement]) is not None
+    if find_page(search, link, [requirement]) is not None:
+        return PASS
+    dropped = tuple(drop.finding for drop in find_drops(search, link))
+    if dropped or any(finding.code == LOCKED_LINK for finding in verdict.findings):
+        return Verdict(dropped) if dropped else verdict
+    if search.failed:
+        return Verdict(tuple(outcome.find_failures(search.authority, built_in=False)))
+    return search.authority.locked(None, "", place)
+
+
+def find_drops(search: Search, link: Link) -> list[Drop]:
+    """Return what of a page was kept from pip that is the very file of a lock, by what a policy asks of files."""
+    return [
+        drop
+        for drop in search.drops
+        if drop.objections and any(listed.filename == link.filename for _, listed in drop.offered)
+    ]
+
+
+def _needs_page(authority: Authority, verdict: Verdict, place: Location | None) -> bool:
+    if any(finding.code == LOCKED_LINK for finding in verdict.findings):
+        return True
+    if all(layer.policy.serving is None for layer, _ in authority.rules) or (place is not None and place.is_local):
+        return False
+    from ...decision.serving import asks_of_files
+
+    return asks_of_files(authority)
 
 
 def find_page(search: Search, link: Link, roots: Iterable[Requirement]) -> Page | None:
@@ -70,8 +113,11 @@ def find_page(search: Search, link: Link, roots: Iterable[Requirement]) -> Page 
 
     The same URL, or the same file name and sha256: then pip is left no hash but those that the page gives.
     """
+    refused = {id(it) for drop in search.drops if drop.objections and drop.finding.enforced for _, it in drop.offered}
     requirements = [it for it in roots if it.name is not None and normalise_name(it.name) == search.name]
     for page, version, listed in _files_of(search):
+        if id(listed) in refused:
+            continue
         check = outcome.file_check(search.authority, page.verdict, page.answered)
         if check is not None and check(version, find_location(listed.url)).refusal is not None:
             continue

@@ -62,6 +62,8 @@ class Search:
     not_configured: Verdict = PASS
     asks_own: bool = False
     """Whether only the name's own indexes are asked, nobody for squatters: for a file that a lock names."""
+    lock_drops: list[Drop] | None = None
+    """Where a page was asked for the file that a lock names, and none lets it pass: why a page keeps it from pip."""
     failures_count: bool = False
     """Whether an index that failed refuses the name."""
     facts: dict[str, FileFacts] | None = None
