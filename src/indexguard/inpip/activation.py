@@ -68,8 +68,13 @@ class Guard(NamedTuple):
         sifter = None
         if any(layer.policy.serving is not None for layer in self.run.layers):
             sifter = self.make_sifter()  # few policies ask something of files
+        typos = None
+        if any(layer.policy.indexes and layer.policy.typo_action != "off" for layer in self.run.layers):
+            from .filter.typos import TypoFilter
+
+            typos = TypoFilter(self.run, self.searches, self.speaker)
         pages = PageFilter(
-            self.run, self.searches, self.requests, gate.check_redirect, self.make_sifter, certificates, sifter
+            self.run, self.searches, self.requests, gate.check_redirect, self.make_sifter, certificates, sifter, typos
         )
         names = NameFilter(self.run, self.searches, self.speaker, sifter)
         yield seams.REQUEST, pages.request
@@ -117,6 +122,7 @@ class Guard(NamedTuple):
             from .gate import hops, refusals, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
             from .search import absence, simple_page  # noqa: F401
+            from .serving import suspicions  # noqa: F401
             from .speech import audit_mode, words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
@@ -244,6 +250,8 @@ def _explain_broken(error: Exception) -> str:
 
 _COLD = (
     *("../decision/absence.py", "../decision/redirects.py", "../decision/repositories.py", "../decision/serving.py"),
+    *("../decision/typosquat.py", "../typosquat/likeness.py", "../typosquat/locks.py", "../typosquat/nearest.py"),
+    *("../typosquat/popular-names.txt", "../typosquat/preparation.py"),
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
     *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
     *(
@@ -264,6 +272,7 @@ _COLD = (
         "search/locks.py",
         "search/simple_page.py",
         "serving/body.py",
+        "serving/suspicions.py",
         "serving/files.py",
         "serving/notes.py",
         "speech/audit_mode.py",

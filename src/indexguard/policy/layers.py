@@ -77,13 +77,15 @@ class LayersFound:
 
     @property
     def vital_places(self) -> tuple[str, ...]:
-        """The folders and files that policies are read from, or would be, what may stand beside them, and certificates."""
+        """The folders and files that policies are read from, or would be, what may stand beside them, and what they name."""
         folders = [os.path.dirname(it.path) for it in self.places if it.path is not None and it.kind != "environment"]
         named = [it.path for it in self.places if it.path is not None and it.kind == "environment"]
         beside = [os.path.join(os.path.dirname(path), "policy.d") for path in named]
         layers = [(os.path.dirname(layer.path), index.ca) for layer in self.layers for index in layer.policy.indexes]
         certificates = [os.path.join(folder, ca) for folder, ca in layers if ca is not None]
-        return (*folders, *named, *beside, *certificates)
+        settings = [(it.path, it.policy.typosquat) for it in self.layers if it.policy.typosquat is not None]
+        lists = [os.path.join(os.path.dirname(path), it.names_file) for path, it in settings if it.names_file]
+        return (*folders, *named, *beside, *certificates, *lists)
 
     @property
     def _is_decided(self) -> bool:
@@ -244,6 +246,10 @@ def _look_at(
     seen[found.file] = kind
     digest = hashlib.sha256(found.content).hexdigest()
     policy = read_policy(found.content, path)
+    if policy.typosquat is not None and policy.typosquat.names_file is not None:
+        from .serving.typosquat import with_names  # noqa: PLC0415  # few policies have a list of their own
+
+        policy = with_names(policy, kind, trust)
     if all(index.ca is None for index in policy.indexes):
         return "loaded", Layer(kind, path, digest, policy)
     from .sections import read_certificates  # noqa: PLC0415  # few policies have certificates

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..patterns import Name
     from .serving.terms import Serving
+    from .serving.typosquat import TyposquatSettings
 
 NEVER_ABSENT = (401, 407, 408, 429)
 """Statuses that never mean "no such name here": a login is missing, or the server is busy."""
@@ -124,6 +125,10 @@ class Policy:
     """``warn`` or ``block``: whether pip goes on when an event cannot be written. Counts in a layer that enforces."""
     serving: Serving | None = None
     """What it asks of files beside their place; None where no key is about that."""
+    typo_action: str = "warn"
+    """``warn``, ``block`` or ``off``: what becomes of a name that is nearly a claimed or popular one."""
+    typosquat: TyposquatSettings | None = None
+    """What else it says of such names; None where it says nothing."""
     path: str = ""
     """The file, as it is shown in messages."""
 

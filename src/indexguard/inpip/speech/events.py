@@ -30,7 +30,8 @@ def record_search(speaker: Speaker, run: Run, search: Search) -> None:
     shadowed = {id(drop.page) for drop in search.drops if drop.finding.code == SHADOWED_NAME}
     for page in search.pages:
         for finding, kind in _objections(page, shadowed=id(page) in shadowed):
-            fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome)
+            message = f"{page.outcome}; did you mean {finding.meant}?" if finding.meant else page.outcome
+            fields = EventFields(name=search.name, index_asked=page.shown, message=message)
             speaker.record_finding(finding, kind, fields)
         has_failed = page.failure is not None and not page.probing and page.verdict.refusal is None
         for finding in failures if has_failed else ():

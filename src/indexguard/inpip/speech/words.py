@@ -16,6 +16,7 @@ from ...errors import (
     REDIRECTED,
     SHADOWED_NAME,
     TOO_YOUNG,
+    TYPOSQUAT,
     UNKNOWN_INDEX,
     GuardError,
     clean,
@@ -115,6 +116,7 @@ def refusal_of(search: Search, cause: Finding) -> Refusal:
         kept=kept_by(search),
     )
     facts = [
+        *([("meant", f"perhaps {cause.meant}")] if cause.meant else []),
         *_asked(search),
         *_unfit(search),
         *(("refused", text) for text in _some([_dropped(drop) for drop in _enforced(search)])),
@@ -258,6 +260,8 @@ def _hint(search: Search, cause: Finding) -> str | None:
     of_place = find_hint_of_place(search, cause)
     if of_place is not None:
         return of_place
+    if cause.code == TYPOSQUAT:
+        return _hint_spelling(search, cause)
     if cause.code == TOO_YOUNG:
         from .files import hint_of_age
 
@@ -282,6 +286,17 @@ def _hint(search: Search, cause: Finding) -> str | None:
     if cause.code == SHADOWED_NAME:
         return f"{hint}; the public project of that name is not yours unless you registered it"
     return f"{hint}; {words_of(cause.code).remedy}" if cause.code == REDIRECTED else hint
+
+
+def _hint_spelling(search: Search, cause: Finding) -> str | None:
+    """Say what to do about a name that is nearly another one: it is never replaced here."""
+    if cause.layer is None or cause.rule is None:
+        return None
+    keys = " or ".join(f"{join_key('indexes', index)}.packages" for index in cause.rule.indexes)
+    return (
+        f"if another name was meant, ask for that; if `{search.name}` is right, add it to {keys} in {cause.layer.path}, "
+        "by its own name"
+    )
 
 
 def _names(indexes: Sequence[Index]) -> str:

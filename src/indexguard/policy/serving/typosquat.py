@@ -1,0 +1,87 @@
+"""What ``[typosquat]`` says beside its action: further names to protect, and another list of popular names."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...errors import Fault, PolicyError, escape
+from ...patterns import normalise_name, parse_pattern
+from ...typosquat.preparation import parse_list
+from ..table import MAX_BYTES, TableReader
+from ..trust import read_trusted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...patterns import Name
+    from ..model import Policy
+    from ..trust import Trust
+
+
+class TyposquatSettings(NamedTuple):
+    """What a policy says of names that are nearly others."""
+
+    protect: frozenset[Name] = frozenset()
+    """Names that are protected as the claimed ones are."""
+    names_file: str | None = None
+    """The list of popular names, as it is written; None: the one that comes with the guard."""
+    names: tuple[str, ...] = ()
+    """What that list holds, the most popular first."""
+
+
+def read_settings(reader: TableReader, table: Mapping[str, Any]) -> TyposquatSettings:
+    """Return what the table says."""
+    protect = []
+    if "protect" in table:
+        for place, text in enumerate(reader.items("typosquat.protect", table["protect"], "project names")):
+            try:
+                is_exact = isinstance(text, str) and parse_pattern(text).exact
+            except ValueError:
+                is_exact = False
+            if is_exact:
+                protect.append(normalise_name(text))
+            else:
+                reader.unexpected(
+                    f"typosquat.protect[{place}]", text, "the name of one project: no pattern and no version"
+                )
+    path = table.get("names-file")
+    if path is not None and (not isinstance(path, str) or not path or "\0" in path):
+        reader.unexpected(
+            "typosquat.names-file", path, "the path of a list of project names, absolute or relative to this file"
+        )
+        path = None
+    return TyposquatSettings(frozenset(protect), path)
+
+
+def with_names(policy: Policy, kind: str, trust: Trust | None) -> Policy:
+    """Return a policy with the names of the list that it has.
+
+    :param kind: of the layer.
+    :param trust: whom to trust with the list; None: anybody, where a file is only looked at.
+    :raises PolicyError: the list is not there, cannot be trusted or is none.
+    """
+    settings = policy.typosquat
+    if settings is None or settings.names_file is None:
+        return policy
+    path = os.path.join(os.path.dirname(policy.path), settings.names_file)
+    try:
+        # As a certificate: what INDEXGUARD_POLICY names is another file.
+        found = read_trusted(path, trust, kind=kind if kind in ("machine", "interpreter") else "ca")
+        if found is None:
+            raise ValueError(f"there is no file {escape(path)}")
+        if len(found.content) > MAX_BYTES:
+            raise ValueError(f"{escape(path)} is too large")
+        names = tuple(parse_list(found.content.decode("utf-8")))
+    except PolicyError as error:
+        raise PolicyError(policy.path, [Fault("typosquat.names-file", it.message) for it in error.faults]) from None
+    except UnicodeDecodeError:
+        raise _fault(policy, f"{escape(path)} is not UTF-8") from None
+    except ValueError as reason:
+        raise _fault(policy, str(reason)) from None
+    return replace(policy, typosquat=settings._replace(names=names))
+
+
+def _fault(policy: Policy, message: str) -> PolicyError:
+    return PolicyError(policy.path, [Fault("typosquat.names-file", message)])
