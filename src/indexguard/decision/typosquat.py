@@ -56,7 +56,7 @@ def judge_name(authority: Authority, found: Sequence[Near], today: date, signs: 
     rules = {id(layer): rule for layer, rule in authority.rules}
     for layer, likeness in found:
         tier = RAISED[likeness.tier] if signs else likeness.tier
-        meant = ": ".join((f"`{likeness.target}`", ", ".join((likeness.how, *signs))))
+        meant = f"`{likeness.target}` ({'; '.join((likeness.how, *signs))})"
         finding = Finding("typosquat", layer, rules.get(id(layer)), key=_KEY, meant=meant)
         waiver = _find_waiver(layer, authority, today)
         if waiver is not None:

@@ -7,20 +7,24 @@ offers go through. What the log does not tell is not guessed: such an event is n
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
-from typing import Any, Callable, NamedTuple, Optional
+from datetime import date, datetime, timezone
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 from .. import errors
-from ..audit.kinds import GUARD_FAILED, SEALED, SELECTED, WOULD_REFUSE
+from ..audit.kinds import GUARD_FAILED, NOTICED, SEALED, SELECTED, WOULD_REFUSE
 from ..decision import outcome
 from ..decision.authority import Authority
 from ..decision.repositories import judge_repository
+from ..decision.typosquat import NOTHING, Near, Suspicion, add_suspicion, find_signs, judge_name
 from ..decision.verdict import PASS, Finding, Verdict
 from ..patterns import Name, normalise_name, parse_pattern
 from ..policy.identity import PYPI, Location, find_reference
 from ..policy.model import Layer
 from .files import Event
 from .record import items, table, tables
+
+if TYPE_CHECKING:
+    from ..typosquat.watch import Watch
 
 Locate = Callable[[str], Optional[Location]]
 """Returns the identity of a URL, that of the token ``pypi`` for the public index; None where it is unknown."""
@@ -38,6 +42,7 @@ _OF_INDEXES = frozenset(
         errors.FILE_ELSEWHERE,
         errors.AMBIGUOUS_NAME,
         errors.UNCLAIMED_INTERNAL,
+        errors.TYPOSQUAT,
     }
 )
 """The codes of what an index offered, or might have."""
@@ -50,6 +55,7 @@ _NO_MATTER_OF_POLICY: dict[str, str] = {
     errors.GUARD_FILE: "a distribution would have written what the guard lives from, which no policy changes",
 }
 _CACHED = 10_000
+_NO_TIME = datetime.min.replace(tzinfo=timezone.utc)
 
 
 class Judgement(NamedTuple):
@@ -84,6 +90,7 @@ class Replay:
         self._layer = replace(layer, policy=replace(layer.policy, mode="enforce"))
         self._today = today
         self._locate = locate
+        self._watch: Watch | None = None
         self._authorities: dict[str, Authority | None] = {}
 
     def judge(self, event: Event) -> Judgement | None:
@@ -93,7 +100,7 @@ class Replay:
             return None
         if kind == SELECTED:
             return self._judge(SELECTED, event, self._selected)
-        was = "observed" if kind == WOULD_REFUSE else code
+        was = "observed" if kind in (WOULD_REFUSE, NOTICED) else code
         if kind == GUARD_FAILED:
             return Judgement(was, unknown="the guard itself failed, which no policy changes")
         if code in _OF_INDEXES:
@@ -149,11 +156,22 @@ class Replay:
         asked = self._place(event.get("index_asked"), "which index was asked")
         if asked.is_local:
             return None, authority.local_file()
-        verdict = outcome.ask(authority, asked, unverified=False)
+        verdict = add_suspicion(outcome.ask(authority, asked, unverified=False), self._suspect(authority, event))
         if verdict.refusal is not None or event.get("index_answered") is None:
             return None, verdict
         answered = self._place(event["index_answered"], "which index answered")
         return answered, outcome.answer(authority, verdict, answered, unverified=False)
+
+    def _suspect(self, authority: Authority, event: Event) -> Suspicion:
+        """Judge a name that is nearly another one. What its page showed beside, the log tells only where that counted."""
+        if not authority.watched:
+            return NOTHING
+        if self._watch is None:
+            self._watch = self._layer.policy.make_watch()
+        meant = self._watch.find_meant(authority.name)
+        signs = find_signs(items(event, "versions"), (), _NO_TIME) if event.get("code") == errors.TYPOSQUAT else ()
+        found = [] if meant is None else [Near(self._layer, meant)]
+        return judge_name(authority, found, self._today, signs)
 
     def _file(self, authority: Authority, page: Location, event: Event, file: dict[str, Any]) -> Verdict:
         if file.get("file") is not None and file["file"] in items(event, "same_file"):

@@ -1,7 +1,8 @@
 """How one name is like another: what was mistyped, and how sure it is that the other one was meant.
 
 The distance is that of optimal string alignment: letters added, left out, changed, or two neighbours swapped. The classes
-and tiers are those of published studies of squats (SpellBound, typomania, GuardDog); ``tuning`` measures them.
+are those of published studies of squats (SpellBound, typomania, GuardDog); ``python -m integration.typosquats`` measures
+what the tiers find, and what they find amiss.
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ from __future__ import annotations
 from operator import ne
 from typing import NamedTuple
 
-from .names import fold
+from .names import MIN_LETTERS, fold
 
 A, B, C = "A", "B", "C"
 """``A`` may refuse, ``B`` warns, ``C`` is only logged."""
 RAISED = {A: A, B: A, C: B}
 """What a second sign makes of a tier."""
-
-_SHORT, _USUAL, _LONG, _TWICE = 5, 6, 7, 9
-_MANY = 3
+NOT_ALIKE = ("", "")
+_TWO = 2
 _VOWELS = frozenset("aeiou")
 _ROWS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 
@@ -30,27 +30,52 @@ class Likeness(NamedTuple):
     how: str
     """What was mistyped, in words."""
     tier: str
-
     claimed: bool = False
     """Whether the policy claims or protects that name; otherwise it is a popular one."""
+
+
+class Limits(NamedTuple):
+    """From how many letters on an error counts: the shorter a name, the more of its neighbours are words of their own."""
+
+    slip: int
+    """A neighbouring key or another vowel; of the part that differs."""
+    other: int
+    """Any other letter (``B``); likewise."""
+    two: int
+    """Two errors (``B``); likewise."""
+    two_doubtful: int
+    """The same (``C``)."""
+    short: str
+    """The tier of a sure error in a name of fewer than ``_SURE`` letters."""
+
+
+RENOWNED = Limits(slip=5, other=6, two=8, two_doubtful=7, short=B)
+"""Of the most popular names of all: those are what is squatted."""
+POPULAR = Limits(slip=7, other=8, two=11, two_doubtful=9, short=C)
+_SURE = 6
+"""From so many letters on an error that only a slip explains is sure (``A``)."""
+_EDGE = 7
+"""The same for a letter too many, or left out, at an end (``B``): many a name is another's plural."""
+_FAR = 10
+"""The same for two errors of which one is in the first letter (``C``)."""
 
 
 def distance(name: str, other: str, limit: int) -> int:
     """Return how many errors lie between two names (optimal string alignment); ``limit + 1`` for more than ``limit``."""
     start, end = _common(name, other)
-    a, b = name[start : len(name) - end], other[start : len(other) - end]
-    if abs(len(a) - len(b)) > limit:
+    ours, theirs = name[start : len(name) - end], other[start : len(other) - end]
+    if abs(len(ours) - len(theirs)) > limit:
         return limit + 1
     before: list[int] = []
-    row = list(range(len(b) + 1))
-    for i, letter in enumerate(a, 1):
-        two, before, row = before, row, [i]
-        for j, at in enumerate(b, 1):
-            cost = min(row[j - 1] + 1, before[j] + 1, before[j - 1] + (letter != at))
-            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == at:
-                cost = min(cost, two[j - 2] + 1)
+    row = list(range(len(theirs) + 1))
+    for place, letter in enumerate(ours):
+        before, last, row = row, before, [place + 1]
+        for at, their in enumerate(theirs):
+            cost = min(row[at] + 1, before[at + 1] + 1, before[at] + (letter != their))
+            if place and at and letter == theirs[at - 1] and ours[place - 1] == their:
+                cost = min(cost, last[at - 1] + 1)
             row.append(cost)
-        if min(row) > limit and (not before or min(before) > limit):
+        if min(row) > limit and min(before) > limit:
             return limit + 1
     return min(row[-1], limit + 1)
 
@@ -67,58 +92,85 @@ def _common(name: str, other: str) -> tuple[int, int]:
     return start, end
 
 
-def _are_near(letter: str, other: str) -> bool:
-    """Tell whether two letters lie side by side on a keyboard."""
-    for number, row in enumerate(_ROWS):
-        place = row.find(letter)
-        if place >= 0:
-            below = _ROWS[number + 1] if number + 1 < len(_ROWS) else ""
-            above = _ROWS[number - 1] if number else ""
-            return other in (
-                *row[max(0, place - 1) : place + 2],
-                *below[max(0, place - 1) : place + 1],
-                *above[place : place + 2],
-            )
-    return False
-
-
 def compare(name: str, target: str, *, renowned: bool = False) -> Likeness | None:
     """Return how a name is like a popular one; None where it is not, or not so that a typing error is likely.
 
-    :param renowned: whether the target is one of the most popular of all: those are what is squatted.
+    :param renowned: whether the target is one of the most popular of all.
     """
-    if len(target) < _SHORT or name == target:
+    if len(target) < MIN_LETTERS or name == target:
         return None
-    how, tier = _say(name, target, renowned=renowned)
+    how, tier = _say(name, target, RENOWNED if renowned else POPULAR)
     return Likeness(target, how, tier) if tier else None
 
 
-def _say(name: str, target: str, *, renowned: bool) -> tuple[str, str]:
-    size = len(target)
-    sure = A if size >= _USUAL else B if renowned else C
+def _say(name: str, target: str, limits: Limits) -> tuple[str, str]:
+    sure = A if len(target) >= _SURE else limits.short
     if name.replace("-", "") == target.replace("-", ""):
-        is_one = renowned or abs(name.count("-") - target.count("-")) == 1
-        return "a dash", sure if is_one else C
+        is_one = abs(name.count("-") - target.count("-")) == 1
+        return "but for a dash", sure if is_one or limits is RENOWNED else C
     if sorted(name.split("-")) == sorted(target.split("-")):
         return "its parts in another order", B
     if fold(name) == fold(target):
         return "letters that look alike", sure
-    letters = ["".join(c for c in text if not c.isdigit()) for text in (name, target)]
-    if letters[0].strip("-") == letters[1].strip("-"):
-        return "", ""  # only digits differ: another version, or another size
-    far = distance(name, target, 2)
+    if _without_digits(name) == _without_digits(target):
+        return NOT_ALIKE  # another version, or another size
+    far = distance(name, target, _TWO)
     if far == 1:
-        return _say_one(name, target, sure, renowned=renowned)
-    if far == 2:
-        part = _without_py(name, target)
-        if are_two_letters(name, target):
-            return "two other letters", C if part >= 8 else ""
-        if name[0] != target[0]:
-            return "two errors", C if part >= 10 else ""
-        if renowned:
-            return "two errors", B if part >= 8 else C if part == 7 else ""
-        return "two errors", B if part >= 11 else C if part >= 9 else ""
-    return "", ""
+        return _say_one(name, target, sure, limits)
+    if far > _TWO:
+        return NOT_ALIKE
+    part = _different_letters(name, target)
+    if are_two_letters(name, target):
+        return ("two other letters", C) if part >= RENOWNED.two else NOT_ALIKE
+    if name[0] != target[0]:
+        return ("two errors", C) if part >= _FAR else NOT_ALIKE
+    return "two errors", B if part >= limits.two else C if part >= limits.two_doubtful else ""
+
+
+def _say_one(name: str, target: str, sure: str, limits: Limits) -> tuple[str, str]:
+    start, end = _common(name, target)
+    more, less = name[start : len(name) - end], target[start : len(target) - end]
+    if len(more) == _TWO:
+        return "two letters swapped", sure
+    part = _different_letters(name, target)
+    if more and less:
+        if _are_near(more, less):
+            return "a neighbouring key", sure if part >= limits.slip else C
+        if more in _VOWELS and less in _VOWELS:
+            return "another vowel", sure if part >= limits.slip else C
+        return NOT_ALIKE if (more + less).isalnum() != (more + less).isalpha() else _other(part, limits)
+    if (more or less).isdigit():
+        return NOT_ALIKE
+    longer = name if more else target
+    if (more or less) in (longer[start - 1 : start], longer[start + 1 : start + 2]):
+        return ("a letter twice" if more else "a double letter once"), sure
+    if start == 0 or end == 0:
+        sure = B if len(target) >= _EDGE else C
+    elif limits is POPULAR and min(len(different_part(name, target)), len(name)) < _SURE:
+        sure = C
+    return ("a letter too many" if more else "a letter left out"), sure
+
+
+def _other(part: int, limits: Limits) -> tuple[str, str]:
+    return "another letter", B if part >= limits.other else C
+
+
+def _are_near(letter: str, other: str) -> bool:
+    """Tell whether two keys lie side by side, of which one at least is no digit."""
+    if letter.isdigit() and other.isdigit():
+        return False
+    for number, row in enumerate(_ROWS):
+        place = row.find(letter)
+        if place >= 0:
+            above = _ROWS[number - 1][place : place + 2] if number else ""
+            below = _ROWS[number + 1][max(0, place - 1) : place + 1] if number + 1 < len(_ROWS) else ""
+            return other in row[max(0, place - 1) : place + 2] + above + below
+    return False
+
+
+def are_two_letters(name: str, target: str) -> bool:
+    """Tell whether two names that are two errors apart differ in two letters: seldom a slip, often another word."""
+    return len(name) == len(target) and sum(map(ne, name, target)) == _TWO
 
 
 def different_part(name: str, target: str) -> str:
@@ -129,41 +181,11 @@ def different_part(name: str, target: str) -> str:
     return "-".join(theirs)
 
 
-def are_two_letters(name: str, target: str) -> bool:
-    """Tell whether two names that are two errors apart differ in two letters: seldom a slip, often another word."""
-    return len(name) == len(target) and sum(map(ne, name, target)) == 2  # noqa: PLR2004  # as it says
-
-
-def _without_py(name: str, target: str) -> int:
-    """Return the length of what differs, without the ``py`` of so many names."""
+def _different_letters(name: str, target: str) -> int:
+    """Return how many letters differ, without the ``py`` of so many names."""
     part = different_part(name, target)
-    return len(part) - (2 if part[:2] == "py" == name[:2] else 0)
+    return len(part) - (_TWO if part[:2] == name[:2] == "py" else 0)
 
 
-def _say_one(name: str, target: str, sure: str, *, renowned: bool) -> tuple[str, str]:
-    start, end = _common(name, target)
-    more, less = name[start : len(name) - end], target[start : len(target) - end]
-    whole = len(different_part(name, target))
-    part = _without_py(name, target)
-    doubtful = B if part >= (6 if renowned else 8) else C
-    edge = B if len(target) >= _LONG else C
-    if len(more) == 2:
-        return "two letters swapped", sure
-    if len(more) == len(less) == 1 and _are_near(more, less) and not (more.isdigit() and less.isdigit()):
-        return "a neighbouring key", sure if part >= (5 if renowned else 7) else C
-    if more.isdigit() or less.isdigit():
-        return "", ""
-    is_edge = start == 0 or end == 0
-    # The shorter a name, the more of its neighbours are words of their own.
-    inner = sure if renowned or whole >= _USUAL and len(name) >= _USUAL else C
-    if not less:
-        if more in (name[start - 1 : start], name[len(name) - end : len(name) - end + 1]):
-            return "a letter twice", sure
-        return ("a letter too many", edge if is_edge else inner)
-    if not more:
-        if less in (target[start - 1 : start], target[len(target) - end : len(target) - end + 1]):
-            return "a double letter once", sure
-        return ("a letter left out", edge if is_edge else inner)
-    if more in _VOWELS and less in _VOWELS:
-        return "another vowel", sure if part >= (5 if renowned else 7) else C
-    return "another letter", doubtful
+def _without_digits(name: str) -> str:
+    return "".join(letter for letter in name if not letter.isdigit()).strip("-")

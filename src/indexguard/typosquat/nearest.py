@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .likeness import A, B, C, Likeness, are_two_letters, compare, different_part, distance
 from .names import MIN_LETTERS, MIN_TWICE, Claims, Names, fold, reach
@@ -12,18 +12,17 @@ _REST = 3
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 
-def find_meant(name: str, popular: Names, claims: Claims) -> Likeness | None:
-    """Return the name that was probably meant; None where there is none, or where the name itself is a popular one.
+def find_meant(name: str, near: Sequence[tuple[str, bool]], claims: Claims, popular: Names) -> Likeness | None:
+    """Return the name that was probably meant; None where there is none.
 
-    :param name: normalised, and no name that the policy claims.
-    :param popular: the list of popular names.
+    :param name: normalised; neither a popular one nor one that the policy claims.
+    :param near: the popular names that may be meant, each with whether it is among the most popular of all.
     :param claims: what the policy claims and protects.
+    :param popular: all popular names.
     """
-    if name in claims.names or name in popular:
-        return None
     found = [*_of_claims(name, claims), *_of_namespaces(name, claims, popular)]
-    found += [it for near, renowned in popular.find_near(name) if (it := compare(name, near, renowned=renowned))]
-    # A claimed name before a popular one, of those that are as sure.
+    found += [it for target, renowned in near if (it := compare(name, target, renowned=renowned)) is not None]
+    # Of those that are as sure, a claimed name before a popular one.
     return min(found, key=lambda it: (it.tier, not it.claimed, it.target), default=None)
 
 
@@ -37,7 +36,7 @@ def _of_claims(name: str, claims: Claims) -> Iterator[Likeness]:
 def compare_claimed(name: str, target: str) -> tuple[str, str]:
     """Return what was mistyped of a claimed name, and how sure that is; two empty texts where it is not like it."""
     if name.replace("-", "") == target.replace("-", ""):
-        return "a dash", A
+        return "but for a dash", A
     if fold(name) == fold(target):
         return "letters that look alike", A
     far = distance(name, target, reach(target)) if len(target) >= MIN_LETTERS else 0
@@ -58,7 +57,7 @@ def _of_namespaces(name: str, claims: Claims, popular: Names) -> Iterator[Likene
         if stem == bare or len(bare) < MIN_LETTERS - 1:
             continue  # `acme*` has every name that begins so; with a few letters too many names begin
         head = "-".join(name.split("-")[: bare.count("-") + 1])
-        if head != name and head != bare and not popular.has_word(head):
+        if head not in {name, bare} and not popular.has_word(head):
             if fold(head) == fold(bare):
                 yield Likeness(f"{stem}*", "letters that look alike", A, claimed=True)
             elif len(bare) > MIN_LETTERS and distance(head, bare, 1) == 1:
@@ -67,7 +66,7 @@ def _of_namespaces(name: str, claims: Claims, popular: Names) -> Iterator[Likene
         # Where popular names begin so, it is a word of the language.
         if len(rest) >= _REST and not popular.has_start(bare):
             tier = A if popular.has_word(rest) or rest in claims.names else B if len(bare) > MIN_LETTERS else C
-            yield Likeness(f"{stem}{rest}", "a dash", tier, claimed=True)
+            yield Likeness(f"{stem}{rest}", "but for a dash", tier, claimed=True)
 
 
 def _without_start(name: str, bare: str) -> str:
@@ -80,7 +79,7 @@ def _without_start(name: str, bare: str) -> str:
 
 def _errors(name: str) -> set[str]:
     """Return all names that are one error away: of very many claimed names, it is quicker to look for each of these."""
-    found = set()
+    found: set[str] = set()
     for place in range(len(name) + 1):
         before, after = name[:place], name[place:]
         found.update(before + letter + after for letter in _ALPHABET)

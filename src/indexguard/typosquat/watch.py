@@ -25,11 +25,14 @@ class Watch:
 
     def find_meant(self, name: str) -> Likeness | None:
         """Return what name was probably meant; None where this one is popular itself, or like no other."""
-        if name in self._popular or not (self._claims.may_be_meant(name) or self._popular.find_near(name)):
+        if name in self._popular or name in self._claims.names:
+            return None
+        near = self._popular.find_near(name)
+        if not near and not self._claims.may_be_meant(name):
             return None
         from .nearest import find_meant  # noqa: PLC0415  # few names are like another
 
-        return find_meant(name, self._popular, self._claims)
+        return find_meant(name, near, self._claims, self._popular)
 
 
 def _prepare(names: tuple[str, ...]) -> Names:

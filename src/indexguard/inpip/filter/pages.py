@@ -178,8 +178,9 @@ class PageFilter:
                 return []
         search.use(page)
         candidates: Sequence[Candidate] = call(links=links)
-        if page.is_local:
-            return candidates
+        return candidates if page.is_local else self._sift(search, page, candidates)
+
+    def _sift(self, search: Search, page: Page, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         sifted: Sequence[Candidate] = _sift_files(search, page, candidates)
         if self._typos is not None:
             sifted = self._typos.sift(search, page, sifted)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...typosquat.watch import Watch
 from ..run import Run
 from ..search.searches import Searches
 from ..speech.speaker import Speaker
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from ...decision.verdict import Verdict
     from ...policy.model import Layer
+    from ...typosquat.watch import Watch
     from ..objects import Candidate
     from ..search.page import Page
     from ..search.search import Search
@@ -62,11 +62,5 @@ class TypoFilter:
     def _watch(self, layer: Layer) -> Watch:
         watch = self._watches.get(layer.path)
         if watch is None:
-            names, stems = layer.policy.rules.stems()
-            settings = layer.policy.typosquat
-            if settings is None:
-                watch = Watch(names, stems)
-            else:
-                watch = Watch({*names, *settings.protect}, stems, settings.names)
-            self._watches[layer.path] = watch
+            watch = self._watches[layer.path] = layer.policy.make_watch()
         return watch

@@ -101,6 +101,8 @@ def refusal_of(search: Search, cause: Finding) -> Refusal:
     """Return the refusal of a name: what, by which rule (file and key), from which index, what was kept."""
     drops = [drop for drop in search.drops if drop.finding.enforced]
     pages = [page for page in search.pages if page.failure] if cause.code == INDEX_FAILED else []
+    if cause.code == TYPOSQUAT:
+        pages = [page for page in search.pages if page.verdict.refusal == cause]
     for drop in drops:
         if drop.page is not None:
             # The page of the cause comes first; without one, the page of what was dropped tells more than none.
@@ -260,8 +262,6 @@ def _hint(search: Search, cause: Finding) -> str | None:
     of_place = find_hint_of_place(search, cause)
     if of_place is not None:
         return of_place
-    if cause.code == TYPOSQUAT:
-        return _hint_spelling(search, cause)
     if cause.code == TOO_YOUNG:
         from .files import hint_of_age
 
@@ -271,8 +271,8 @@ def _hint(search: Search, cause: Finding) -> str | None:
     indexes = [cause.layer.policy.index(name) for name in cause.rule.indexes]
     if cause.code == INDEX_FAILED:
         return _hint_status(search, indexes)
-    if cause.code == INDEX_NOT_CONFIGURED:
-        return find_hint(cause)
+    if cause.code in (INDEX_NOT_CONFIGURED, TYPOSQUAT):
+        return find_hint(cause, search.name)
     if cause.code not in (SHADOWED_NAME, CLAIMED_ELSEWHERE, REDIRECTED):
         return None
     if cause.code == REDIRECTED and cause.rule.pattern.is_catch_all:
@@ -288,26 +288,26 @@ def _hint(search: Search, cause: Finding) -> str | None:
     return f"{hint}; {words_of(cause.code).remedy}" if cause.code == REDIRECTED else hint
 
 
-def _hint_spelling(search: Search, cause: Finding) -> str | None:
-    """Say what to do about a name that is nearly another one: it is never replaced here."""
-    if cause.layer is None or cause.rule is None:
-        return None
-    keys = " or ".join(f"{join_key('indexes', index)}.packages" for index in cause.rule.indexes)
-    return (
-        f"if another name was meant, ask for that; if `{search.name}` is right, add it to {keys} in {cause.layer.path}, "
-        "by its own name"
-    )
-
-
 def _names(indexes: Sequence[Index]) -> str:
     return " or ".join(f"`{index.name}`" for index in indexes)
 
 
-def find_hint(cause: Finding) -> str | None:
-    """Return what to do that the rule alone tells; None where that is the remedy of the code."""
-    if cause.code != INDEX_NOT_CONFIGURED or cause.layer is None or cause.rule is None:
+def find_hint(cause: Finding, name: str = "") -> str | None:
+    """Return what to do that the rule alone tells; None where that is the remedy of the code.
+
+    :param name: of the project.
+    """
+    if cause.layer is None or cause.rule is None:
         return None
-    return "; or ".join(_option(cause.layer.policy.index(name)) for name in cause.rule.indexes)
+    if cause.code == TYPOSQUAT:
+        keys = " or ".join(f"{join_key('indexes', index)}.packages" for index in cause.rule.indexes)
+        return (
+            f"if another name was meant, ask for that; if `{name}` is right, add it by its own name to {keys} in "
+            f"{cause.layer.path}"
+        )
+    if cause.code != INDEX_NOT_CONFIGURED:
+        return None
+    return "; or ".join(_option(cause.layer.policy.index(index)) for index in cause.rule.indexes)
 
 
 def _hint_status(search: Search, indexes: Sequence[Index]) -> str | None:

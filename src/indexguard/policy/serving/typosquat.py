@@ -69,19 +69,14 @@ def with_names(policy: Policy, kind: str, trust: Trust | None) -> Policy:
     try:
         # As a certificate: what INDEXGUARD_POLICY names is another file.
         found = read_trusted(path, trust, kind=kind if kind in ("machine", "interpreter") else "ca")
-        if found is None:
-            raise ValueError(f"there is no file {escape(path)}")
-        if len(found.content) > MAX_BYTES:
-            raise ValueError(f"{escape(path)} is too large")
-        names = tuple(parse_list(found.content.decode("utf-8")))
+        reasons = [f"there is no file {escape(path)}"] if found is None else []
+        names = () if found is None else tuple(parse_list(found.content[:MAX_BYTES].decode("utf-8")))
     except PolicyError as error:
-        raise PolicyError(policy.path, [Fault("typosquat.names-file", it.message) for it in error.faults]) from None
-    except UnicodeDecodeError:
-        raise _fault(policy, f"{escape(path)} is not UTF-8") from None
-    except ValueError as reason:
-        raise _fault(policy, str(reason)) from None
+        reasons = [fault.message for fault in error.faults]
+    except ValueError as error:
+        reasons = [f"{escape(path)} is no list of project names, one a line: {escape(str(error))}"]
+    if reasons:
+        raise PolicyError(policy.path, [Fault("typosquat.names-file", reason) for reason in reasons])
+    if not names:
+        raise PolicyError(policy.path, [Fault("typosquat.names-file", f"{escape(path)} holds no name")])
     return replace(policy, typosquat=settings._replace(names=names))
-
-
-def _fault(policy: Policy, message: str) -> PolicyError:
-    return PolicyError(policy.path, [Fault("typosquat.names-file", message)])
