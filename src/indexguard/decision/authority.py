@@ -64,15 +64,6 @@ class Authority:
         """For each layer with ``[indexes]``, the rule that decides the name."""
         return self._views
 
-    @property
-    def watched(self) -> list[Layer]:
-        """The layers in which only ``*`` matches the name, and that look whether it is nearly another one."""
-        return [
-            layer
-            for layer, rule in self._views
-            if rule is not None and rule.pattern.is_catch_all and layer.policy.typo_action != "off"
-        ]
-
     def ask(self, asked: Location | None) -> Verdict:
         """May the index that pip is configured with be asked for this name?
 

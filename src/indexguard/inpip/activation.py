@@ -69,8 +69,8 @@ class Guard(NamedTuple):
         if any(layer.policy.serving is not None for layer in self.run.layers):
             sifter = self.make_sifter()  # few policies ask something of files
         typos = None
-        if any(layer.policy.indexes and layer.policy.typo_action != "off" for layer in self.run.layers):
-            from .filter.typos import TypoFilter
+        if any("" in it.policy.rules.stems()[1] and it.policy.typo_action != "off" for it in self.run.layers):
+            from .filter.typos import TypoFilter  # only `*` leaves names to everybody
 
             typos = TypoFilter(self.run, self.searches, self.speaker)
         pages = PageFilter(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timezone
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from .. import errors
 from ..audit.kinds import GUARD_FAILED, NOTICED, SEALED, SELECTED, WOULD_REFUSE
@@ -17,14 +17,13 @@ from ..decision.authority import Authority
 from ..decision.repositories import judge_repository
 from ..decision.typosquat import NOTHING, Near, Suspicion, add_suspicion, find_signs, judge_name
 from ..decision.verdict import PASS, Finding, Verdict
+from ..decision.watched import find_watching
 from ..patterns import Name, normalise_name, parse_pattern
 from ..policy.identity import PYPI, Location, find_reference
 from ..policy.model import Layer
+from ..typosquat.watch import Watch
 from .files import Event
 from .record import items, table, tables
-
-if TYPE_CHECKING:
-    from ..typosquat.watch import Watch
 
 Locate = Callable[[str], Optional[Location]]
 """Returns the identity of a URL, that of the token ``pypi`` for the public index; None where it is unknown."""
@@ -164,10 +163,10 @@ class Replay:
 
     def _suspect(self, authority: Authority, event: Event) -> Suspicion:
         """Judge a name that is nearly another one. What its page showed beside, the log tells only where that counted."""
-        if not authority.watched:
+        if not find_watching(authority):
             return NOTHING
         if self._watch is None:
-            self._watch = self._layer.policy.make_watch()
+            self._watch = Watch(*self._layer.policy.rules.stems(), self._layer.policy.typosquat)
         meant = self._watch.find_meant(authority.name)
         signs = find_signs(items(event, "versions"), (), _NO_TIME) if event.get("code") == errors.TYPOSQUAT else ()
         found = [] if meant is None else [Near(self._layer, meant)]

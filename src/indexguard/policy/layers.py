@@ -247,9 +247,9 @@ def _look_at(
     digest = hashlib.sha256(found.content).hexdigest()
     policy = read_policy(found.content, path)
     if policy.typosquat is not None and policy.typosquat.names_file is not None:
-        from .serving.typosquat import with_names  # noqa: PLC0415  # few policies have a list of their own
+        from .serving.typosquat import read_names  # noqa: PLC0415  # few policies have a list of their own
 
-        policy = with_names(policy, kind, trust)
+        policy = replace(policy, typosquat=read_names(policy.typosquat, path, kind, trust))
     if all(index.ca is None for index in policy.indexes):
         return "loaded", Layer(kind, path, digest, policy)
     from .sections import read_certificates  # noqa: PLC0415  # few policies have certificates

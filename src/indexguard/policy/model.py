@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from ..patterns import Name
-    from ..typosquat.watch import Watch
     from .serving.terms import Serving
     from .serving.typosquat import TyposquatSettings
 
@@ -143,15 +142,6 @@ class Policy:
     def find_known(self, name: Name, today: date) -> Known | None:
         """Return what the file knows of a public project of a claimed name, if it does (``today``: UTC)."""
         return next((known for known in self.known if known.covers(name, today)), None)
-
-    def make_watch(self) -> Watch:
-        """Return what finds names that are nearly those which the file claims or protects, or popular ones."""
-        from ..typosquat.watch import Watch  # noqa: PLC0415  # nothing of it is loaded where nobody looks
-
-        names, stems = self.rules.stems()
-        if self.typosquat is None:
-            return Watch(names, stems)
-        return Watch({*names, *self.typosquat.protect}, stems, self.typosquat.names)
 
     def find_owner(self, answered: Location) -> Index | None:
         """Return the index with the longest URL that is a prefix of ``answered``, by segment."""

@@ -5,19 +5,13 @@ What comes out is looked at by ``likeness``. Hot: every pip run with a policy as
 
 from __future__ import annotations
 
-import os
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
 from zlib import crc32
 
 MARK = b"indexguard names 1\n\0"
-LIST = os.path.join(os.path.dirname(__file__), "popular-names.txt")
-"""The most downloaded project names of the public index; its first line says where it is from."""
-PREPARED = os.path.join(os.path.dirname(__file__), "popular-names.bin")
-"""What the build of the wheel makes of it (``preparation``); the source tree has none."""
 RENOWNED = 1 << 63
 """The bit that is set in the mask of a name which is among the first of its list."""
 _LETTERS = RENOWNED - 1
@@ -161,15 +155,3 @@ def _read(kind: str, content: bytes, start: int, count: int) -> array[int]:
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
-
-
-@lru_cache(maxsize=1)
-def popular_names() -> Names:
-    """Return the list that comes with the guard."""
-    try:
-        with open(PREPARED, "rb") as file:
-            return Names(file.read())
-    except (OSError, ValueError):
-        from .preparation import prepare, read_list  # noqa: PLC0415  # a source tree has nothing prepared
-
-        return Names(prepare(read_list(LIST)))

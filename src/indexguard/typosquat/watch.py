@@ -5,26 +5,40 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from .names import Claims, Names, popular_names
+from .names import Claims, Names
+from .popular import popular_names
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from .likeness import Likeness
+
+    class Settings(Protocol):
+        """What a policy says of such names."""
+
+        @property
+        def protect(self) -> Collection[str]:
+            """Names that are protected as the claimed ones are, normalised."""
+
+        @property
+        def names(self) -> tuple[str, ...]:
+            """The policy's own list of popular names, the most popular first; none: that of the guard."""
 
 
 class Watch:
     """The names that one policy has watched.
 
-    :param names: the claimed and protected names of single projects, normalised.
+    :param names: those of single projects that it claims, normalised.
     :param stems: what the names of every other rule begin with.
-    :param popular: the policy's own list of popular names, the most popular first; none for the one of the guard.
     """
 
-    def __init__(self, names: Collection[str], stems: Collection[str], popular: tuple[str, ...] = ()) -> None:
-        self._claims = Claims(names, stems)
-        self._popular = popular_names() if not popular else _prepare(popular)
+    def __init__(self, names: Collection[str], stems: Collection[str], settings: Settings | None = None) -> None:
+        own = () if settings is None else settings.names
+        self._claims = Claims(names if settings is None else {*names, *settings.protect}, stems)
+        self._popular = _prepare(own) if own else popular_names()
 
     def find_meant(self, name: str) -> Likeness | None:
-        """Return what name was probably meant; None where this one is popular itself, or like no other."""
+        """Return what name was probably meant; None where this one is popular or claimed itself, or like no other."""
         if name in self._popular or name in self._claims.names:
             return None
         near = self._popular.find_near(name)

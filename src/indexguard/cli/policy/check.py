@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ...policy.lints import WARNING, Lint, lint_policy
 from ...policy.model import Layer
 from ...policy.reader import MAX_BYTES, read_policy
 from ...policy.sections import read_certificates
-from ...policy.serving.typosquat import with_names
+from ...policy.serving.typosquat import read_names
 from ...policy.trust import Trust, find_distrust
 from ..console import GREEN, RED, YELLOW, Console
 from ..files import open_named
@@ -120,8 +121,8 @@ def read_layer(file: str) -> Layer:
         raise BadInputError(f"cannot read {file}: {explain(error)}") from None
     shown = "standard input" if file == "-" else file
     policy = read_policy(content, shown)
-    if file != "-":
-        policy = with_names(policy, "file", None)
+    if file != "-" and policy.typosquat is not None:
+        policy = replace(policy, typosquat=read_names(policy.typosquat, shown, "file", None))
     certificates = read_certificates(policy, "file", None) if file != "-" else {}
     return Layer("file", shown, hashlib.sha256(content).hexdigest(), policy, certificates)
 

@@ -12,6 +12,7 @@ from ...decision.authority import Authority
 from ...decision.outcome import ask
 from ...decision.typosquat import NOTHING, Near, Suspicion, add_suspicion, judge_name
 from ...decision.verdict import PASS, Finding, Verdict
+from ...decision.watched import find_watching
 from ...errors import CODES, UNKNOWN_INDEX, join_key
 from ...patterns import Name, is_in_range, is_version, normalise_name, parse_pattern
 from ...policy.hints import find_nearest, find_reason
@@ -20,6 +21,8 @@ from ...policy.layers import find_layers
 from ...policy.model import Known, Layer, Policy
 from ...policy.rules import Rule
 from ...survey.pip_facts import PipFacts, ask_pip
+from ...typosquat.likeness import Likeness
+from ...typosquat.watch import Watch
 from ..console import BOLD, GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 from .codes import describe, table
@@ -132,8 +135,8 @@ class Explanation:
         today = datetime.now(timezone.utc).date()
         authority = Authority(layers, name, today)
         places = [(url, facts.locate(url)) for url in urls]
-        near = [(layer, layer.policy.make_watch().find_meant(name)) for layer in authority.watched]
-        suspicion = judge_name(authority, [Near(layer, it) for layer, it in near if it is not None], today)
+        near = [Near(layer, it) for layer in find_watching(authority) if (it := _find_meant(layer, name)) is not None]
+        suspicion = judge_name(authority, near, today)
         asked = tuple(_ask(authority, facts, url, place, suspicion) for url, place in places)
         configured = authority.configured([place for _, place in places if place is not None])
         missing = configured.findings if urls else ()
@@ -348,6 +351,10 @@ def _details(explanation: Explanation, layer: Layer, rule: Rule) -> list[tuple[s
         ended = " (expired: still claimed, nothing allowed)" if rule.is_expired(explanation.today) else ""
         details.append(("expires", f"{rule.expires.isoformat()}{ended}"))
     return details
+
+
+def _find_meant(layer: Layer, name: Name) -> Likeness | None:
+    return Watch(*layer.policy.rules.stems(), layer.policy.typosquat).find_meant(name)
 
 
 def _what_of(meant: Finding, explanation: Explanation) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...decision.watched import find_watching
+from ...typosquat.watch import Watch
 from ..run import Run
 from ..search.searches import Searches
 from ..speech.speaker import Speaker
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
     from ...decision.verdict import Verdict
     from ...policy.model import Layer
-    from ...typosquat.watch import Watch
     from ..objects import Candidate
     from ..search.page import Page
     from ..search.search import Search
@@ -49,7 +50,7 @@ class TypoFilter:
         return candidates if suspects is None else suspects.sift(page, candidates)
 
     def _suspect(self, search: Search) -> Suspects | None:
-        layers = search.authority.watched
+        layers = find_watching(search.authority)
         if not layers or search.asks_own or self._searches.hashed:
             return None
         found = [(layer, near) for layer in layers if (near := self._watch(layer).find_meant(search.name))]
@@ -62,5 +63,5 @@ class TypoFilter:
     def _watch(self, layer: Layer) -> Watch:
         watch = self._watches.get(layer.path)
         if watch is None:
-            watch = self._watches[layer.path] = layer.policy.make_watch()
+            watch = self._watches[layer.path] = Watch(*layer.policy.rules.stems(), layer.policy.typosquat)
         return watch

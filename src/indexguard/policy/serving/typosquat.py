@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import Fault, PolicyError, escape
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...patterns import Name
-    from ..model import Policy
     from ..trust import Trust
 
 
@@ -55,28 +53,29 @@ def read_settings(reader: TableReader, table: Mapping[str, Any]) -> TyposquatSet
     return TyposquatSettings(frozenset(protect), path)
 
 
-def with_names(policy: Policy, kind: str, trust: Trust | None) -> Policy:
-    """Return a policy with the names of the list that it has.
+def read_names(settings: TyposquatSettings, file: str, kind: str, trust: Trust | None) -> TyposquatSettings:
+    """Return settings with the names of the list that they name.
 
+    :param file: the policy file, which the list's path is relative to.
     :param kind: of the layer.
     :param trust: whom to trust with the list; None: anybody, where a file is only looked at.
     :raises PolicyError: the list is not there, cannot be trusted or is none.
     """
-    settings = policy.typosquat
-    if settings is None or settings.names_file is None:
-        return policy
-    path = os.path.join(os.path.dirname(policy.path), settings.names_file)
+    if settings.names_file is None:
+        return settings
+    path = os.path.join(os.path.dirname(file), settings.names_file)
+    names: tuple[str, ...] = ()
     try:
         # As a certificate: what INDEXGUARD_POLICY names is another file.
         found = read_trusted(path, trust, kind=kind if kind in ("machine", "interpreter") else "ca")
         reasons = [f"there is no file {escape(path)}"] if found is None else []
-        names = () if found is None else tuple(parse_list(found.content[:MAX_BYTES].decode("utf-8")))
+        if found is not None:
+            names = tuple(parse_list(found.content[:MAX_BYTES].decode("utf-8")))
+            reasons = [] if names else [f"{escape(path)} holds no name"]
     except PolicyError as error:
         reasons = [fault.message for fault in error.faults]
     except ValueError as error:
         reasons = [f"{escape(path)} is no list of project names, one a line: {escape(str(error))}"]
     if reasons:
-        raise PolicyError(policy.path, [Fault("typosquat.names-file", reason) for reason in reasons])
-    if not names:
-        raise PolicyError(policy.path, [Fault("typosquat.names-file", f"{escape(path)} holds no name")])
-    return replace(policy, typosquat=settings._replace(names=names))
+        raise PolicyError(file, [Fault("typosquat.names-file", reason) for reason in reasons])
+    return settings._replace(names=names)
