@@ -175,14 +175,24 @@ def test_table_of_keys_is_what_the_reader_reads() -> None:
     for name in TABLES:
         read |= {f"{name}.{key}".lstrip(".") for key in keys_of(name).known}
     # A table's own key is told by the keys in it.
-    tables = {"indexes", "merge", "shadow", "shadow.known", "direct-urls", "defaults", "log"}
+    tables = {
+        "indexes",
+        "merge",
+        "shadow",
+        "shadow.known",
+        "direct-urls",
+        "defaults",
+        "log",
+        "status",
+        "provenance",
+        "waive",
+    }
     assert sorted(documented) == sorted(read - tables)
 
 
 def test_keys_of_later_versions_are_all_named() -> None:
     later = {key for name in TABLES for key in keys_of(name).later}
-    assert set(later_keys()) == later | {"defaults"}
-    assert keys_of("indexes.N").later == keys_of("entry").later == keys_of("defaults").later
+    assert set(later_keys()) == later
 
 
 # The audit log
@@ -241,7 +251,9 @@ def test_table_of_fields_is_complete() -> None:
     assert [name for name in documented if "." not in name] == list(event)
     for field in ("offered", "rule", "policy"):
         held = event[field] if isinstance(event[field], dict) else event[field][0]
-        assert [name.partition(".")[2] for name in documented if name.startswith(f"{field}.")] == list(held)
+        told = [name.partition(".")[2] for name in documented if name.startswith(f"{field}.")]
+        # These are there only where a policy asks something of files.
+        assert [name for name in told if name not in ("uploaded", "attested")] == list(held)
 
 
 def test_table_of_events_is_complete() -> None:

@@ -106,8 +106,8 @@ def measure_amiss(figures: Figures, names: Sequence[str], internal: Sequence[str
     rate = len(near) / len(names)
     shown = f"{len(near)} of {len(names)} ({rate:.4%}); at most {AMISS_INTERNAL:.2%}:"
     figures.say("existing names taken for internal ones", rate, AMISS_INTERNAL, shown)
-    for name, it in (*near, *popular, *amiss):
-        out.write(f"  {it.tier}  {name} taken for {it.target} ({it.how})\n")
+    found = (*near, *popular, *amiss)
+    out.writelines(f"  {it.tier}  {name} taken for {it.target} ({it.how})\n" for name, it in found)
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet  # noqa: TID251, TID253  # not the guard's: the model stands alone
 
+from model.serving import find_latest, find_mismatched, find_objections
 from model.web import PYPI_URL, Answer, Failure, File, Page, Place, World, normal, place_of, travel
 
 TODAY = date(2026, 6, 15)
@@ -72,6 +73,8 @@ class Rule:
     indexes: frozenset[str]
     versions: str = ""
     expires: date | None = None
+    table: Mapping[str, Any] = field(default_factory=dict)
+    """The entry, where it is a table."""
 
     def matches(self, name: str) -> bool:
         """Tell whether a normalised name matches."""
@@ -110,7 +113,7 @@ def _rule(entry: str | Mapping[str, Any], indexes: frozenset[str]) -> Rule:
     pattern = re.split("[<>=!~]", text, maxsplit=1)[0]
     versions = table.get("version", text[len(pattern) :])
     exact = not pattern.endswith("*")
-    return Rule(normal(pattern.rstrip("*")), exact, indexes, versions, table.get("expires"))
+    return Rule(normal(pattern.rstrip("*")), exact, indexes, versions, table.get("expires"), table)
 
 
 def rule_for(policy: Mapping[str, Any], name: str) -> Rule | None:
@@ -247,8 +250,9 @@ class Judged:
 class Judge:
     """Judges one lookup in one world."""
 
-    def __init__(self, world: World, lookup: Lookup) -> None:
+    def __init__(self, world: World, lookup: Lookup, *, reads_json: bool = True) -> None:
         self.world = world
+        self.reads_json = reads_json
         self.lookup = lookup
         self.name = normal(lookup.name)
         # The text: "a layer in `audit` only logs"; what only logs changes nothing of what is asked here.
@@ -273,6 +277,8 @@ class Judge:
                 judged.codes |= {"index-failed"} if judged.is_remote else set()
         elif self.built_in and self.several and not lookup.hashes:
             self._refuse_ambiguous()
+        elif self.opinions:
+            self._refuse_mismatched()
 
     def expect(self) -> Expected:
         """Say what becomes of it."""
@@ -445,7 +451,21 @@ class Judge:
             places = None if index is None else files_from(policy, index)
             if places is not None and not comes_from(place_of(file.url), places):
                 codes.add("file-elsewhere")
+            if rule is not None and index is not None:
+                is_json = isinstance(source.answer, Page) and source.answer.form == "json" and self.reads_json
+                pinned = bool(self.lookup.hashes) or not self.lookup.resolves
+                alike = [other.uploaded for other in source.offers(self.name) if other.filename == file.filename]
+                told = replace(file, uploaded=find_latest(alike) if is_json else None)
+                codes |= find_objections(policy, rule.table, index, told, pinned=pinned)
         return codes
+
+    def _refuse_mismatched(self) -> None:
+        used = [it for it in self.sources if not it.probed and not it.objections and isinstance(it.answer, Page)]
+        pages = {source.way[-1]: source.offers(self.name) for source in used if not self._page_codes(source)}
+        mismatched = find_mismatched(pages.values())
+        for judged in self.files:
+            if judged.page in pages and judged.file.filename in mismatched:
+                judged.codes.add("hash-mismatch")
 
     def _other_files(self) -> list[Judged]:
         """Judge what no remote page lists."""
@@ -546,6 +566,9 @@ def _is_alike(file: File, offers: Mapping[Place, Sequence[File]]) -> bool:
     return True
 
 
-def judge(world: World, lookup: Lookup) -> Expected:
-    """Say what may become of one lookup."""
-    return Judge(world, lookup).expect()
+def judge(world: World, lookup: Lookup, *, reads_json: bool = True) -> Expected:
+    """Say what may become of one lookup.
+
+    :param reads_json: whether this pip asks for JSON pages.
+    """
+    return Judge(world, lookup, reads_json=reads_json).expect()

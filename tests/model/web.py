@@ -90,6 +90,8 @@ class File:
     yanked: bool = False
     fits: bool = True
     """Whether this machine could install it."""
+    uploaded: str | None = None
+    """When, as a JSON page tells it."""
 
 
 @dataclass(frozen=True)

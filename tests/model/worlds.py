@@ -119,6 +119,7 @@ def files(draw: DrawFn, names: Sequence[str], hosts: Sequence[str] = HOSTS) -> F
     # The same digest for the same version, mostly: then files are alike on several indexes.
     digest = draw(st.sampled_from([f"{VERSIONS.index(version)}" * 64] * 3 + ["f" * 64, None]))
     host = draw(st.sampled_from(hosts))
+    uploaded = draw(st.sampled_from(UPLOADED))
     return File(
         project,
         version,
@@ -127,6 +128,7 @@ def files(draw: DrawFn, names: Sequence[str], hosts: Sequence[str] = HOSTS) -> F
         digest,
         yanked=draw(rarely(value=True, other=False)),
         fits="win32" not in ending,
+        uploaded=uploaded,
     )
 
 
@@ -203,6 +205,8 @@ def entries(draw: DrawFn, pattern: str) -> Any:
     table: dict[str, Any] = {"name": pattern}
     if draw(st.booleans()):
         table["version"] = draw(st.sampled_from(RANGES))
+    if draw(st.integers(0, 3)) == 3:
+        table |= draw(TERMS)
     if draw(st.booleans()):
         table["expires"] = TODAY.replace(day=TODAY.day + draw(st.sampled_from([-1, 0, 1])))
     return table
@@ -217,6 +221,37 @@ FILES_FROM = st.lists(
     unique=True,
 )
 
+
+UPLOADED = (
+    None,
+    "2026-05-01T00:00:00Z",
+    "2026-06-12T12:00:00.000000Z",  # three days ago, to the second
+    "2026-06-15T00:30:00+02:00",
+    "2026-06-15T11:00:00.5Z",
+    "2026-06-20T00:00:00Z",  # by a clock that goes wrong
+)
+AGES = st.sampled_from(
+    ["3d", "3d", "12h", "1w", "0d", {"for": "3d", "unknown": "allow"}, {"for": "3d", "unknown": "drop"}]
+)
+TERMS = st.one_of(
+    st.builds(lambda age: {"min-age": age}, AGES),
+    st.builds(lambda age: {"min-age": age}, AGES),
+    st.sampled_from([{"formats": ["wheel"]}, {"formats": ["wheel", "sdist"]}, {"formats": ["sdist"]}]),
+    st.sampled_from([{"require-hashes": need} for need in ("index", "index", "pinned", "off")]),
+)
+"""What is asked of files."""
+WAIVERS = st.builds(
+    lambda code, name, version, days: {
+        "code": code,
+        "packages": [f"{name}=={version}"],
+        "reason": "x",
+        "expires": TODAY.replace(day=TODAY.day + days),
+    },
+    st.sampled_from(["too-young", "too-young", "format-not-allowed", "hash-missing"]),
+    st.sampled_from(NAMES),
+    st.sampled_from(VERSIONS),
+    st.sampled_from([-1, 0, 1]),
+)
 
 DIRECT_URLS = st.fixed_dictionaries(
     {},
@@ -241,6 +276,8 @@ def indexes_of_policies(draw: DrawFn, root: str, mirror: str | None) -> dict[str
         index["insecure"] = True
     if draw(rarely(value=True, other=False)):
         index["files-from"] = draw(FILES_FROM)
+    if draw(st.integers(0, 5)) == 5:
+        index |= draw(TERMS)
     return index
 
 
@@ -267,6 +304,10 @@ def policies(draw: DrawFn, plan: Mapping[str, str]) -> dict[str, Any]:
         return policy
     if draw(st.integers(0, 7)) == 7:
         policy["defaults"] = {"files-from": draw(FILES_FROM)}
+    if draw(st.integers(0, 7)) == 7:
+        policy["defaults"] = {**policy.get("defaults", {}), **draw(TERMS)}
+    if draw(st.integers(0, 7)) == 7:
+        policy["waive"] = draw(st.lists(WAIVERS, min_size=1, max_size=2))
     roots = list(dict.fromkeys([*plan.values(), *draw(st.lists(st.sampled_from(ROOTS), max_size=1))]))
     mirror = roots.pop() if len(roots) > 2 and roots[-1] != PLAIN and draw(st.booleans()) else None
     tables = {root: draw(indexes_of_policies(root, mirror if root is roots[0] else None)) for root in roots}
@@ -391,6 +432,7 @@ def write_json(listed: Sequence[File]) -> str:
             "url": file.url,
             "hashes": {} if file.sha256 is None else {"sha256": file.sha256},
             "yanked": file.yanked,
+            **({} if file.uploaded is None else {"upload-time": file.uploaded}),
         }
         for file in listed
     ]

@@ -57,7 +57,31 @@ def describe_policy(policy: Policy) -> dict[str, Any]:
         },
         "rules": {rule.key + " " + str(rule.pattern): describe_rule(rule) for rule in policy.rules},
         "lints": [str(lint) for lint in lint_policy(policy, TODAY)],
+        **describe_serving(policy),
     }
+
+
+def describe_serving(policy: Policy) -> dict[str, Any]:
+    """Return what a policy asks of files, where it does."""
+    serving = policy.serving
+    if serving is None:
+        return {}
+    places = {"defaults": serving.defaults, **serving.indexes}
+    places |= {rule.key: rule.terms for rule in policy.rules if rule.terms is not None}
+    asked = {
+        place: {
+            "min age": None if terms.min_age is None else f"{terms.min_age.span}, else {terms.min_age.unknown}",
+            "formats": None if terms.formats is None else terms.formats.written,
+            "hashes": None if terms.hashes is None else terms.hashes.need,
+        }
+        for place, terms in places.items()
+    }
+    waived = [
+        f"{it.code} { ({name: sorted(versions) for name, versions in it.versions.items()}) } {it.reason} {it.expires}"
+        f" {sorted(it.sha256)}"
+        for it in serving.waivers
+    ]
+    return {"serving": asked, "status": list(serving.status), "downgrade": serving.downgrade, "waived": waived}
 
 
 def describe_log(policy: Policy) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from indexguard.audit.kinds import SEVERITIES
 from indexguard.cli import COMMANDS, main
 from indexguard.cli.policy.codes import table as code_table
 from indexguard.logs.schema import schema_text
+from indexguard.policy.serving import read_terms  # noqa: F401  # its tables are looked up by name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -135,6 +136,7 @@ def _refusal() -> str:
 
 TABLES = {"": "_FILE", "indexes.N": "_INDEX", "entry": "_ENTRY", "merge": "_MERGE", "shadow": "_SHADOW"}
 TABLES |= {"shadow.known": "_KNOWN", "direct-urls": "_DIRECT_URLS", "defaults": "_DEFAULTS", "log": "_LOG"}
+TABLES |= {"status": "_STATUS", "provenance": "_PROVENANCE", "waive": "_WAIVE"}
 """The tables of a policy file, and what the reader calls their keys."""
 
 
@@ -145,8 +147,7 @@ def keys_of(table: str) -> Any:
 
 
 def _later() -> str:
-    of_file, of_index = ([f"`{key}`" for key in keys_of(table).later] for table in ("", "indexes.N"))
-    return f"{', '.join(of_file)}; {', '.join(of_index[:-1])} and {of_index[-1]} of an index, an entry and `defaults`"
+    return ", ".join(f"`{key}`" for key in keys_of("").later)
 
 
 def _fields() -> str:

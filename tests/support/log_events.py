@@ -39,6 +39,8 @@ _CODES_OF = {
     "not-asked": "claimed-elsewhere",
     "probed": "claimed-elsewhere",
     "dropped": "version-not-allowed",
+    "noticed": "status",
+    "waived": "too-young",
     "would-refuse": "unknown-index",
     "guard-failed": "policy-invalid",
 }

@@ -1,16 +1,17 @@
+"""How one name is like another, and how sure it is that the other one was meant."""
+
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.harness.cases import read_cases
 
 from indexguard.typosquat.likeness import compare, distance
 from indexguard.typosquat.popular import popular_names
 from indexguard.typosquat.watch import Watch
 
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+CASES = read_cases(__file__)
 
 
 def slow_distance(name: str, other: str) -> int:

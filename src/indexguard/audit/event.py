@@ -42,8 +42,11 @@ class Offer(NamedTuple):
     """Such as ``sha256:1f0a...``, as the index gives it; None if it gives none."""
     url: str
     """Credentials are taken out in the event."""
-    told: Mapping[str, Any] | None = None
-    """What else the page tells of it, if a policy asks for that: ``uploaded`` (text), ``attested``."""
+    uploaded: datetime | None = None
+    """When, in UTC; None where the page does not tell, or no policy asks something of files. Then an event has no word of
+    it; the same for what follows."""
+    attested: bool | None = None
+    """Whether the page gives an attestation."""
 
 
 class EventFields(NamedTuple):
@@ -162,12 +165,15 @@ def _chosen(fields: EventFields) -> dict[str, Any] | None:
 
 
 def _offer(offer: Offer) -> dict[str, Any]:
+    told: dict[str, Any] = {} if offer.attested is None else {"attested": offer.attested}
+    if offer.uploaded is not None:
+        told["uploaded"] = f"{offer.uploaded.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
     return {
         "version": bounded(offer.version, MAX_NAME),
         "file": bounded(redact_text(offer.file), MAX_NAME),
         "hash": bounded(offer.hash, MAX_NAME),
         "url": bounded(redact(offer.url), MAX_OFFER_URL),
-        **(offer.told or {}),
+        **told,
     }
 
 

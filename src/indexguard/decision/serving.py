@@ -6,8 +6,9 @@ Loaded only where a policy asks something of files. ``CHECKS`` is the one list o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from ..patterns import Name, parse_version
@@ -26,6 +27,7 @@ Major = tuple[int, int]
 STRONG = {"sha256": 64, "sha384": 96, "sha512": 128}
 """The hashes that count, each with its number of hexadecimal digits."""
 _NO_SERVING = Serving()
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII)
 
 
 class FileFacts(NamedTuple):
@@ -236,6 +238,18 @@ class FileJudge:
         """Whether some layer looks at files."""
         return bool(self._views)
 
+    def find_untold(self, file: FileFacts) -> str | None:
+        """Return what is not known of a file, and some layer asks for; None if all is known. For who has no page."""
+        for view in self._views:
+            hashes = view.terms.hashes
+            if view.terms.min_age is not None and view.terms.min_age.span and file.uploaded is None:
+                return "when the file was uploaded, which `min-age` is about"
+            if hashes is not None and hashes.need == "pinned":
+                return "whether the requirement carried a hash"
+            if view.downgrade == "block" and view.owner.public and not file.attested:
+                return "whether an older version had an attestation"
+        return None
+
     def judge(
         self,
         file: FileFacts,
@@ -265,6 +279,22 @@ class FileJudge:
         return Judged(Verdict(tuple(findings)), tuple(told), tuple(waived), tuple(objections))
 
 
+def parse_time(text: object) -> datetime | None:
+    """Return a time of PEP 700 (ISO 8601 with its zone) in UTC; None for what is none."""
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        return None
+    day, clock, sign, hours, minutes = found.groups()
+    try:
+        time = datetime.fromisoformat(f"{day}T{clock}+00:00")
+        if sign:
+            away = timedelta(hours=int(hours), minutes=int(minutes))
+            time = time - away if sign == "+" else time + away
+    except (ValueError, OverflowError):
+        return None
+    return time.astimezone(timezone.utc)
+
+
 def find_waiver(waivers: Iterable[Waiver], name: Name, code: str, file: FileFacts) -> Waiver | None:
     """Return what lifts an objection to a file; ``waivers`` are those of its layer that have not ended."""
     for waiver in waivers:
@@ -292,13 +322,15 @@ def find_mismatched(
     told = [([finding.layer for finding in asked.findings], list(files)) for asked, files in offers]
     found: dict[str, list[Finding]] = {}
     for layer, rule in authority.rules:
-        digests: dict[str, str] = {}
-        mismatched: dict[str, None] = {}
-        for filename, digest in (file for objected, files in told if layer not in objected for file in files):
-            if digest is not None and digests.setdefault(filename, digest) != digest:
-                mismatched[filename] = None
-        for filename in mismatched if rule is not None else ():
-            found.setdefault(filename, []).append(Finding("hash-mismatch", layer, rule))
+        digests: dict[str, dict[str, set[int]]] = {}
+        """By file name and sha256, which pages give it."""
+        for page, (objected, files) in enumerate(told):
+            for filename, digest in () if rule is None or layer in objected else files:
+                if digest is not None:
+                    digests.setdefault(filename, {}).setdefault(digest, set()).add(page)
+        for filename, given in digests.items():
+            if len(given) > 1 and len(set.union(*given.values())) > 1:
+                found.setdefault(filename, []).append(Finding("hash-mismatch", layer, rule))
     return found
 
 

@@ -100,7 +100,7 @@ class Guard(NamedTuple):
         """Return what judges files: for a policy that asks something of them, or the page of a project that is not active."""
         from .serving.files import FileSifter
 
-        return FileSifter(self.speaker, self.requests)
+        return FileSifter(self.speaker, self.requests, datetime.now(timezone.utc))
 
     def build_step(self, call: Call, _instance: object) -> object:
         """Mark what is started for a build, and repeat the refusals of what was started."""

@@ -11,16 +11,18 @@ from datetime import date, datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional
 
 from .. import errors
-from ..audit.kinds import GUARD_FAILED, NOTICED, SEALED, SELECTED, WOULD_REFUSE
+from ..audit.kinds import GUARD_FAILED, NOTICED, SEALED, SELECTED, WAIVED, WOULD_REFUSE
 from ..decision import outcome
 from ..decision.authority import Authority
 from ..decision.repositories import judge_repository
+from ..decision.serving import FileFacts, FileJudge, PageFacts, parse_time
 from ..decision.typosquat import NOTHING, Near, Suspicion, add_suspicion, find_signs, judge_name
 from ..decision.verdict import PASS, Finding, Verdict
 from ..decision.watched import find_watching
 from ..patterns import Name, normalise_name, parse_pattern
 from ..policy.identity import PYPI, Location, find_reference
 from ..policy.model import Layer
+from ..typosquat.likeness import Likeness
 from ..typosquat.watch import Watch
 from .files import Event
 from .record import items, table, tables
@@ -39,6 +41,11 @@ _OF_INDEXES = frozenset(
         errors.REDIRECTED,
         errors.VERSION_NOT_ALLOWED,
         errors.FILE_ELSEWHERE,
+        errors.STATUS,
+        errors.FORMAT_NOT_ALLOWED,
+        errors.HASH_MISSING,
+        errors.TOO_YOUNG,
+        errors.PROVENANCE_DOWNGRADE,
         errors.AMBIGUOUS_NAME,
         errors.UNCLAIMED_INTERNAL,
         errors.TYPOSQUAT,
@@ -50,6 +57,7 @@ _NO_MATTER_OF_POLICY: dict[str, str] = {
     errors.INDEX_NOT_CONFIGURED: "the log does not tell which indexes pip was configured with",
     errors.INDEX_FAILED: "an index did not answer, which no policy changes",
     errors.UNVERIFIED_INDEX: "a connection was not verified, which the log cannot tell for another policy",
+    errors.HASH_MISMATCH: "two places gave one file name different contents, which the log tells of one place at a time",
     errors.NAME_MISMATCH: "a distribution named another project, which no policy changes",
     errors.GUARD_FILE: "a distribution would have written what the guard lives from, which no policy changes",
 }
@@ -90,16 +98,17 @@ class Replay:
         self._today = today
         self._locate = locate
         self._watch: Watch | None = None
+        self._meant: dict[Name, Likeness | None] = {}
         self._authorities: dict[str, Authority | None] = {}
 
     def judge(self, event: Event) -> Judgement | None:
         """Judge one event; None for one that decides nothing, such as the seal of a run."""
         kind, code = event["event"], str(event.get("code"))
-        if kind == SEALED:
+        if kind in (SEALED, NOTICED, WAIVED):
             return None
         if kind == SELECTED:
             return self._judge(SELECTED, event, self._selected)
-        was = "observed" if kind in (WOULD_REFUSE, NOTICED) else code
+        was = "observed" if kind == WOULD_REFUSE else code
         if kind == GUARD_FAILED:
             return Judgement(was, unknown="the guard itself failed, which no policy changes")
         if code in _OF_INDEXES:
@@ -167,7 +176,11 @@ class Replay:
             return NOTHING
         if self._watch is None:
             self._watch = Watch(*self._layer.policy.rules.stems(), self._layer.policy.typosquat)
-        meant = self._watch.find_meant(authority.name)
+        if len(self._meant) >= _CACHED:
+            self._meant.clear()
+        if authority.name not in self._meant:
+            self._meant[authority.name] = self._watch.find_meant(authority.name)
+        meant = self._meant[authority.name]
         signs = find_signs(items(event, "versions"), (), _NO_TIME) if event.get("code") == errors.TYPOSQUAT else ()
         found = [] if meant is None else [Near(self._layer, meant)]
         return judge_name(authority, found, self._today, signs)
@@ -184,14 +197,39 @@ class Replay:
             if verdict.refusal is not None:
                 return verdict
         check = outcome.file_check(authority, PASS, page)
-        if check is None:
+        if check is None and self._layer.policy.serving is None:
             return PASS
         if not isinstance(version, str):
             raise _NotToldError("the log does not tell the version of the file")
         if url is None and authority.looks_at_files(page):
             raise _NotToldError("the log does not tell the URL of the file, which `files-from` is about")
         place = self._locate(url) if isinstance(url, str) else None
-        return check(version, place or repository)
+        verdict = PASS if check is None else check(version, place or repository)
+        if verdict.refusal is not None or self._layer.policy.serving is None:
+            return verdict
+        return self._served(authority, page, event, file)
+
+    def _served(self, authority: Authority, page: Location, event: Event, file: dict[str, Any]) -> Verdict:
+        """Judge what the policy asks of a file beside its place, as of the time of the event."""
+        now, key = parse_time(event.get("time")), (table(event, "rule") or {}).get("key")
+        if now is None:
+            raise _NotToldError("the log does not tell when it was")
+        status = key.partition(".")[2] if event.get("code") == errors.STATUS and isinstance(key, str) else None
+        judge = FileJudge(authority, PASS, page, PageFacts(status), now)
+        name, digest = file.get("file"), file.get("hash")
+        algorithm, _, hexadecimal = digest.partition(":") if isinstance(digest, str) else ("", "", "")
+        facts = FileFacts(
+            name if isinstance(name, str) else "",
+            str(file["version"]),
+            "wheel" if isinstance(name, str) and name.endswith(".whl") else "sdist",
+            {algorithm: hexadecimal} if algorithm else {},
+            parse_time(file.get("uploaded")),
+            file.get("attested") if isinstance(file.get("attested"), bool) else None,
+        )
+        untold = judge.find_untold(facts)
+        if untold is not None:
+            raise _NotToldError(f"the log does not tell {untold}")
+        return judge.judge(facts).verdict
 
     def _referred(self, authority: Authority, event: Event) -> Verdict:
         """Judge a reference that went round every index. Who gave it is not always told: all readings must agree."""

@@ -50,6 +50,7 @@ def lint_policy(policy: Policy, today: date | None = None) -> list[Lint]:
         *_lint_direct_urls(policy),
         *_lint_typosquat(policy),
         *_lint_expiry(rules, today or datetime.now(timezone.utc).date()),
+        *_lint_serving(policy, today or datetime.now(timezone.utc).date()),
     ]
 
 
@@ -147,4 +148,22 @@ def _lint_expiry(rules: list[Rule], today: date) -> list[Lint]:
         else:
             told = f"expires after {rule.expires}: from then on `{rule.pattern}` is refused"
             lints.append(Lint(rule.key, told, NOTE))
+    return lints
+
+
+def _lint_serving(policy: Policy, today: date) -> list[Lint]:
+    if policy.serving is None:
+        return []
+    lints = []
+    for waiver in policy.serving.waivers:
+        if waiver.is_expired(today):
+            lints.append(Lint(waiver.key, f"ended after {waiver.expires}: it lifts nothing any more"))
+        elif waiver.expires - today <= _SOON:
+            told = f"ends after {waiver.expires}, in {waiver.days_left(today)} days: from then on `{waiver.code}` holds again"
+            lints.append(Lint(waiver.key, told, NOTE))
+    for index in policy.indexes:
+        wanted = policy.serving.find_terms(index.name, public=index.public, entry=None).min_age
+        if wanted is not None and wanted.span and wanted.unknown == "drop" and not index.public:
+            told = 'drops every file of which the index tells no upload time, as most private servers do: say `unknown = "allow"`'
+            lints.append(Lint(wanted.key, told, NOTE))
     return lints

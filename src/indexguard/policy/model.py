@@ -123,7 +123,7 @@ class Policy:
     log: LogSettings = USUAL_LOG
     log_failure: str = "warn"
     """``warn`` or ``block``: whether pip goes on when an event cannot be written. Counts in a layer that enforces."""
-    serving: Serving | None = None
+    serving: Serving | None = field(default=None, compare=False)
     """What it asks of files beside their place; None where no key is about that."""
     typo_action: str = "warn"
     """``warn``, ``block`` or ``off``: what becomes of a name that is nearly a claimed or popular one."""

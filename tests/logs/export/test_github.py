@@ -35,7 +35,7 @@ def test_every_event_is_one_command_or_none(event: dict[str, Any]) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_commands(kind: str) -> None:
     commands = {"refused": "error", "shadowed": "error", "guard-failed": "error", "dropped": "notice",
-                "redirected": "warning", "would-refuse": "warning"}  # fmt: skip
+                "redirected": "warning", "would-refuse": "warning", "noticed": "notice", "waived": "notice"}  # fmt: skip
     found = _check(github.line(sample(kind)))
     assert (found and found[0]) == commands.get(kind)
 

@@ -6,14 +6,18 @@ import argparse
 from collections import deque
 from typing import Any
 
-from ...audit.kinds import DROPPED, KNOWN, NOT_ASKED, PROBED, SEALED, SELECTED, WOULD_REFUSE
+from ...audit.kinds import DROPPED, KNOWN, NOT_ASKED, NOTICED, PROBED, SEALED, SELECTED, WAIVED, WOULD_REFUSE
 from ...logs.query import Wanted
 from ...logs.record import items, table, text, texts
 from ..console import GREEN, RED, YELLOW, Console, count
 from ..parsing import Command, positive
 from .source import add_files, add_filters, read_events
 
-_STYLES = {SELECTED: GREEN, WOULD_REFUSE: YELLOW, DROPPED: YELLOW, **dict.fromkeys((NOT_ASKED, PROBED, KNOWN, SEALED))}
+_STYLES = {
+    SELECTED: GREEN,
+    **dict.fromkeys((WOULD_REFUSE, DROPPED, NOTICED, WAIVED), YELLOW),
+    **dict.fromkeys((NOT_ASKED, PROBED, KNOWN, SEALED)),
+}
 _MOST_VERSIONS = 5
 USUAL_LAST = 20
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -25,11 +26,14 @@ from ...survey.state import AUDIT, GUARDED, NO_PIP, NOT_GUARDED, STOPPED, State,
 from ..console import BOLD, GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 from ..policy.check import describe_fault, print_faults
+from ..policy.serving import describe_waiver, waivers_as_json
 
 NOT_COVERED = (
     "python -S; interpreters and virtual environments that have no guard (`indexguard status --all` finds them);",
     "uv, poetry and other installers; whoever may write to this environment",
 )
+_SOON = 30
+"""Days: a waiver that ends within them is marked."""
 _STYLES = {GUARDED: GREEN, NO_PIP: GREEN, STOPPED: YELLOW, AUDIT: YELLOW, NOT_GUARDED: RED}
 
 
@@ -224,6 +228,7 @@ def _as_json(state: State) -> dict[str, Any]:
         "layers": told["layers"],
         "policy_faults": [describe_fault(error) for error in found.faults],
         "built_in_rule": told["built_in_rule"],
+        "waivers": waivers_as_json(found.layers, datetime.now(timezone.utc).date()),
         "log": _log_as_json(_log_settings(found)),
         "interpreter": told,
         "not_covered": " ".join(NOT_COVERED),
@@ -302,12 +307,22 @@ def _print_layers(found: LayersFound, console: Console) -> None:
     print_faults(found.faults, console)
     if found.faults:
         return
+    _print_waivers(found, console)
     if found.builtin_rule_applies:
         console.wrapped("built-in rule: in force; a name that more than one remote index offers is refused")
     elif found.builtin_rule_audited:
         console.line("built-in rule: audited; what it would refuse is only logged")
     else:
         console.line("built-in rule: not in force, a policy decides")
+
+
+def _print_waivers(found: LayersFound, console: Console) -> None:
+    """List what policies have waived, with the days that are left."""
+    today = datetime.now(timezone.utc).date()
+    for layer in found.layers:
+        for waiver in () if layer.policy.serving is None else layer.policy.serving.waivers:
+            style = YELLOW if waiver.days_left(today) <= _SOON else None
+            console.wrapped(f"waiver: {describe_waiver(waiver, today)}, in {layer.path}", style)
 
 
 COMMAND = Command.of("status", add_options, run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from ...decision.authority import Authority
@@ -25,6 +25,7 @@ from ...typosquat.likeness import Likeness
 from ...typosquat.watch import Watch
 from ..console import BOLD, GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
+from . import serving
 from .codes import describe, table
 
 _BUILT_IN = "a name that more than one remote index offers is refused (ambiguous-name)"
@@ -36,6 +37,7 @@ def add_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--index", metavar="URL", action="append", help="an index, instead of those that pip is configured with"
     )
+    serving.add_options(group)
     group.add_argument("--json", action="store_true", help="print one JSON object")
     group.add_argument("--code", metavar="CODE", choices=tuple(CODES), help="explain a code instead of a name")
     group.add_argument("--codes", action="store_true", help="print the table of all codes")
@@ -56,6 +58,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     name = _read_name(arguments.name)
     if arguments.version is not None and not is_version(arguments.version):
         raise BadInputError(f"found {arguments.version!r} after --version, expected a version (PEP 440), such as 1.4")
+    version, age = serving.read_file(arguments, name)
     facts = ask_pip()
     found = find_layers()
     layers = found.layers
@@ -63,7 +66,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         layers = tuple(replace(layer, policy=layer.policy.resolve_pypi(facts.pypi)) for layer in layers)
     urls = facts.indexes if arguments.index is None else tuple(map(_read_url, arguments.index))
     is_known = arguments.index is not None or facts.problem is None
-    explanation = Explanation.of(name, layers, facts, urls, arguments.version, built_in=found.builtin_rule_applies)
+    explanation = Explanation.of(
+        name, layers, facts, urls, version, built_in=found.builtin_rule_applies, file=(arguments.file, age)
+    )
     if facts.problem is not None:
         console.note(f"what pip is configured with is not known: {facts.problem}", YELLOW)
     if arguments.json:
@@ -116,6 +121,8 @@ class Explanation:
     """What the layers say of that version."""
     same_file: Verdict
     """What they say of a file that the name's own index and a public one list alike."""
+    served: tuple[serving.Served, ...]
+    """What becomes of the file that was asked about, from each index that is asked; empty where none was."""
     today: date
     suspicion: Suspicion = NOTHING
     """What they say of the name itself, where it is nearly another one."""
@@ -130,8 +137,12 @@ class Explanation:
         version: str | None,
         *,
         built_in: bool,
+        file: tuple[str | None, timedelta | None] = (None, None),
     ) -> Explanation:
-        """Ask the heart."""
+        """Ask the heart.
+
+        :param file: name and age of a file; None where that is not told.
+        """
         today = datetime.now(timezone.utc).date()
         authority = Authority(layers, name, today)
         places = [(url, facts.locate(url)) for url in urls]
@@ -142,7 +153,10 @@ class Explanation:
         missing = configured.findings if urls else ()
         of_version = PASS if version is None else authority.version(version)
         same_file = authority.same_file()
-        return cls(name, tuple(layers), built_in, asked, missing, version, of_version, same_file, today, suspicion)
+        pages = [(it.shown, it.verdict, place) for it, (_, place) in zip(asked, places)]
+        served = serving.judge_file(authority, pages, file[0], version, file[1])
+        answers = (missing, version, of_version, same_file, served, today, suspicion)
+        return cls(name, tuple(layers), built_in, asked, *answers)
 
     def known_in(self, layer: Layer) -> Known | None:
         """Return what a layer knows of a public project of this name, if it does."""
@@ -158,7 +172,8 @@ class Explanation:
     def is_allowed(self) -> bool:
         """Whether some index is asked for the name, and the version allowed."""
         is_asked = not self.asked or any(place.is_asked for place in self.asked)
-        return is_asked and self.of_version.refusal is None
+        may_come = not self.served or any(it.judged.verdict.refusal is None for it in self.served)
+        return is_asked and may_come and self.of_version.refusal is None
 
     def as_json(self, *, is_known: bool = True) -> dict[str, Any]:
         """Return the explanation for a machine.
@@ -202,6 +217,7 @@ class Explanation:
                 }
                 for place in self.asked
             ],
+            "served": [it.as_json() for it in self.served],
             "not_configured": [
                 {"file": finding.layer and finding.layer.path, "indexes": finding.rule and list(finding.rule.indexes)}
                 for finding in self.missing
@@ -265,6 +281,8 @@ def _print(explanation: Explanation, console: Console, *, is_known: bool) -> Non
     for layer in explanation.layers:
         _print_layer(explanation, layer, console)
     _print_indexes(explanation.asked, console)
+    for line in [line for it in explanation.served for line in it.lines()]:
+        console.line(line, YELLOW)
     for finding in explanation.missing:
         if finding.rule is not None and finding.layer is not None:
             console.line(f"index-not-configured: pip has no index {_urls(finding.layer.policy, finding.rule)}", YELLOW)
@@ -341,6 +359,7 @@ def _details(explanation: Explanation, layer: Layer, rule: Rule) -> list[tuple[s
         details.append(("versions", f"{rule.versions}{answer}"))
     own = map(layer.policy.index, rule.indexes)
     details += [("verified", f"{it.name}: by the certificates of {it.ca} alone") for it in own if it.ca is not None]
+    details += serving.details_of(layer, rule, explanation.name, explanation.today)
     if rule.reason is not None:
         details.append(("reason", rule.reason))
     meant = explanation.meant_in(layer)

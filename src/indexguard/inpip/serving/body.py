@@ -10,9 +10,11 @@ import json
 import posixpath
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
+
+from ...decision.serving import parse_time
 
 if TYPE_CHECKING:
     from ..objects import Exchange
@@ -21,7 +23,6 @@ _KEYS = (b'"upload-time"', b'"provenance"', b'"project-status"')
 _STATUS = b"project-status"
 _META = re.compile(rb"<meta\s[^>]*pypi:project-status[\"'\s][^>]*>", re.IGNORECASE)
 _CONTENT = re.compile(rb"\bcontent\s*=\s*[\"']([^\"']*)[\"']", re.IGNORECASE)
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII)
 
 
 class Told(NamedTuple):
@@ -82,22 +83,6 @@ def name_of(url: str) -> str:
     except ValueError:
         return ""
     return unquote(posixpath.basename(unquote(path).rstrip("/")))
-
-
-def parse_time(text: object) -> datetime | None:
-    """Return a time of PEP 700 (ISO 8601 with its zone) in UTC; None for what is none."""
-    found = _TIME.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
-        return None
-    day, clock, sign, hours, minutes = found.groups()
-    try:
-        time = datetime.fromisoformat(f"{day}T{clock}+00:00")
-        if sign:
-            away = timedelta(hours=int(hours), minutes=int(minutes))
-            time = time - away if sign == "+" else time + away
-    except (ValueError, OverflowError):
-        return None
-    return time.astimezone(timezone.utc)
 
 
 def _add(files: dict[str, Told], name: str, told: Told) -> None:

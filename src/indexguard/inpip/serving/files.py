@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ...decision.serving import (
@@ -34,14 +34,17 @@ _UNTOLD = Told()
 
 
 class FileSifter:
-    """Keeps from pip the files that a policy does not let anybody serve."""
+    """Keeps from pip the files that a policy does not let anybody serve.
 
-    def __init__(self, speaker: Speaker, requests: Requests) -> None:
+    :param now: in UTC, one for the whole run: an answer does not depend on when pip asks.
+    """
+
+    def __init__(self, speaker: Speaker, requests: Requests, now: datetime) -> None:
         self._speaker = speaker
         self._requests = requests
         self._pinned: dict[int, tuple[Sequence[Candidate], Sequence[Candidate]]] = {}
         """By search, the last list that was sifted for a requirement without hashes, and what was left of it."""
-        self._now = datetime.now(timezone.utc)  # one for the whole run: an answer does not depend on when pip asks
+        self._now = now
         self._bodies: dict[str, Body] = {}
         """By the URL of a --find-links page, which pip fetches once and asks for every name."""
 

@@ -105,11 +105,8 @@ def as_offer(version: str, link: Link, facts: dict[str, FileFacts] | None = None
     # A JSON page may give any value as a hash (pip >= 22.2 takes it as it is).
     digest = f"{link.hash_name}:{link.hash}" if link.hash_name and isinstance(link.hash, str) else None
     offer = Offer(version, link.filename, digest, link.url_without_fragment)
-    if facts is None:
-        return offer
-    from .files import told_of
-
-    return offer._replace(told=told_of(facts.get(link.url)))
+    file = None if facts is None else facts.get(link.url)
+    return offer if file is None else offer._replace(uploaded=file.uploaded, attested=file.attested)
 
 
 def kept_by(search: Search) -> list[str]:

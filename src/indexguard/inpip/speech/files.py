@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import MAXYEAR, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errors import TOO_YOUNG, clean, cut
 from ...patterns import newest_first
@@ -11,7 +11,7 @@ from ..search.page import Drop
 from ..search.search import Search
 
 if TYPE_CHECKING:
-    from ...decision.serving import FileFacts, Objection
+    from ...decision.serving import Objection
 
 _LONG = 60
 """How many characters of a version are shown."""
@@ -55,16 +55,6 @@ def hint_of_age(search: Search) -> str | None:
 def show_time(time: datetime | None) -> str:
     """Return a time in UTC, to the minute; what passes all calendars is never."""
     return "never" if time is None or time.year == MAXYEAR else f"{time:%Y-%m-%d %H:%M} UTC"
-
-
-def told_of(file: FileFacts | None) -> dict[str, Any]:
-    """Return what an event says of a file beside its place: when it was uploaded, and whether it is attested."""
-    told: dict[str, Any] = {}
-    if file is not None and file.uploaded is not None:
-        told["uploaded"] = file.uploaded.strftime("%Y-%m-%dT%H:%M:%SZ")
-    if file is not None and file.attested is not None:
-        told["attested"] = file.attested
-    return told
 
 
 def _show(version: str) -> str:

@@ -17,7 +17,8 @@ from .fields import Event, number, text, texts
 VERSION = "9.4.0"
 """The release of ECS that the fields are of."""
 
-_OUTCOMES: dict[str, str] = {kinds.WOULD_REFUSE: "success", kinds.SELECTED: "success", kinds.DROPPED: "failure",
+_OUTCOMES: dict[str, str] = {kinds.WOULD_REFUSE: "success", kinds.SELECTED: "success",
+             kinds.NOTICED: "success", kinds.WAIVED: "success", kinds.DROPPED: "failure",
              **dict.fromkeys(kinds.REFUSING, "failure")}  # fmt: skip
 _ACTIONS: dict[str, str] = {kinds.GUARD_FAILED: kinds.GUARD_FAILED, kinds.SEALED: "run-sealed"}
 _FORMS = {".whl": "wheel", ".zip": "sdist", ".tar.gz": "sdist"}

@@ -36,6 +36,8 @@ _CONTROL: dict[str, tuple[int, int, int]] = {
     kinds.KNOWN: (2, 6, 2),
     kinds.REDIRECTED: (2, 2, 2),
     kinds.DROPPED: (2, 6, 2),
+    kinds.NOTICED: (3, 17, 1),
+    kinds.WAIVED: (1, 1, 1),
     kinds.SELECTED: (1, 1, 1),
     kinds.WOULD_REFUSE: (3, 17, 1),
     kinds.NOT_ASKED: (3, 16, 0),
