@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from packaging.specifiers import SpecifierSet  # noqa: TID251, TID253  # not the guard's: the model stands alone
 
 from model.serving import find_latest, find_mismatched, find_objections
+from model.spelling import tier_of
 from model.web import PYPI_URL, Answer, Failure, File, Page, Place, World, normal, place_of, travel
 
 TODAY = date(2026, 6, 15)
@@ -293,6 +294,8 @@ class Judge:
         must, may = self._refusal() if self.lookup.resolves else (set[str](), set[str]())
         reasons = must | may | dropped.keys() | ({"index-failed"} if self.failed else set())
         for source in self.sources:
+            if any(self._spelling(layer.policy) for layer in self.world.layers if layer.has_opinion):
+                reasons |= {"typosquat"}
             reasons |= set(source.objections) | (self._page_codes(source) if source.way else set()) | source.stopped
         return Expected(passing, dropped, asked, frozenset(must | may), not must, frozenset(reasons))
 
@@ -379,7 +382,21 @@ class Judge:
             return "unmatched-name"
         if index not in rule.indexes:
             return "claimed-elsewhere"
-        return "entry-expired" if rule.has_expired else None
+        if rule.has_expired:
+            return "entry-expired"
+        # The text: "only `*` matches n, n is confusable -> typosquat (warn or block)"
+        refuses = policy.get("typosquat", {}).get("action") == "block" and self._spelling(policy) == "A"
+        return "typosquat" if refuses else None
+
+    def _spelling(self, policy: Mapping[str, Any]) -> str | None:
+        """Say how surely another name was meant; the text: "a name that the project's own lock has is exempt"."""
+        rule = rule_for(policy, self.name)
+        action = policy.get("typosquat", {}).get("action", "warn")
+        if rule is None or rule.claims or action == "off" or self.lookup.hashes:
+            return None
+        rules = rules_of(policy)
+        stems = [rule.stem for rule in rules if not rule.exact]
+        return tier_of(self.name, [rule.stem for rule in rules if rule.exact], stems)
 
     def _is_unverified(self, place: Place | None) -> bool:
         return place is not None and place.scheme == "https" and self._is_trusted(place)

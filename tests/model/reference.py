@@ -262,7 +262,8 @@ def _judge_file_hop(policy: Mapping[str, Any], name: str, left: str | None, url:
         owners = {
             index
             for index, table in policy["indexes"].items()
-            if any(own[1:3] == place[1:3] for own in places_of(table)) or comes_from(place, files_from(policy, index) or ())
+            if any(own[1:3] == place[1:3] for own in places_of(table))
+            or comes_from(place, files_from(policy, index) or ())
         }
     return "redirected" if owners and not owners & rule.indexes else None
 

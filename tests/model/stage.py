@@ -251,7 +251,9 @@ def look_up(guard: Any, finder: Any, web: Web, lookup: dict[str, Any], folder: P
         result = finder.find_best_candidate(*arguments)
         candidates = list(result.iter_all() if hasattr(result, "iter_all") else result.all_candidates)
     except sys.modules["pip._internal.exceptions"].PipError as error:
-        refused = next((refusal.code for refusal in guard.speaker.refusals if str(refusal) == str(error)), f"pip: {error}")
+        refused = next(
+            (refusal.code for refusal in guard.speaker.refusals if str(refusal) == str(error)), f"pip: {error}"
+        )
         # Without the hashes of the requirement this is another question.
         candidates = None if lookup["hashes"] else finder.find_all_candidates(lookup["name"])
     return {
