@@ -391,12 +391,8 @@ class Judge:
     def _spelling(self, policy: Mapping[str, Any]) -> str | None:
         """Say how surely another name was meant; the text: "a name that the project's own lock has is exempt"."""
         rule = rule_for(policy, self.name)
-        action = policy.get("typosquat", {}).get("action", "warn")
-        if rule is None or rule.claims or action == "off" or self.lookup.hashes:
-            return None
-        rules = rules_of(policy)
-        stems = [rule.stem for rule in rules if not rule.exact]
-        return tier_of(self.name, [rule.stem for rule in rules if rule.exact], stems)
+        is_watched = rule is not None and not rule.claims and not self.lookup.hashes
+        return tier_of(self.name, rules_of(policy), policy.get("typosquat", {})) if is_watched else None
 
     def _is_unverified(self, place: Place | None) -> bool:
         return place is not None and place.scheme == "https" and self._is_trusted(place)

@@ -6,8 +6,10 @@ None of them is like a popular name. Of claimed ones the description says: "near
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Any, Protocol
 
 FEW = 5
 """A name with fewer letters has too many neighbours."""
@@ -28,13 +30,26 @@ def errors(name: str, other: str) -> int:
     return min(found)
 
 
-def tier_of(name: str, claimed: Iterable[str], stems: Iterable[str], words: Collection[str] = ()) -> str | None:
+class Rule(Protocol):
+    """A rule of a policy."""
+
+    stem: str
+    exact: bool
+
+
+def tier_of(name: str, rules: Iterable[Rule], says: Mapping[str, Any]) -> str | None:
     """Return how sure it is that one of the claimed names was meant: ``A`` may refuse, ``B`` warns, ``C`` is logged.
 
-    :param words: what may follow a namespace whose dash is missing, for that to be sure.
+    :param says: what ``[typosquat]`` says.
     """
-    tiers = [_tier_of_one(name, other) for other in claimed]
-    tiers += [_tier_of_namespace(name, stem[:-1], words) for stem in stems if stem.endswith("-")]
+    if says.get("action") == "off":
+        return None
+    rules = list(rules)
+    names = [rule.stem for rule in rules if rule.exact]
+    names += [re.sub("[-_.]+", "-", text).lower() for text in says.get("protect", ())]
+    tiers = [_tier_of_one(name, other) for other in names]
+    stems = [rule.stem for rule in rules if not rule.exact and rule.stem.endswith("-")]
+    tiers += [_tier_of_namespace(name, stem[:-1]) for stem in stems]
     return min((tier for tier in tiers if tier is not None), default=None)
 
 
@@ -49,8 +64,9 @@ def _tier_of_one(name: str, other: str) -> str | None:
     return "A"
 
 
-def _tier_of_namespace(name: str, namespace: str, words: Collection[str]) -> str | None:
+def _tier_of_namespace(name: str, namespace: str) -> str | None:
+    # What follows is no word that popular names have: then it would be surer.
     rest = name[len(namespace) :]
-    if not name.startswith(namespace) or rest[:1] in ("", "-") or len(rest) < 3 or len(namespace) < FEW - 1:
+    if not name.startswith(namespace) or rest[:1] in {"", "-"} or len(rest) < 3 or len(namespace) < FEW - 1:
         return None
-    return "A" if rest in words else "B" if len(namespace) > FEW else "C"
+    return "B" if len(namespace) > FEW else "C"

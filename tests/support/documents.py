@@ -136,7 +136,7 @@ def _refusal() -> str:
 
 TABLES = {"": "_FILE", "indexes.N": "_INDEX", "entry": "_ENTRY", "merge": "_MERGE", "shadow": "_SHADOW"}
 TABLES |= {"shadow.known": "_KNOWN", "direct-urls": "_DIRECT_URLS", "defaults": "_DEFAULTS", "log": "_LOG"}
-TABLES |= {"status": "_STATUS", "provenance": "_PROVENANCE", "waive": "_WAIVE"}
+TABLES |= {"status": "_STATUS", "provenance": "_PROVENANCE", "waive": "_WAIVE", "typosquat": "_TYPOSQUAT"}
 """The tables of a policy file, and what the reader calls their keys."""
 
 
