@@ -389,9 +389,9 @@ class Judge:
         return "typosquat" if refuses else None
 
     def _spelling(self, policy: Mapping[str, Any]) -> str | None:
-        """Say how surely another name was meant; the text: "a name that the project's own lock has is exempt"."""
+        """Say how surely another name was meant: "only `*` matches n, n is confusable"."""
         rule = rule_for(policy, self.name)
-        is_watched = rule is not None and not rule.claims and not self.lookup.hashes
+        is_watched = rule is not None and not rule.claims
         return tier_of(self.name, rules_of(policy), policy.get("typosquat", {})) if is_watched else None
 
     def _is_unverified(self, place: Place | None) -> bool:

@@ -33,8 +33,13 @@ def errors(name: str, other: str) -> int:
 class Rule(Protocol):
     """A rule of a policy."""
 
-    stem: str
-    exact: bool
+    @property
+    def stem(self) -> str:
+        """What its names begin with, or are."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is that of one name."""
 
 
 def tier_of(name: str, rules: Iterable[Rule], says: Mapping[str, Any]) -> str | None:

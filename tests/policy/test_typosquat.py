@@ -10,6 +10,7 @@ import pytest
 
 from indexguard.errors import PolicyError
 from indexguard.logs.replay import Replay
+from indexguard.patterns import Name
 from indexguard.policy.identity import PYPI as PYPI_PLACE
 from indexguard.policy.identity import Location, parse_location
 from indexguard.policy.layers import find_layers
@@ -46,7 +47,7 @@ def test_by_default_a_near_miss_is_told() -> None:
 def test_names_to_protect_are_normalised() -> None:
     policy = layer_of('action = "block"\nprotect = ["Foo_Bar", "baz"]').policy
     assert policy.typo_action == "block"
-    assert policy.typosquat == TyposquatSettings(frozenset({"foo-bar", "baz"}))
+    assert policy.typosquat == TyposquatSettings(frozenset({Name("foo-bar"), Name("baz")}))
 
 
 def test_another_list_is_read_beside_the_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,7 @@ class Guard(NamedTuple):
         pages = PageFilter(
             self.run, self.searches, self.requests, gate.check_redirect, self.make_sifter, certificates, sifter, typos
         )
-        names = NameFilter(self.run, self.searches, self.speaker, sifter)
+        names = NameFilter(self.run, self.searches, self.speaker, sifter, typos)
         yield seams.REQUEST, pages.request
         yield seams.PROCESS_PAGE, pages.process_project_url
         yield seams.EVALUATE_LINKS, pages.evaluate_links

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...decision.watched import find_watching
+from ...patterns import normalise_name
 from ...typosquat.watch import Watch
 from ..run import Run
 from ..search.searches import Searches
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...decision.verdict import Verdict
+    from ...patterns import Name
     from ...policy.model import Layer
     from ..objects import Candidate
     from ..search.page import Page
@@ -37,7 +39,8 @@ class TypoFilter:
     def judge(self, search: Search, asked: Verdict) -> Verdict:
         """Return what the layers say of asking an index, with their objections to the name itself.
 
-        A requirement with hashes, and a file that a lock names, are the project's own lock's: somebody has looked.
+        A requirement with hashes, and a file that a lock names, are the project's own lock's: somebody has looked. A
+        requirement of the run, in whatever order pip looks: not what it looks up now.
         """
         if search not in self._suspects:
             self._suspects[search] = self._suspect(search)
@@ -51,7 +54,7 @@ class TypoFilter:
 
     def _suspect(self, search: Search) -> Suspects | None:
         layers = find_watching(search.authority)
-        if not layers or search.asks_own or self._searches.hashed:
+        if not layers or search.asks_own or self._is_hashed(search.name):
             return None
         found = [(layer, near) for layer in layers if (near := self._watch(layer).find_meant(search.name))]
         if not found:
@@ -59,6 +62,10 @@ class TypoFilter:
         from ..serving.suspicions import Suspects  # few names are nearly others
 
         return Suspects.of(self._run, self._searches, self._speaker, search, found)
+
+    def _is_hashed(self, name: Name) -> bool:
+        """Tell whether a requirement of this run has hashes for a name: in whatever order pip looks its names up."""
+        return any(it.hash_options and normalise_name(it.name or "") == name for it in self._searches.roots)
 
     def _watch(self, layer: Layer) -> Watch:
         watch = self._watches.get(layer.path)
