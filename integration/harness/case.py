@@ -144,6 +144,11 @@ def play(case: Case, folder: Path, request: pytest.FixtureRequest, record: Recor
     _check("guarded", guarded, outcome)
     record("refusal", any(event["event"] in _REFUSALS for event in outcome.events))
     record("benign", not scenario.attack and outcome.exit == 0)
+    for number, followed in enumerate(scenario.followed):
+        if followed.hint not in " ".join(outcome.output.split()):
+            pytest.fail(f"guarded: nobody says {followed.hint!r}\n{outcome.report()}", pytrace=False)
+        after = _run(Case(followed.scenario, cell), folder / f"f{number}", environment, plain, request)
+        _check("hint followed", followed.scenario.guarded, after)
     shutil.rmtree(folder)
     return outcome
 

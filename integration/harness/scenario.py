@@ -148,6 +148,15 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Followed:
+    """What the user does because the guarded run said so: the same scenario, changed; then it must go well."""
+
+    hint: str
+    """The part of the output that says what to do."""
+    scenario: Scenario
+
+
+@dataclass(frozen=True)
 class Scenario:
     """One scenario file."""
 
@@ -185,6 +194,7 @@ class Scenario:
     unguarded: Expected
     guarded: Expected
     differs: tuple[Difference, ...]
+    followed: tuple[Followed, ...] = ()
 
     def expected(self, pip: str, resolver: str) -> tuple[Expected, Expected]:
         """Return what must happen without and with the guard, on this pip."""
@@ -292,7 +302,8 @@ def make_scenario(name: str, values: Mapping[str, Any], *, reachable: bool = Tru
     :param reachable: whether the guard is expected to change anything.
     :raises ScenarioError: unknown or missing keys, wrong types, or a scenario that cannot fail.
     """
-    table = _Table(name, values)
+    followed = [_followed(name, values, change) for change in values.get("followed", ())]
+    table = _Table(name, {key: value for key, value in values.items() if key != "followed"})
     scenario = Scenario(
         name=name,
         description=table.take("description", str),
@@ -317,10 +328,24 @@ def make_scenario(name: str, values: Mapping[str, Any], *, reachable: bool = Tru
         unguarded=_expected(_Table(f"{name}: unguarded", table.take("unguarded", dict)), guarded=False),
         guarded=_expected(_Table(f"{name}: guarded", table.take("guarded", dict)), guarded=True),
         differs=tuple(_difference(f"{name}: differs", item) for item in table.take("differs", list, [])),
+        followed=tuple(followed),
     )
     table.end()
     _check(scenario, reachable=reachable)
     return scenario
+
+
+def _followed(name: str, values: Mapping[str, Any], change: Mapping[str, Any]) -> Followed:
+    """Return a hint and the scenario in which it has been followed: the tables given are laid over those of the file."""
+    changed = {key: value for key, value in values.items() if key not in ("followed", "differs", "guarded")}
+    for key, value in change.items():
+        before = changed.get(key)
+        both = key in ("indexes", "files", "environment", "folders") and isinstance(before, dict)
+        changed[key] = {**before, **value} if both else value
+    hint = changed.pop("hint", None)
+    if not isinstance(hint, str) or change.get("guarded", {}).get("exit") != 0:
+        raise ScenarioError(f"{name}: followed: needs a `hint`, and a `guarded` run with `exit = 0`")
+    return Followed(hint, make_scenario(f"{name}-followed", {**changed, "attack": False}, reachable=False))
 
 
 def _command(table: _Table, key: str) -> tuple[str, ...]:

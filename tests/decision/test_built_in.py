@@ -33,7 +33,7 @@ def find(layers: tuple[Layer, ...]) -> dict[str, list[Finding]]:
     return {
         "ambiguous-name": [outcome.find_ambiguous(audited=audited)] if applies or audited else [],
         "index-failed": outcome.find_failures(authority, built_in=applies or audited, audited=audited),
-        "name-mismatch": [outcome.find_mismatch(authority, built_in=applies, audited=audited)],
+        "name-mismatch": [it for it in [outcome.find_mismatch(authority, built_in=applies, audited=audited)] if it],
         "guard-file": [guard_file],
     }
 

@@ -159,7 +159,6 @@ REFUSED = {
     "file-elsewhere",
     "find-links",
     "format-not-allowed",
-    "hash-mismatch",
     "hash-missing",
     "index-failed",
     "index-not-configured",
@@ -172,7 +171,8 @@ REFUSED = {
     "unverified-index",
     "version-not-allowed",
 }
-"""Codes with which lookups are refused; `unknown-index` seldom comes before another one."""
+"""Codes with which lookups are refused; `unknown-index` seldom comes before another one, and `hash-mismatch` needs two
+places of one rule that list one file name."""
 DROPPED = REFUSED - {
     "claimed-elsewhere",
     "entry-expired",

@@ -166,3 +166,51 @@ def test_many_names() -> None:
     replay = Replay(layer, date(2026, 11, 26), find_location)
     found = [replay.judge(selected(1, f"n{number}", index=MIRROR)) for number in range(10_001)]
     assert {judgement.finding for judgement in found if judgement is not None} == {None}
+
+
+SERVING = CASES["serving"]
+
+
+def file_told(filename: str, **told: Any) -> dict[str, Any]:
+    """Return a file of requests on the public index, as an event tells it."""
+    url = f"https://files.example/{filename}"
+    return {"version": "2.33.0", "file": filename, "hash": f"sha256:{'0' * 64}", "url": url, **told}
+
+
+WHEEL, SDIST = "requests-2.33.0-py3-none-any.whl", "requests-2.33.0.tar.gz"
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        (file_told(WHEEL, uploaded="2020-01-01T00:00:00Z"), None),
+        (file_told(WHEEL, uploaded="2999-01-01T00:00:00Z"), "too-young"),
+        (file_told(SDIST, uploaded="2020-01-01T00:00:00Z"), "format-not-allowed"),
+        (file_told(WHEEL, uploaded="2020-01-01T00:00:00Z", hash=None), "hash-missing"),
+    ],
+)
+def test_what_is_asked_of_files(file: dict[str, Any], code: str | None) -> None:
+    chosen = {**file, "index": MIRROR, "origin": "own"}
+    assert outcome(selected(1, "requests", "2.33.0", index=MIRROR, chosen=chosen), SERVING) == ("selected", code)
+    one = refused("too-young", "requests", offered=[file], versions=["2.33.0"])
+    assert outcome(one, SERVING) == ("too-young", code)
+
+
+def test_what_the_log_does_not_tell_of_a_file() -> None:
+    one = selected(1, "requests", "2.33.0", index=MIRROR, chosen={**file_told(WHEEL), "index": MIRROR, "origin": "own"})
+    found = judge(one, SERVING)
+    assert found is not None
+    assert found.unknown == "the log does not tell when the file was uploaded, which `min-age` is about"
+
+
+def test_status_is_read_from_the_key_that_refused() -> None:
+    rule = {**RULE, "key": "status.quarantined"}
+    file = file_told(WHEEL, uploaded="2020-01-01T00:00:00Z")
+    one = refused("status", "requests", offered=[file], versions=["2.33.0"], rule=rule)
+    assert outcome(one, SERVING) == ("status", "status")
+    assert outcome(one, SERVING + '[status]\nquarantined = "off"\n') == ("status", None)
+
+
+@pytest.mark.parametrize("kind", ["noticed", "waived"])
+def test_what_was_only_told_decides_nothing(kind: str) -> None:
+    assert judge(event(1, kind, "too-young", name="requests"), SERVING) is None

@@ -63,7 +63,7 @@ def is_young(wanted: Any, uploaded: str | None) -> bool:
         return False
     if uploaded is None:
         # The text: "No ledger, or never seen: young."
-        return table.get("unknown", "drop") != "allow"
+        return bool(table.get("unknown", "drop") != "allow")
     span = timedelta(hours=int(table["for"][:-1]) * _HOURS[table["for"][-1]])
     return bool(NOW - datetime.fromisoformat(uploaded) < span)
 

@@ -236,7 +236,9 @@ AGES = st.sampled_from(
 TERMS = st.one_of(
     st.builds(lambda age: {"min-age": age}, AGES),
     st.builds(lambda age: {"min-age": age}, AGES),
-    st.sampled_from([{"formats": ["wheel"]}, {"formats": ["wheel", "sdist"]}, {"formats": ["sdist"]}]),
+    st.sampled_from(
+        [{"formats": ["wheel"]}, {"formats": ["sdist"]}, {"formats": ["sdist"]}, {"formats": ["wheel", "sdist"]}]
+    ),
     st.sampled_from([{"require-hashes": need} for need in ("index", "index", "pinned", "off")]),
 )
 """What is asked of files."""
@@ -276,7 +278,7 @@ def indexes_of_policies(draw: DrawFn, root: str, mirror: str | None) -> dict[str
         index["insecure"] = True
     if draw(rarely(value=True, other=False)):
         index["files-from"] = draw(FILES_FROM)
-    if draw(st.integers(0, 5)) == 5:
+    if draw(rarely(value=True, other=False)):
         index |= draw(TERMS)
     return index
 

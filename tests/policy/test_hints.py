@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexguard.policy.hints import find_nearest, find_reason, find_token
+from indexguard.errors import PolicyError
+from indexguard.policy.hints import HOMES, find_home, find_nearest, find_reason, find_token
 from indexguard.policy.identity import find_location, parse_location
 from indexguard.policy.model import Index, Policy
 from indexguard.policy.reader import read_policy
@@ -99,3 +100,24 @@ def test_a_segment_that_looks_like_a_secret_is_told_as_one_for_all_users() -> No
         assert find_token(parse_location(url), policy) is None
     names = Policy(indexes=(Index("corp", (parse_location("https://dl.example/team/org/simple/"),)),))
     assert find_token(parse_location("https://dl.example/evil/org/simple/"), names) is None
+
+
+@pytest.mark.parametrize("name", sorted(HOMES))
+def test_a_key_in_a_foreign_table_is_told_where_it_belongs(name: str) -> None:
+    head = '[indexes.corp]\nurl = "https://packages.example/simple/"\npackages = ["acme"]\n'
+    with pytest.raises(PolicyError) as caught:
+        read_policy(f"version = 1\n{head}{name} = 1\n".encode(), "policy.toml")
+    (fault,) = [fault for fault in caught.value.faults if fault.key == f"indexes.corp.{name}"]
+    assert fault.message == f"unknown key here: {find_home('indexes.corp', name)}"
+
+    # And there it is none that nobody knows.
+    home = HOMES[name]
+    text = f"version = 1\n{head}[{home}]\n{name} = 1\n" if home else f"{name} = 1\n{head}"
+    with pytest.raises(PolicyError) as caught:  # of its own value, or of the lack of one
+        read_policy(text.encode().replace(b"version = 1\n", b"version = 2\n"), "policy.toml")
+    assert not [fault for fault in caught.value.faults if fault.message.startswith("unknown key")]
+
+
+def test_a_key_that_belongs_nowhere_has_no_home() -> None:
+    assert find_home("indexes.corp", "colour") is None
+    assert find_home("shadow", "probe") is None

@@ -229,8 +229,7 @@ def test_a_file_that_is_replaced_meanwhile_is_refused(machine: Machine, monkeypa
 def test_what_everybody_may_write_is_refused(machine: Machine, what: str, *, through_link: bool) -> None:
     path = machine.write("machine")
     target = path if what == "file" else path.parent
-    # The sticky bit keeps others from replacing a file, not from making the first one.
-    target.chmod(0o1777 if what == "folder" else 0o666)
+    target.chmod(0o777 if what == "folder" else 0o666)
     if through_link:
         path = machine.write("environment")
         path.unlink()
@@ -246,6 +245,16 @@ def test_what_everybody_may_write_is_refused(machine: Machine, what: str, *, thr
     repair = str(error).partition("repair: ")[2].splitlines()[0]
     subprocess.run(repair.split(), check=True)
     machine.find(path if through_link else None)
+
+
+def test_a_folder_for_everybody_stays_one(machine: Machine) -> None:
+    # The sticky bit keeps others from replacing a file, not from making the first one.
+    path = machine.write("machine")
+    path.parent.chmod(0o1777)
+    error = read_refusal(machine)
+    assert error.code == "policy-unreadable"
+    assert "may be written by everybody; repair: put the policy into a folder of its own" in str(error)
+    assert "chmod" not in str(error)
 
 
 def test_the_folder_of_a_link_may_be_any(machine: Machine) -> None:

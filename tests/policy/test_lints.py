@@ -43,3 +43,43 @@ def test_without_a_date_today_is_today() -> None:
     content = b'version = 1\n[indexes.pypi]\nurl = "pypi"\npackages = ["*", {name = "x", expires = 2020-01-01}]'
     (lint,) = lint_policy(read_policy(content, "policy.toml"))
     assert lint.key == "indexes.pypi.packages[1]"
+
+
+WAIVER = """
+[[waive]]
+code = "too-young"
+packages = ["x==1.0"]
+reason = "SEC-212"
+expires = 2027-01-31
+"""
+
+
+@pytest.mark.parametrize(
+    ("today", "lint"),
+    [
+        (date(2026, 12, 31), []),
+        (date(2027, 1, 1), ["waive[0]: ends after 2027-01-31, in 30 days: from then on `too-young` holds again"]),
+        (date(2027, 1, 31), ["waive[0]: ends after 2027-01-31, in 0 days: from then on `too-young` holds again"]),
+        (date(2027, 2, 1), ["waive[0]: ended after 2027-01-31: it lifts nothing any more"]),
+    ],
+)
+def test_a_waiver_that_ends(today: date, lint: list[str]) -> None:
+    content = f'version = 1\n[indexes.pypi]\nurl = "pypi"\npackages = ["*"]\nmin-age = "3d"\n{WAIVER}'
+    assert [str(it) for it in lint_policy(read_policy(content.encode(), "policy.toml"), today)] == lint
+
+
+def test_a_cooldown_of_an_index_that_tells_no_times() -> None:
+    content = """version = 1
+[indexes.pypi]
+url = "pypi"
+packages = ["*"]
+[indexes.corp]
+url = "https://corp.example/simple/"
+files-from = ["corp.example"]
+packages = ["acme"]
+min-age = "3d"
+"""
+    (lint,) = lint_policy(read_policy(content.encode(), "policy.toml"))
+    assert str(lint).startswith("indexes.corp.min-age: drops every file of which the index tells no upload time")
+    content = content.replace('min-age = "3d"', 'min-age = { for = "3d", unknown = "allow" }')
+    assert lint_policy(read_policy(content.encode(), "policy.toml")) == []

@@ -115,7 +115,7 @@ def test_figures() -> None:
         "Shadowed names 3",
         "Refusals 1,200",
         "Files dropped 1",
-        "Audit mode only 0",
+        "Only told 0",
         "Runs with findings 1,203 of 1,204 pip runs",
         "Files chosen 2 1 index not asked",
     ):

@@ -81,6 +81,11 @@ class EventFields(NamedTuple):
     """Whether that is the name's own index, and by which rule."""
     requested_by: Sequence[str] = ()
     """The names of the requirements that led to this one, the user's own first."""
+    squat: Mapping[str, Any] | None = None
+    """Of files that squat a name, how they compare with those of its own index: ``own_newest``, ``newest``, ``above``,
+    ``jump``, ``oldest_upload``, ``newest_upload``."""
+    rivals: tuple[Sequence[tuple[Offer, str]], str] = ((), "")
+    """Files of the chosen version that other indexes list, each with its index; and why pip took the chosen one."""
     seal: Mapping[str, int | None] | None = None
     """Of a run that is over: ``events``, ``exit``."""
 
@@ -117,6 +122,7 @@ def build_event(
         "more_offered": fields.more_offered + max(0, len(fields.offered) - MAX_VERSIONS),
         "same_file": [bounded(redact_text(name), MAX_NAME) for name in fields.same_file[:MAX_VERSIONS]],
         "chosen": _chosen(fields),
+        "squat": None if fields.squat is None else dict(fields.squat),
         "requested_by": [bounded(parent, MAX_NAME) for parent in fields.requested_by[:MAX_CHAIN]],
         "rule": _rule(fields.finding or fields.origin),
         "policy": [
@@ -161,7 +167,9 @@ def _chosen(fields: EventFields) -> dict[str, Any] | None:
     if fields.chosen is None:
         return None
     offer, index = fields.chosen
-    return {**_offer(offer), "index": _url(index), "origin": fields.origin.word}
+    rivals = [{**_offer(each), "index": _url(other)} for each, other in fields.rivals[0][:MAX_VERSIONS]]
+    more = {"rivals": rivals, "why": bounded(fields.rivals[1], MAX_TEXT)} if rivals else {}
+    return {**_offer(offer), "index": _url(index), "origin": fields.origin.word, **more}
 
 
 def _offer(offer: Offer) -> dict[str, Any]:

@@ -58,13 +58,8 @@ REFUSALS = (REFUSED, REDIRECTED, GUARD_FAILED)
 
 GROUPS = {SHADOWED: "Shadowed name", REFUSED: "Refused", DROPPED: "Files dropped", "observed": "Only told"}
 """What can happen to a name, in the order of the report: the key and its words."""
-GROUP_OF: dict[str, str] = {
-    SHADOWED: SHADOWED,
-    DROPPED: DROPPED,
-    WOULD_REFUSE: "observed",
-    NOTICED: "observed",
-    WAIVED: "observed",
-}
+GROUP_OF: dict[str, str] = {SHADOWED: SHADOWED, DROPPED: DROPPED, WOULD_REFUSE: "observed", NOTICED: "observed",
+                            WAIVED: "observed"}  # fmt: skip
 """The group of a finding by its kind; every other one is refused."""
 
 KIND_OF_CODE: dict[str, EventKind] = {

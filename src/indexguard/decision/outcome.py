@@ -325,16 +325,17 @@ def satisfies(specifier: str, version: str) -> bool:
 # What a distribution turns out to be
 
 
-def find_mismatch(authority: Authority, *, built_in: bool, audited: bool) -> Finding:
+def find_mismatch(authority: Authority, *, built_in: bool, audited: bool, several: bool = True) -> Finding | None:
     """Return the objection to a distribution that names another project than was authorised; an enforced one first.
 
     :param built_in: whether the rule that holds without a policy is enforced, also beside a layer in audit mode.
     :param audited: whether a layer in audit mode has that rule only logged.
+    :param several: whether pip is configured with more than one remote index: with one that rule changes nothing.
     """
     found = [Finding("name-mismatch", layer, rule) for layer, rule in authority.rules]
-    if built_in or audited or not found:
+    if several and (built_in or audited or not found):
         found.append(Finding("name-mismatch", None, audited=audited))
-    return min(found, key=lambda finding: not finding.enforced)
+    return min(found, key=lambda finding: not finding.enforced, default=None)
 
 
 def find_guard_file(places: Collection[str], *, audited: bool) -> Finding | None:

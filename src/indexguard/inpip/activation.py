@@ -65,9 +65,8 @@ class Guard(NamedTuple):
             from .certificates import Certificates  # few policies have some
 
             certificates = Certificates(self.run, self.speaker)
-        sifter = None
-        if any(layer.policy.serving is not None for layer in self.run.layers):
-            sifter = self.make_sifter()  # few policies ask something of files
+        asks = any(layer.policy.serving is not None for layer in self.run.layers)  # few policies do, of files
+        sifter = self.make_sifter() if asks else None
         typos = None
         if any("" in it.policy.rules.stems()[1] and it.policy.typo_action != "off" for it in self.run.layers):
             from .filter.typos import TypoFilter  # only `*` leaves names to everybody
@@ -121,9 +120,8 @@ class Guard(NamedTuple):
             from .filter import ambiguous, local_files, mirrors, odd_pages, redirects, same_files  # noqa: F401
             from .gate import hops, refusals, setup_py  # noqa: F401
             from .gate import redirects as _  # noqa: F401
-            from .search import absence, simple_page  # noqa: F401
-            from .serving import suspicions  # noqa: F401
-            from .speech import audit_mode, words  # noqa: F401
+            from .search import absence, asking, failures, simple_page  # noqa: F401
+            from .speech import audit_mode, details, words  # noqa: F401
 
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
             self.searches.settled = not self.searches.resolving
@@ -154,7 +152,7 @@ class Guard(NamedTuple):
 
             words.warn_of_absence(self.speaker, self.searches.all())
         self.speaker.tell_observed()
-        searches = self.searches.all() if status else ()
+        searches = [it for it in self.searches.all() if not it.is_self_check] if status else []
         # Once installation has begun, pip had all that it looked for; what its self-check met is no cause.
         wanting = not self.searches.settled and any(not search.kept for search in searches)
         if status and (self.speaker.refusals or wanting):
@@ -254,6 +252,8 @@ _COLD = (
     *("../typosquat/popular-names.txt", "../typosquat/preparation.py"),
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
     *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
+    *("serving/body.py", "serving/files.py", "serving/notes.py", "filter/mismatches.py", "gate/rivals.py"),
+    *("speech/details.py", "speech/files.py"),
     *(
         "filter/ambiguous.py",
         "filter/local_files.py",
@@ -263,20 +263,17 @@ _COLD = (
         "gate/redirects.py",
         "gate/refusals.py",
         "filter/mirrors.py",
-        "filter/mismatches.py",
         "filter/same_files.py",
         "gate/destinations.py",
         "gate/setup_py.py",
         "search/absence.py",
+        "search/asking.py",
+        "search/failures.py",
         "search/listing.py",
         "search/locks.py",
         "search/simple_page.py",
-        "serving/body.py",
         "serving/suspicions.py",
-        "serving/files.py",
-        "serving/notes.py",
         "speech/audit_mode.py",
-        "speech/files.py",
         "speech/near.py",
         "speech/pip_errors.py",
         "speech/refusal.py",

@@ -54,7 +54,10 @@ def find_writers(what: str, path: str, info: os.stat_result, trust: Trust, kind:
             trusted = ", ".join(_user_name(uid) for uid in sorted(trust.owners))
             faults.append(Fault("", f"{found} belongs to none of {trusted}; repair: chown root {quoted}"))
     if info.st_mode & stat.S_IWOTH:
-        faults.append(Fault("", f"{found} may be written by everybody; repair: chmod o-w {quoted}"))
+        # What everybody uses (/tmp) has to stay so.
+        is_shared = stat.S_ISDIR(info.st_mode) and info.st_mode & stat.S_ISVTX
+        repair = "put the policy into a folder of its own" if is_shared else f"chmod o-w {quoted}"
+        faults.append(Fault("", f"{found} may be written by everybody; repair: {repair}"))
     if info.st_mode & stat.S_IWGRP and not _is_private_group(info.st_gid, info.st_uid, trust.euid):
         group = _group_name(info.st_gid)
         faults.append(Fault("", f"{found} may be written by the group {group}; repair: chmod g-w {quoted}"))

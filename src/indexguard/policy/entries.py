@@ -64,10 +64,9 @@ class Entries(TableReader):
     def _add(self, rule: Rule, found: str) -> bool:
         first = self.rules.add(rule)
         if first is not None:
-            words = (
-                f", but the pattern `{rule.pattern}` stands in {first.key} already; a name from several indexes needs a"
-            )
-            self.found(rule.key, found, f"{words} [[merge]]")
+            twice = set(first.indexes) == set(rule.indexes)
+            remedy = "one of the two is enough" if twice else "a name from several indexes needs a [[merge]]"
+            self.found(rule.key, found, f", but the pattern `{rule.pattern}` stands in {first.key} already; {remedy}")
         return first is None
 
 

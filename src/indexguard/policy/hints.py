@@ -74,6 +74,27 @@ def find_closest(text: str, candidates: Collection[str]) -> str | None:
     return close[0] if close else None
 
 
+_TOP = ("version", "mode", "local", "when-nothing-left")
+HOMES = {
+    **dict.fromkeys(_TOP, ""),
+    **dict.fromkeys(("probe", "action", "same-file", "known"), "shadow"),
+    **dict.fromkeys(("requested", "transitive", "allow", "redirects"), "direct-urls"),
+    **dict.fromkeys(("sinks", "syslog", "max-size"), "log"),
+}
+"""The table that a key belongs in; empty for the top of the file."""
+
+
+def find_home(key: str, name: str) -> str | None:
+    """Say where a key belongs that has no meaning in the table at ``key``; None for one that belongs nowhere.
+
+    In TOML every line below a table's head is the table's.
+    """
+    home = HOMES.get(name)
+    if home is None or home == key:
+        return None
+    return f"it belongs under [{home}]" if home else "it belongs at the top of the file, above the first [table]"
+
+
 def find_range(text: str) -> str | None:
     """Return the range that a bare version, or `=2.0`, was probably meant to be."""
     bare = text.strip().lstrip("= ")

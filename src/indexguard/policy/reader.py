@@ -30,24 +30,19 @@ _PLAIN_HOST = re.compile(r"[^/:@?#\\]+|\[[0-9A-Fa-f:.]+\]")
 
 _SERVING = ("status", "provenance", "waive")
 """The tables that say what is asked of files."""
-_FILE = Keys(
-    (
-        *(
-            "version",
-            "mode",
-            "indexes",
-            "merge",
-            "shadow",
-            "direct-urls",
-            "local",
-            "when-nothing-left",
-            "defaults",
-            "log",
-        ),
-        *("typosquat", *_SERVING),
-    ),
-    ("deny", "advisories"),
+_USUAL = (
+    "version",
+    "mode",
+    "indexes",
+    "merge",
+    "shadow",
+    "direct-urls",
+    "local",
+    "when-nothing-left",
+    "defaults",
+    "log",
 )
+_FILE = Keys((*_USUAL, "typosquat", *_SERVING), ("deny", "advisories"))
 _INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status", "ca", *TERMS))
 _SHADOW = Keys(("probe", "action", "same-file", "known"))
 _DEFAULTS = Keys(("files-from", *TERMS))

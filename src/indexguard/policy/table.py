@@ -100,9 +100,15 @@ class TableReader:
             if name in keys.later:
                 self.fault(join_key(key, name), _NOT_YET)
             elif name not in keys.known:
-                close = self.find_closest(name, (*keys.known, *keys.later))
-                known = "" if close else f"; expected one of {', '.join(keys.known)}"
-                self.fault(join_key(key, name), f"unknown key{known}", close)
+                self._unknown_key(key, name, keys)
+
+    def _unknown_key(self, key: str, name: str, keys: Keys) -> None:
+        from .hints import find_home  # noqa: PLC0415  # only where a policy has faults
+
+        home = find_home(key, name)
+        close = None if home else self.find_closest(name, (*keys.known, *keys.later))
+        expected = "" if close else f"; expected one of {', '.join(keys.known)}"
+        self.fault(join_key(key, name), f"unknown key here: {home}" if home else f"unknown key{expected}", close)
 
     def table(self, key: str, value: object, keys: Keys) -> dict[str, Any]:
         """Return a table whose keys have been looked at; an empty one for what is none."""

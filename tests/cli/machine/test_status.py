@@ -184,3 +184,15 @@ def test_obstacles(tmp_path: Path) -> None:
     assert find_obstacle(tmp_path) == "it is not a regular file"
     assert find_obstacle(tmp_path / "audit.jsonl" / "x") == f"{tmp_path}/audit.jsonl is not a folder"
     assert "HOME" in str(find_obstacle(Path("~/x")))
+
+
+def test_waivers_are_listed(shell: Shell) -> None:
+    waiver = '[[waive]]\ncode = "too-young"\npackages = ["foo==1.0"]\nreason = "SEC-212"\nexpires = {}\n'
+    path = shell.policy(f"version = 1\n{waiver.format('2100-01-31')}{waiver.format('2026-01-31')}")
+    told = " ".join(shell("status").out.split())
+    assert "waiver: too-young for foo==1.0: " in told
+    assert f"days left, until 2100-01-31 (waive[0]: SEC-212), in {path}" in told
+    assert f"waiver: too-young for foo==1.0: ended, until 2026-01-31 (waive[1]: SEC-212), in {path}" in told
+    first, second = shell("status", "--json").json["waivers"]
+    assert (first["code"], first["packages"], first["key"]) == ("too-young", {"foo": ["1.0"]}, "waive[0]")
+    assert second["days_left"] < 0 < first["days_left"]

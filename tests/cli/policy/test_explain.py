@@ -184,3 +184,54 @@ def test_no_index_at_all(shell: Shell) -> None:
     answer = shell("explain", "acme")
     assert answer.code == 0
     assert answer.out.splitlines()[-1].startswith("pip is configured with no index, so acme can only come from")
+
+
+SERVING = POLICY + CASES["serving"]
+
+
+def test_what_is_asked_of_files(shell: Shell) -> None:
+    shell.policy(SERVING)
+    answer = shell("explain", "requests", "--index", "pypi")
+    assert answer.code == 0
+    assert "  min-age     pypi: 3d (unknown age: dropped; defaults.min-age)" in answer.out
+    assert "  formats     pypi: wheel (defaults.formats)" in answer.out
+    assert "  waived      too-young for requests==2.33.0: " in answer.out
+    assert "days left, until 2100-01-31 (waive[0]: SEC-212)" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "line"),
+    [
+        (("--file", "requests-2.32.0-py3-none-any.whl", "--age", "3d"), 0, "requests 2.32.0 may come from pypi"),
+        (("--version", "2.32.0", "--age", "2d"), 1, "dropped from pypi: too-young; old enough from "),
+        (("--version", "2.33", "--age", "2d"), 0, "waived for pypi: too-young (waive[0]: SEC-212)"),
+        (
+            ("--file", "requests-2.32.0.tar.gz"),
+            1,
+            "dropped from pypi: format-not-allowed: an sdist; allowed: wheel (defaults.formats)",
+        ),
+        (("--file", "requests-2.32.0-py3-none-any.whl"), 0, "requests 2.32.0 may come from pypi"),
+    ],
+)
+def test_one_file(shell: Shell, more: tuple[str, ...], code: int, line: str) -> None:
+    shell.policy(SERVING)
+    answer = shell("explain", "requests", "--index", "pypi", *more)
+    assert (answer.code, line in answer.out) == (code, True), answer.out
+    (served,) = shell("explain", "requests", "--index", "pypi", *more, "--json").json["served"]
+    assert served["url"] == "pypi"
+    assert bool(served["findings"]) == (code == 1)
+    assert bool(served["waived"]) == ("waived" in line)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--file", "flask-1.0.tar.gz"), "expected a file of requests"),
+        (("--file", "requests-1.0.tar.gz", "--version", "2.0"), "--file is of version 1.0, and --version says 2.0"),
+        (("--age", "soon"), "expected an age, such as 12h, 3d or 2w"),
+    ],
+)
+def test_a_file_that_is_none(shell: Shell, more: tuple[str, ...], said: str) -> None:
+    shell.policy(SERVING)
+    answer = shell("explain", "requests", *more)
+    assert (answer.code, said in answer.err) == (2, True)

@@ -112,7 +112,7 @@ class NameFilter:
         if search.found is not found:  # pip has its list made once, and asks for it at each step
             search.found, search.alike = found, None
             search.sifted = self._sift_sources(finder, search, found)
-            if len(search.by_answer) > 1 and search.authority.rules:
+            if len(search.by_answer) > 1 and search.authority.rules and not self._searches.settled:
                 from .mismatches import sift_mismatched  # few names come from several pages
 
                 search.sifted = sift_mismatched(search, search.sifted)

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from .typos import TypoFilter
 
 
-_ACTIVE = re.compile(rb'project-status"(?:\s*:\s*{\s*"status"\s*:|\s+content=)\s*"active"')
+_ACTIVE = rb'project-status"(?:\s*:\s*{\s*"status"\s*:|\s+content=)\s*"active"'
+"""Not compiled yet: no page of most indexes tells a status."""
 
 
 class PageFilter:
@@ -66,6 +67,7 @@ class PageFilter:
         self._sifter = sifter
         self._typos = typos
         self._pip_error: type[Exception] = pip_module(run.root, "_internal.exceptions").PipError
+        self._request_error: type[Exception] = pip_module(run.root, "_vendor.requests").RequestException
 
     def request(self, call: Call, session: Session, method: str, url: str) -> object:
         """Note what became of each request for a page: pip tells 404, 503 and a broken connection alike: no page.
@@ -130,7 +132,7 @@ class PageFilter:
                 candidates: Sequence[Candidate] = call()
         except Exception as error:
             # A page can break pip's own parser (JSON of another shape, a broken declaration). A probe changes nothing.
-            if not page.probing and isinstance(error, self._pip_error):
+            if not page.probing and (isinstance(error, self._pip_error) or self._ends_pip(page, error)):
                 raise
             if not page.probing and not counts_failures(self._run, finder, search):
                 if not self._run.layers:
@@ -168,6 +170,7 @@ class PageFilter:
             offered = page.offered(search.name)
             for finding in outcome.find_squatters(page.verdict) if offered else ():
                 search.drop(finding, page, offered)
+                self._note_times(search, page)
             return []
         if not page.is_local:
             unverified = is_trusted(page.answered_url or "", trusted_hosts(finder))
@@ -187,6 +190,20 @@ class PageFilter:
         if self._sifter is None and search.authority.rules and not self._searches.settled and _tells_status(page):
             self._sifter = self._make_sifter()
         return sifted if self._sifter is None else self._sifter.sift(search, page, sifted)
+
+    def _ends_pip(self, page: Page, error: Exception) -> bool:
+        """Tell whether an exception is one that pip never takes for a fault of the index, such as a prompt without input.
+
+        It came out of the request itself; what a page that arrived does to pip's parser comes later.
+        """
+        asked_in_vain = bool(page.exchanges) and page.exchanges[-1] is error
+        return asked_in_vain and not isinstance(error, self._request_error)
+
+    def _note_times(self, search: Search, page: Page) -> None:
+        if not self._searches.settled:  # pip's self-check may load nothing more
+            from ..serving.body import note_times  # few names are squatted
+
+            note_times(page, search.name)
 
     def _may_ask(self, finder: Finder, search: Search, page: Page) -> bool:
         """Tell whether a remote index is asked, be it for squatters only."""
@@ -221,7 +238,7 @@ def _tells_status(page: Page) -> bool:
     """Tell whether a page may call its project something else than active (PEP 792): one search of its bytes."""
     content = getattr(page.exchanges[-1], "content", b"") if page.exchanges else b""
     place = content.find(b"project-status")
-    return place >= 0 and _ACTIVE.match(content, place) is None
+    return place >= 0 and re.match(_ACTIVE, content[place : place + 99]) is None
 
 
 def trusted_hosts(finder: Finder) -> Iterable[tuple[str, int | None]]:

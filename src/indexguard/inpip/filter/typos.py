@@ -54,7 +54,8 @@ class TypoFilter:
 
     def _suspect(self, search: Search) -> Suspects | None:
         layers = find_watching(search.authority)
-        if not layers or search.asks_own or self._is_hashed(search.name):
+        # pip's self-check, after an installation, looks for pip alone, and pip 26.3 then refuses every import.
+        if not layers or self._searches.settled or search.asks_own or self._is_hashed(search.name):
             return None
         found = [(layer, near) for layer in layers if (near := self._watch(layer).find_meant(search.name))]
         if not found:

@@ -28,7 +28,7 @@ from .references import Reference
 from .requests import Requests
 
 if TYPE_CHECKING:
-    from ..objects import CacheEntry, Call, Distribution, Link, Options, Requirement, Resolved
+    from ..objects import CacheEntry, Call, Distribution, Finder, Link, Options, Requirement, Resolved
     from .destinations import Destinations
 
 _SETUP_HAS_RUN = "its setup.py has run and installed files; the metadata of the other project was taken away again"
@@ -45,7 +45,7 @@ class Gate:
         self._requests = requests
         self._speaker = speaker
         self._options: Options | None = None
-        self._finder: object = None
+        self._finder: Finder | None = None
 
     def prepare(self, call: Call, preparer: object, req: Requirement) -> Distribution:
         """Judge a requirement before anything of it is fetched, and the name in its metadata afterwards.
@@ -135,7 +135,8 @@ class Gate:
         installed = Installed(self._run.root, name, {**dict(zip(seams.INSTALL.parameters, given)), **named})
         result = call()
         foreign = installed.find_foreign()
-        if foreign and self._mismatch(name).enforced:
+        finding = self._mismatch(name) if foreign else None
+        if finding is not None and finding.enforced:
             installed.remove(foreign)
         if foreign:
             self._check_names(link, name, set().union(*foreign.values()), _SETUP_HAS_RUN)
@@ -253,6 +254,8 @@ class Gate:
         if expected is None or not others:
             return
         finding = self._mismatch(expected)
+        if finding is None:
+            return
         fields = EventFields(name=expected, index_asked=redact(link.url), files=1)
         if not finding.enforced:
             self._speaker.record_finding(finding, REFUSED, fields)
@@ -261,9 +264,12 @@ class Gate:
         facts = [("asked for", escape(expected)), ("metadata", told), ("file", redact(link.url))]
         raise self._refuse(finding, escape(expected), facts, fields, note)
 
-    def _mismatch(self, name: Name) -> Finding:
+    def _mismatch(self, name: Name) -> Finding | None:
         run = self._run
-        return find_mismatch(run.authority(name), built_in=run.built_in, audited=run.audits_built_in)
+        from ..search.asking import has_several  # few files name another project
+
+        several = self._finder is None or has_several(run, self._finder)
+        return find_mismatch(run.authority(name), built_in=run.built_in, audited=run.audits_built_in, several=several)
 
     def _check_places(
         self, link: Link, name: Name | None, path: str, names: set[Name], destinations: Destinations
@@ -326,15 +332,16 @@ class Gate:
             message=f"{escape(source.filename)}{digest}",
         )
         searches = self._searches.all(name)
-        facts = next((search.facts for search in searches if search.facts and source.url in search.facts), None)
-        if facts is not None and fields.chosen is not None:
-            fields = fields._replace(chosen=(as_offer(version or "", source, facts), fields.chosen[1]))
         if any(source.filename in search.same_names for search in searches):
             fields = fields._replace(same_file=[source.filename])
         search = next((search for search in searches if search.kept), None)
         if search is not None:
             # Counted, not listed: that would be most of the log. What was kept from pip is listed where it was.
             fields = fields._replace(more_offered=len(search.kept))
+            if len(search.by_answer) > 1 or search.facts:
+                from .rivals import complete  # few names come from several indexes, few policies ask more of files
+
+                fields = complete(fields, search, source, page)
         self._speaker.record(SELECTED, None, fields)
 
     def _origin(self, name: Name, source: Link, page: Page | None) -> Origin:

@@ -14,6 +14,8 @@ from ...policy.identity import Location, find_location, redact
 from .links import find_offered, name_file, newest_files
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ...decision.serving import Objection
     from ..objects import Exchange, Link
     from .listing import Listing
@@ -97,6 +99,8 @@ class Page:
     """Why a --find-links page does not count, where no policy decides: it failed, or lists nothing."""
     found: list[tuple[str, Link]] | None = None
     """What ``offered`` has found."""
+    times: tuple[datetime, datetime] | None = None
+    """When the first and the last of its files were uploaded, if it squats a name, and tells it."""
     is_not_here: bool = False
     """Whether its status means that it does not have the name, though it is neither 404 nor 410."""
     check_hop: Callable[[str, str], None] | None = None
@@ -180,10 +184,7 @@ class Page:
         """
         last = self.exchanges[-1] if self.exchanges else None
         if self.led_to is not None:
-            if self.probing:
-                return f"led to {redact(self.led_to)}, where a probe does not follow"
-            where = f"led to a sign-in page, {redact(self.led_to)}: is the index's login missing, wrong or expired?"
-            return where if self.signs_in else None
+            return self._find_detour(self.led_to)
         if self.links is not None:
             self.lists_name = self._lists(name)
             self.other = None if self.lists_name else self._find_other()
@@ -196,13 +197,24 @@ class Page:
         if last is None:
             return None if self.is_local else "pip did not ask it (not https, and not a trusted host?)"
         if isinstance(last, BaseException):
-            return clean(f"{type(last).__name__}: {last}")
+            from .failures import explain  # few requests fail
+
+            return explain(last)
         if last.status_code in _NOT_OFFERED or self.is_not_here:
             return None
         if last.status_code < _FIRST_ERROR:
             return clean(f"not a simple index page: content type {last.headers.get('Content-Type', 'missing')}")
         login = ": is its login missing, wrong or expired?" if last.status_code in _OF_THE_LOGIN else ""
         return f"status {last.status_code}{login}"
+
+    def _find_detour(self, led_to: str) -> str | None:
+        if self.probing:
+            return f"led to {redact(led_to)}, where a probe does not follow"
+        if not self.signs_in:
+            return None
+        from .simple_page import explain_sign_in  # few indexes do
+
+        return explain_sign_in(led_to)
 
     @property
     def is_unfinished(self) -> bool:

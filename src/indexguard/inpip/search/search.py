@@ -57,6 +57,8 @@ class Search:
     """The indexes by the page that pip asks each for; None before that is known."""
     places: frozenset[Location] | None = None
     """The identities of all that pip is configured with, likewise."""
+    is_self_check: bool = False
+    """Whether pip looks for a newer pip: then nobody asked for the name."""
     several: bool = False
     """Whether pip is configured with more than one remote index."""
     not_configured: Verdict = PASS

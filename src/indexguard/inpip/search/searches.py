@@ -49,6 +49,10 @@ class Searches:
             searches: dict[Name, Search] = vars(finder).setdefault(_SEARCHES, {})
             if name not in searches:
                 searches[name] = Search(name, self._run.authority(name))
+                if name == "pip" and not self.resolving:
+                    from .asking import is_self_check  # few runs ask for it
+
+                    searches[name].is_self_check = is_self_check(self._run.root)
                 self._by_name.setdefault(name, []).append(searches[name])
             return searches[name]
 

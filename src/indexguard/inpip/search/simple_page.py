@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from ...patterns import normalise_name
+from ...policy.identity import redact
 
 _OK, _NON_AUTHORITATIVE = 200, 203
 
@@ -16,6 +17,7 @@ _SIGN_IN = re.compile(
     r"|portal|hotspot|accounts)(?:\.[a-z]+)?",
     re.IGNORECASE,
 )
+_LISTING = re.compile("(?:index|contents) of /|directory listing|listing of", re.IGNORECASE)
 _PORTAL = "the answer is not a simple index page (a captive portal?)"
 
 
@@ -48,8 +50,29 @@ def find_foreign(response: Any, *, lists_files: bool, is_index: bool) -> str | N
         reader.feed(text_of(response))
     except AssertionError:  # html.parser's own, at a broken declaration
         return _PORTAL
-    is_foreign = reader.is_portal or (reader.has_words and not lists_files)
-    return _PORTAL if is_foreign and not reader.has_version else None
+    is_foreign = reader.is_portal or (reader.has_words and not lists_files and not _is_empty_folder(reader, response))
+    if not is_foreign or reader.has_version:
+        return None
+    is_redirected = bool(response.history) and is_sign_in(response.url, "")
+    return explain_sign_in(response.url) if is_redirected else _PORTAL
+
+
+def explain_sign_in(url: str) -> str:
+    """Return what is said of an index that leads to a sign-in page at ``url``."""
+    return f"led to a sign-in page, {redact(url)}: is the index's login missing, wrong or expired?"
+
+
+def _is_empty_folder(reader: PageReader, response: Any) -> bool:
+    """Tell whether a page is a web server's listing of a folder with nothing in it (nginx, Apache, lighttpd and others).
+
+    Its heading says what it is, and it links the folders above it and itself, sorted otherwise.
+    """
+    try:
+        own, *places = [urlsplit(urljoin(response.url, link)) for link in ("", *reader.links)]
+    except ValueError:
+        return False
+    above = all(place[:2] == own[:2] and own.path.startswith(place.path) for place in places)
+    return bool(places) and above and all(place.path.endswith("/") for place in places) and reader.is_listing
 
 
 def is_sign_in(url: str, name: str) -> bool:
@@ -106,6 +129,8 @@ class PageReader(HTMLParser):
         """Or pictures or links: what a page without files has no use for."""
         self.links: list[str] = []
         """Targets, as they are written."""
+        self.is_listing = False
+        """Whether a heading says that it is the listing of a folder."""
         self._heading = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -130,5 +155,7 @@ class PageReader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Note text beside the headings."""
-        if data.strip() and self._heading <= 0:
+        if self._heading > 0:
+            self.is_listing |= _LISTING.match(data.strip()) is not None
+        elif data.strip():
             self.has_words = True

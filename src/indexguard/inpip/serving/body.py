@@ -15,14 +15,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ...decision.serving import parse_time
+from ..search.links import name_file
 
 if TYPE_CHECKING:
+    from ...patterns import Name
     from ..objects import Exchange
+    from ..search.page import Page
 
 _KEYS = (b'"upload-time"', b'"provenance"', b'"project-status"')
 _STATUS = b"project-status"
-_META = re.compile(rb"<meta\s[^>]*pypi:project-status[\"'\s][^>]*>", re.IGNORECASE)
-_CONTENT = re.compile(rb"\bcontent\s*=\s*[\"']([^\"']*)[\"']", re.IGNORECASE)
+_META = rb"(?i)<meta\s[^>]*pypi:project-status[\"'\s][^>]*>"
+_CONTENT = rb"(?i)\bcontent\s*=\s*[\"']([^\"']*)[\"']"
+"""Neither is compiled yet: most pages are JSON, and few of HTML tell a status."""
 
 
 class Told(NamedTuple):
@@ -101,6 +105,14 @@ def _find_status(tree: object) -> str | None:
 
 
 def _find_meta(content: bytes) -> str | None:
-    tag = _META.search(content)
-    found = None if tag is None else _CONTENT.search(tag[0])
+    tag = re.search(_META, content)
+    found = None if tag is None else re.search(_CONTENT, tag[0])
     return None if found is None else found[1].decode("ascii", "replace").strip().lower()
+
+
+def note_times(page: Page, name: Name) -> None:
+    """Note when the first and the last file of a page were uploaded that squats a name."""
+    files = read_body(page.exchanges[-1] if page.exchanges else None).files
+    offered = {name_file(link) for _, link in page.offered(name)}
+    times = [told.uploaded for filename, told in files.items() if told.uploaded is not None and filename in offered]
+    page.times = (min(times), max(times)) if times else None

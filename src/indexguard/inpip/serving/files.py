@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ..gate.requests import Requests
     from ..objects import Candidate, Link
 
+_OF_A_BUILD = frozenset(("install", "--prefix", "--no-user", "--no-warn-script-location"))
+"""Words of the command by which pip installs build requirements (20.3 to 26.3)."""
 _UNTOLD = Told()
 
 
@@ -104,7 +106,11 @@ class FileSifter:
 
     @property
     def _is_for_a_build(self) -> bool:
-        return self._requests.is_building or self._speaker.recorder.context.parent_run is not None
+        context = self._speaker.recorder.context
+        # The mark alone is a variable of the environment, which loosens nothing: this is how pip itself installs what a
+        # build needs, out of the way.
+        is_marked = context.parent_run is not None and _OF_A_BUILD.issubset(context.command)
+        return self._requests.is_building or is_marked
 
     def _remember(self, search: Search, page: Page, files: Sequence[FileFacts]) -> Sequence[Remembered]:
         """Return what the ledger remembers of each file; nothing without one."""

@@ -13,7 +13,6 @@ from ..search.page import Drop, Page
 from ..search.search import Search
 from ..speech.events import with_offers
 from ..speech.files import detail_of
-from ..speech.refusal import place_of_rule
 from ..speech.speaker import Speaker
 
 if TYPE_CHECKING:
@@ -60,6 +59,8 @@ class Notes:
             )
             speaker.record(kind, code, with_offers(fields, note.offered, note.files, self._search.facts))
         for note in self._warned:
+            from ..speech.refusal import place_of_rule  # few policies warn of what they let pass
+
             newest = newest_first(note.versions, _MANY)
             more = "" if len(note.versions) <= _MANY else f" and {len(note.versions) - _MANY} more"
             speaker.warn(

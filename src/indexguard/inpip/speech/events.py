@@ -7,7 +7,7 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from ...audit.event import MAX_VERSIONS, EventFields, Offer
-from ...audit.kinds import DROPPED, KIND_OF_CODE, KNOWN, PROBED, REFUSED, EventKind
+from ...audit.kinds import DROPPED, KIND_OF_CODE, KNOWN, NOT_ASKED, PROBED, REFUSED, EventKind
 from ...decision.outcome import find_failures, find_probed
 from ...decision.verdict import Finding
 from ...errors import REDIRECTED, SHADOWED_NAME, UNKNOWN_INDEX
@@ -30,11 +30,13 @@ def record_search(speaker: Speaker, run: Run, search: Search) -> None:
     shadowed = {id(drop.page) for drop in search.drops if drop.finding.code == SHADOWED_NAME}
     for page in search.pages:
         for finding, kind in _objections(page, shadowed=id(page) in shadowed):
+            if search.is_self_check and kind == REFUSED:
+                kind = NOT_ASKED  # noqa: PLW2901  # nobody was refused anything
             message = f"{page.outcome}; did you mean {finding.meant}?" if finding.meant else page.outcome
             fields = EventFields(name=search.name, index_asked=page.shown, message=message)
             speaker.record_finding(finding, kind, fields)
         has_failed = page.failure is not None and not page.probing and page.verdict.refusal is None
-        for finding in failures if has_failed else ():
+        for finding in failures if has_failed and not search.is_self_check else ():
             fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome, kept=kept_by(search))
             speaker.record_finding(finding, REFUSED, fields)
     record_drops(speaker, search, search.drops)
@@ -70,10 +72,10 @@ def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> Non
             kept=kept_by(search),
         )
         fields = with_offers(fields, drop.offered, drop.files, search.facts)
-        if drop.objections:
-            from .files import detail_of
+        if drop.objections or code == SHADOWED_NAME:
+            from .details import with_details
 
-            fields = fields._replace(message=detail_of(drop))
+            fields = with_details(fields, search, drop)
         if drop.finding.is_known:
             # Routine, in whatever mode its layer is.
             message = _explain_known(search, drop.finding)

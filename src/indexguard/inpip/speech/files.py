@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import MAXYEAR, datetime
+from datetime import MAXYEAR, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ...errors import TOO_YOUNG, clean, cut
@@ -53,8 +53,10 @@ def hint_of_age(search: Search) -> str | None:
 
 
 def show_time(time: datetime | None) -> str:
-    """Return a time in UTC, to the minute; what passes all calendars is never."""
-    return "never" if time is None or time.year == MAXYEAR else f"{time:%Y-%m-%d %H:%M} UTC"
+    """Return a time in UTC, to the minute that begins with it or after it; what passes all calendars is never."""
+    if time is None or time.year == MAXYEAR:
+        return "never"
+    return f"{time + timedelta(seconds=59, microseconds=999_999):%Y-%m-%d %H:%M} UTC"
 
 
 def _show(version: str) -> str:

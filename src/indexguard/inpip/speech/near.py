@@ -97,8 +97,5 @@ def _find_move(search: Search, cause: Finding) -> str | None:
         if is_safe and is_page and policy.find_owner(place) is None:
             urls = ", ".join(f'"{escape(str(url))}"' for url in (*asked.urls, place.parent))
             key = f"{join_key('indexes', asked.name)}.url"
-            return (
-                f"if index `{asked.name}` has moved there, with its owner: {key} = [{urls}] in {cause.layer.path}; if it "
-                "forwards names that it does not have, have it answer 404 instead (pypiserver: `--disable-fallback`)"
-            )
+            return f"if index `{asked.name}` has moved there, with its owner: {key} = [{urls}] in {cause.layer.path}"
     return None

@@ -210,6 +210,7 @@ def _answer(page: Page) -> str:
         and page.answered is not None
         and page.asked is not None
         and not page.answered.is_at_or_under(page.asked)
+        and (page.shown_answer or "") not in (page.failure or "")
     ):
         why = f"{page.outcome}; it came" if page.failure else f"answered{page.wants}"
         return f"{why} from {page.shown_answer}{asked_for}"
@@ -260,15 +261,18 @@ def _versions(versions: Collection[str]) -> str:
 
 def _hint(search: Search, cause: Finding) -> str | None:
     of_place = find_hint_of_place(search, cause)
-    if of_place is not None:
+    if cause.layer is None or cause.rule is None or (of_place is not None and cause.code != REDIRECTED):
         return of_place
     if cause.code == TOO_YOUNG:
         from .files import hint_of_age
 
         return hint_of_age(search)
-    if cause.layer is None or cause.rule is None:
-        return None
     indexes = [cause.layer.policy.index(name) for name in cause.rule.indexes]
+    if of_place is not None:  # it has moved, or forwards what it does not have
+        forwards = "if it forwards names that it does not have"
+        if cause.rule.pattern.is_catch_all:
+            return f"{of_place}; {forwards}, {_hint_forwarding(search, indexes)}"
+        return f"{of_place}; {forwards}, have it answer 404 instead (pypiserver: `--disable-fallback`)"
     if cause.code == INDEX_FAILED:
         return _hint_status(search, indexes)
     if cause.code in (INDEX_NOT_CONFIGURED, TYPOSQUAT):
@@ -277,8 +281,22 @@ def _hint(search: Search, cause: Finding) -> str | None:
         return None
     if cause.code == REDIRECTED and cause.rule.pattern.is_catch_all:
         return _hint_forwarding(search, indexes)
+    return _hint_publishing(search, cause, indexes)
+
+
+def _hint_publishing(search: Search, cause: Finding, indexes: Sequence[Index]) -> str:
+    """Say what to do where the name's own index does not have what was asked for."""
+    if any(index.public for index in indexes):
+        # Anybody can publish there: what is internal must not be sent to it.
+        key = "" if cause.rule is None else f" (its rule now: {cause.rule.key})"
+        claim = f"if `{search.name}` is internal, claim it for your own index{key}"
+        return f"check the name and the version that were asked for; {claim}"
     what = f"a file of `{search.name}` that fits" if _unfit(search) else f"`{search.name}`"
+    if search.kept and not _unfit(search):
+        what = f"another version of {what}"
     hint = f"publish {what} on index {_names(indexes)}"
+    if search.kept and cause.code == CLAIMED_ELSEWHERE:
+        return f"ask for a version that is there ({_kept(search)}), or {hint}"
     if cause.key:  # its own files are public ones
         return (
             f"have index {_names(indexes)} list no public files (no mirror, no pull-through), or {hint} that nobody has"

@@ -23,7 +23,7 @@ _OUTCOMES: dict[str, str] = {kinds.WOULD_REFUSE: "success", kinds.SELECTED: "suc
 _ACTIONS: dict[str, str] = {kinds.GUARD_FAILED: kinds.GUARD_FAILED, kinds.SEALED: "run-sealed"}
 _FORMS = {".whl": "wheel", ".zip": "sdist", ".tar.gz": "sdist"}
 _OWN = ("parent_run", "versions", "more_versions", "files", "kept", "index_asked", "index_answered", "requested_by",
-        "offered", "more_offered", "same_file", "policy", "prefix", "ci", "seal", "drill", "prev")  # fmt: skip
+        "offered", "more_offered", "squat", "same_file", "policy", "prefix", "ci", "seal", "drill", "prev")  # fmt: skip
 
 
 def line(event: Event) -> str:

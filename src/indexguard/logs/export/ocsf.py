@@ -47,7 +47,7 @@ _CONTROL: dict[str, tuple[int, int, int]] = {
 }
 _OF_THE_RUN = (kinds.GUARD_FAILED, kinds.SEALED)
 _UNMAPPED = ("parent_run", "python", "prefix", "versions", "more_versions", "files", "kept", "offered", "more_offered", "chosen",
-             "requested_by", "same_file", "index_asked", "index_answered", "policy", "ci", "seal", "drill", "prev")  # fmt: skip
+             "requested_by", "squat", "same_file", "index_asked", "index_answered", "policy", "ci", "seal", "drill", "prev")  # fmt: skip
 
 
 def line(event: Event) -> str:

@@ -18,7 +18,6 @@ from ...errors import (
     join_key,
 )
 from ...patterns import is_version, normalise_name, parse_pattern
-from ..hints import read_date, read_reason
 from ..table import Keys, TableReader
 from .terms import NO_TERMS, Formats, Hashes, MinAge, Serving, StatusActions, Terms, Waiver
 
@@ -47,7 +46,7 @@ _SPAN = re.compile(r"([0-9]{1,5})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _KINDS = ("wheel", "sdist")
 _NEEDS = ("index", "pinned", "off")
-_SHA256 = re.compile("[0-9A-Fa-f]{64}")
+_SHA256 = "[0-9A-Fa-f]{64}"
 
 
 def read_serving(reader: TableReader, tree: Mapping[str, Any]) -> Serving:
@@ -134,6 +133,8 @@ def _waiver(reader: TableReader, key: str, value: object) -> Waiver:
             name, version = _pin(reader, f"{key}.packages[{place}]", text, code)
             versions[name] = versions.get(name, frozenset()) | ({version} if version else frozenset())
     digests = _digests(reader, f"{key}.sha256", table["sha256"]) if "sha256" in table else frozenset()
+    from ..hints import read_date, read_reason  # noqa: PLC0415  # few policies waive something
+
     reason, expires = read_reason(reader, key, table), read_date(reader, f"{key}.expires", table)
     if isinstance(value, dict):
         needed = ["packages", "reason", "expires", *(["sha256"] if code == HASH_CHANGED else [])]
@@ -171,7 +172,7 @@ def _pin(reader: TableReader, key: str, text: object, code: str) -> tuple[Name, 
 def _digests(reader: TableReader, key: str, value: object) -> frozenset[str]:
     found = set()
     for place, text in enumerate(reader.items(key, value, "sha256 digests")):
-        if isinstance(text, str) and _SHA256.fullmatch(text):
+        if isinstance(text, str) and re.fullmatch(_SHA256, text):
             found.add(text.lower())
         else:
             reader.unexpected(f"{key}[{place}]", text, "a sha256: 64 hexadecimal digits")

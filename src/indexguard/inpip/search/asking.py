@@ -1,0 +1,33 @@
+"""Who asks for a name, and how many indexes: what few runs need to know."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ...decision.outcome import is_one_of_several
+from ..run import Run
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from ..objects import Finder
+
+
+def has_several(run: Run, finder: Finder) -> bool:
+    """Tell whether pip is configured with more than one remote index; what --find-links names remotely counts too."""
+    scope = finder.search_scope
+    places = ((run.locate(url), url) for url in (*scope.index_urls, *scope.find_links))
+    return is_one_of_several(place or url for place, url in places if not (place is not None and place.is_local))
+
+
+def is_self_check(root: str) -> bool:
+    """Tell whether pip itself is what asks, for a newer pip: no other caller is in that module (pip 20.3 to 26.3).
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    """
+    module = f"{root}._internal.self_outdated_check"
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # the functions there have other names in each pip
+    while frame is not None and frame.f_globals.get("__name__") != module:
+        frame = frame.f_back
+    return frame is not None
