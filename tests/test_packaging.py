@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from indexguard.typosquat.names import Names
-from indexguard.typosquat.popular import LIST
 from indexguard.typosquat.preparation import prepare, read_list
+from indexguard.typosquat.watch import LIST
 from support.environments import BUILD_PYTHONS, Environment, Workshop, build_requirements, find_python
 
 if TYPE_CHECKING:

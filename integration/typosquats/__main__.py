@@ -22,9 +22,8 @@ from typing import TextIO
 
 from indexguard.patterns import normalise_name
 from indexguard.typosquat.likeness import A, B, Likeness
-from indexguard.typosquat.popular import LIST, popular_names
 from indexguard.typosquat.preparation import read_list
-from indexguard.typosquat.watch import Watch
+from indexguard.typosquat.watch import LIST, Watch, popular_names
 
 INTERNAL = Path(__file__).with_name("internal-names.txt")
 """Names and patterns as a company claims them."""

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexguard.decision.authority import Authority
-from indexguard.decision.outcome import ask
+from indexguard.decision.outcome import ask, find_watching
 from indexguard.decision.typosquat import NOTHING, Near, Suspicion, add_suspicion, find_signs, judge_name
 from indexguard.decision.verdict import Verdict
-from indexguard.decision.watched import find_watching
 from indexguard.patterns import Name
 from indexguard.policy.identity import PYPI, parse_location
 from indexguard.policy.model import Layer

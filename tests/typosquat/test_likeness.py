@@ -8,8 +8,7 @@ import pytest
 from integration.harness.cases import read_cases
 
 from indexguard.typosquat.likeness import compare, distance
-from indexguard.typosquat.popular import popular_names
-from indexguard.typosquat.watch import Watch
+from indexguard.typosquat.watch import Watch, popular_names
 
 CASES = read_cases(__file__)
 

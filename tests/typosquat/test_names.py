@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from indexguard.typosquat.locks import is_locked
 from indexguard.typosquat.names import MIN_LETTERS, MIN_TWICE, Names, mask
-from indexguard.typosquat.popular import LIST, popular_names
 from indexguard.typosquat.preparation import parse_list, prepare, read_list
-from indexguard.typosquat.watch import Watch
+from indexguard.typosquat.watch import LIST, Watch, popular_names
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 POPULAR = read_list(LIST)

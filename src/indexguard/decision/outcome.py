@@ -83,6 +83,15 @@ class Met(NamedTuple):
 # Before a page is there
 
 
+def find_watching(authority: Authority) -> list[Layer]:
+    """Return the layers in which only ``*`` matches the name, and that look whether it is nearly another one."""
+    return [
+        layer
+        for layer, rule in authority.rules
+        if rule is not None and rule.pattern.is_catch_all and layer.policy.typo_action != "off"
+    ]
+
+
 def ask(authority: Authority, asked: Location | None, *, unverified: bool) -> Verdict:
     """May the index that pip is configured with be asked for this name, and if not, is it asked for squatters?
 

@@ -18,7 +18,6 @@ from ..decision.repositories import judge_repository
 from ..decision.serving import FileFacts, FileJudge, PageFacts, parse_time
 from ..decision.typosquat import NOTHING, Near, Suspicion, add_suspicion, find_signs, judge_name
 from ..decision.verdict import PASS, Finding, Verdict
-from ..decision.watched import find_watching
 from ..patterns import Name, normalise_name, parse_pattern
 from ..policy.identity import PYPI, Location, find_reference
 from ..policy.model import Layer
@@ -172,7 +171,7 @@ class Replay:
 
     def _suspect(self, authority: Authority, event: Event) -> Suspicion:
         """Judge a name that is nearly another one. What its page showed beside, the log tells only where that counted."""
-        if not find_watching(authority):
+        if not outcome.find_watching(authority):
             return NOTHING
         if self._watch is None:
             self._watch = Watch(*self._layer.policy.rules.stems(), self._layer.policy.typosquat)

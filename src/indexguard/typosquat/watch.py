@@ -1,12 +1,16 @@
-"""Watches for names that are nearly others, for one policy: quick where a name is not, and then nothing else is loaded."""
+"""Watches for names that are nearly others, for one policy; and the list of popular names that comes with the guard.
+
+Quick where a name is like no other: then nothing else is loaded.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .names import Claims, Names
-from .popular import popular_names
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -23,6 +27,12 @@ if TYPE_CHECKING:
         @property
         def names(self) -> tuple[str, ...]:
             """The policy's own list of popular names, the most popular first; none: that of the guard."""
+
+
+LIST = os.path.join(os.path.dirname(__file__), "popular-names.txt")
+"""The most downloaded project names of the public index; its first line says where it is from."""
+PREPARED = os.path.join(os.path.dirname(__file__), "popular-names.bin")
+"""What the build of the wheel makes of it (``preparation``); the source tree has none."""
 
 
 class Watch:
@@ -47,6 +57,18 @@ class Watch:
         from .nearest import find_meant  # noqa: PLC0415  # few names are like another
 
         return find_meant(name, near, self._claims, self._popular)
+
+
+@lru_cache(maxsize=1)
+def popular_names() -> Names:
+    """Return it, prepared."""
+    try:
+        with open(PREPARED, "rb") as file:
+            return Names(file.read())
+    except (OSError, ValueError):
+        from .preparation import prepare, read_list  # noqa: PLC0415  # a source tree has nothing prepared
+
+        return Names(prepare(read_list(LIST)))
 
 
 def _prepare(names: tuple[str, ...]) -> Names:

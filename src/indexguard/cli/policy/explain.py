@@ -9,10 +9,9 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from ...decision.authority import Authority
-from ...decision.outcome import ask
+from ...decision.outcome import ask, find_watching
 from ...decision.typosquat import NOTHING, Near, Suspicion, add_suspicion, judge_name
 from ...decision.verdict import PASS, Finding, Verdict
-from ...decision.watched import find_watching
 from ...errors import CODES, UNKNOWN_INDEX, join_key
 from ...patterns import Name, is_in_range, is_version, normalise_name, parse_pattern
 from ...policy.hints import find_nearest, find_reason

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...decision.watched import find_watching
+from ...decision import outcome
 from ...patterns import normalise_name
 from ...typosquat.watch import Watch
 from ..run import Run
@@ -53,7 +53,7 @@ class TypoFilter:
         return candidates if suspects is None else suspects.sift(page, candidates)
 
     def _suspect(self, search: Search) -> Suspects | None:
-        layers = find_watching(search.authority)
+        layers = outcome.find_watching(search.authority)
         # pip's self-check, after an installation, looks for pip alone, and pip 26.3 then refuses every import.
         if not layers or self._searches.settled or search.asks_own or self._is_hashed(search.name):
             return None
