@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexguard.typosquat.locks import is_locked
-from indexguard.typosquat.names import MIN_LETTERS, MIN_TWICE, Names, mask
+from indexguard.typosquat.names import MIN_LETTERS, MIN_TWICE, MIN_TWICE_USUAL, Names, has_a_third, mask
 from indexguard.typosquat.preparation import parse_list, prepare, read_list
 from indexguard.typosquat.watch import LIST, Watch, popular_names
 
@@ -38,7 +38,9 @@ def test_every_name_that_is_one_error_away_is_found(name: str, data: st.DataObje
 @given(st.sampled_from([name for name in LONG if len(name) >= MIN_TWICE]), st.data())
 def test_every_name_that_is_two_errors_away_is_found(name: str, data: st.DataObject) -> None:
     typed = mistype(data, mistype(data, name, 1), 1)
-    if abs(len(typed) - len(name)) <= 2 and typed[0] == name[0]:
+    renowned = dict(popular_names().find_near(name))[name]
+    is_looked_for = renowned or len(name) >= MIN_TWICE_USUAL
+    if is_looked_for and abs(len(typed) - len(name)) <= 2 and typed[0] == name[0] and has_a_third(typed, name):
         assert name in dict(popular_names().find_near(typed))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from operator import ne
 from typing import NamedTuple
 
-from .names import MIN_LETTERS, fold
+from .names import MIN_LETTERS, MIN_TWICE, MIN_TWICE_USUAL, fold
 
 A, B, C = "A", "B", "C"
 """``A`` may refuse, ``B`` warns, ``C`` is only logged."""
@@ -34,24 +34,23 @@ class Likeness(NamedTuple):
     """Whether the policy claims or protects that name; otherwise it is a popular one."""
 
 
-class Limits(NamedTuple):
-    """From how many letters on an error counts: the shorter a name, the more of its neighbours are words of their own."""
+class Limits:
+    """From how many letters on an error counts: the shorter a name, the more of its neighbours are words of their own.
 
-    slip: int
-    """A neighbouring key or another vowel; of the part that differs."""
-    other: int
-    """Any other letter (``B``); likewise."""
-    two: int
-    """Two errors (``B``); likewise."""
-    two_doubtful: int
-    """The same (``C``)."""
-    short: str
-    """The tier of a sure error in a name of fewer than ``_SURE`` letters."""
+    :param slip: a neighbouring key or another vowel; of the part that differs.
+    :param other: any other letter (``B``); likewise.
+    :param two: two errors (``B``); likewise.
+    :param two_doubtful: the same (``C``).
+    :param short: the tier of a sure error in a name of fewer than ``_SURE`` letters.
+    """
+
+    def __init__(self, *, slip: int, other: int, two: int, two_doubtful: int, short: str) -> None:
+        self.slip, self.other, self.two, self.two_doubtful, self.short = slip, other, two, two_doubtful, short
 
 
-RENOWNED = Limits(slip=5, other=6, two=8, two_doubtful=7, short=B)
+RENOWNED = Limits(slip=5, other=6, two=8, two_doubtful=MIN_TWICE, short=B)
 """Of the most popular names of all: those are what is squatted."""
-POPULAR = Limits(slip=7, other=8, two=11, two_doubtful=9, short=C)
+POPULAR = Limits(slip=7, other=8, two=MIN_TWICE_USUAL, two_doubtful=MIN_TWICE_USUAL, short=C)
 _SURE = 6
 """From so many letters on an error that only a slip explains is sure (``A``)."""
 _EDGE = 7

@@ -18,7 +18,10 @@ _LETTERS = RENOWNED - 1
 MIN_LETTERS = 5
 """A shorter name has too many neighbours that are words of their own."""
 MIN_TWICE = 7
-"""The fewest letters of a name of the list for which two errors are looked for."""
+"""The fewest letters of one of the most popular names, or of a claimed one, for which two errors are looked for."""
+MIN_TWICE_USUAL = 11
+"""The same for any other popular name."""
+_SIZE = 0xFF
 MAX_BITS = 4
 """Of two names that are two errors apart, so many bits of their masks differ at most."""
 MANY = 2000
@@ -37,6 +40,12 @@ def mask(name: str) -> int:
     for letter in name:
         bits |= 1 << (ord(letter) - 45) % 39
     return bits
+
+
+def has_a_third(name: str, target: str) -> bool:
+    """Tell whether a third of a target is in a name: two errors leave one, but for swaps from one third to the next."""
+    third = len(target) // 3
+    return target[:third] in name or target[third : 2 * third] in name or target[2 * third :] in name
 
 
 def keys_of(name: str) -> set[str]:
@@ -85,12 +94,18 @@ class Names:
 
     def find_near(self, name: str) -> list[tuple[str, bool]]:
         """Return the names that may be meant, each with whether it is among the most popular of all."""
-        found = {owner for key in keys_of(name) for owner in self._find(key)}
+        found = self._tell({owner for key in keys_of(name) for owner in self._find(key)})
         if len(name) >= MIN_TWICE - 2:
             bits, size, masks = mask(name), (ord(name[0]) << 8) + len(name), self._masks
             nearby = range(bisect_left(self._sizes, size - 2), bisect_right(self._sizes, size + 2))
-            found.update([it for it in nearby if bin((masks[it] ^ bits) & _LETTERS).count("1") <= MAX_BITS])
-        return self._tell(found)
+            twice = [
+                it
+                for it in nearby
+                if (masks[it] >= RENOWNED or self._sizes[it] & _SIZE >= MIN_TWICE_USUAL)
+                and bin((masks[it] ^ bits) & _LETTERS).count("1") <= MAX_BITS
+            ]
+            found += [it for it in self._tell(twice) if it not in found and has_a_third(name, it[0])]
+        return found
 
     def _find(self, key: str) -> Sequence[int]:
         """Return the numbers of the names that are found by a key, and perhaps of others."""
