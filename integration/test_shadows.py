@@ -100,7 +100,8 @@ def test_tool_in_an_environment(here: Machine, guard_wheel: Path, tool: Tool) ->
     assert done.returncode == 1
     # The children of some versions start without it.
     own = f"not guarded: this process itself, and a pip that is started in the same way: {ran} ran in the place of"
-    assert own in done.stdout or f"shadowed by PYTHONPATH: {ran} runs in the place of" in done.stdout, done.stdout
+    told = " ".join(done.stdout.split())
+    assert own in told or f"shadowed by PYTHONPATH: {ran} runs in the place of" in told, done.stdout
     # What holds is a path file of the environment's own.
     _activate(here, guard_wheel, "--user")
     here.succeed(here.base, "-m", "_indexguard", "seed", venv.parent.parent)

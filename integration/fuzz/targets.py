@@ -14,6 +14,7 @@ from typing import Callable, NoReturn
 
 from indexguard.cli.console import Console
 from indexguard.cli.log import events
+from indexguard.cli.parsing import BadInputError
 from indexguard.errors import PolicyError
 from indexguard.patterns import Name, normalise_name
 from indexguard.policy.lints import lint_policy
@@ -95,6 +96,8 @@ def _pip_stage() -> Stage:
 def fuzz_log(data: bytes) -> None:
     """Any file can be shown as a log: without control characters, and with ``--json`` as nothing but JSON.
 
+    One without an event is refused, and says so.
+
     The first byte chooses the options of ``indexguard log``.
 
     :raises BrokenPromiseError: it is not so.
@@ -103,7 +106,11 @@ def fuzz_log(data: bytes) -> None:
     path.write_bytes(data[1:])
     arguments = choices[data[0] % len(choices) if data else 0]
     out, err = io.StringIO(), io.StringIO()
-    check(events.run(arguments, Console(out, err)) == 0, "the log was not read")
+    try:
+        check(events.run(arguments, Console(out, err)) == 0, "the log was not read")
+    except BadInputError as error:
+        check_printable("a line of the error", str(error).split("\n"))
+        check("there is no event in" in str(error), "the log was not read")
     for stream in (out, err):
         check_printable("a line of the output", stream.getvalue().split("\n"))
     if arguments.json:

@@ -339,9 +339,8 @@ def _followed(name: str, values: Mapping[str, Any], change: Mapping[str, Any]) -
     """Return a hint and the scenario in which it has been followed: the tables given are laid over those of the file."""
     changed = {key: value for key, value in values.items() if key not in ("followed", "differs", "guarded")}
     for key, value in change.items():
-        before = changed.get(key)
-        both = key in ("indexes", "files", "environment", "folders") and isinstance(before, dict)
-        changed[key] = {**before, **value} if both else value
+        is_laid_over = key in ("indexes", "files", "environment", "folders") and key in changed
+        changed[key] = {**changed[key], **value} if is_laid_over else value
     hint = changed.pop("hint", None)
     if not isinstance(hint, str) or change.get("guarded", {}).get("exit") != 0:
         raise ScenarioError(f"{name}: followed: needs a `hint`, and a `guarded` run with `exit = 0`")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ def built(kind: EventKind, code: str | None, context: RunContext = CONTEXT, **fi
     return build_event(context, 3, kind, code, EventFields(**fields))
 
 
+UPLOADED = datetime(2026, 11, 1, 12, 0, 0, 500, tzinfo=timezone.utc)
+
+
 def test_fields_are_the_schema() -> None:
     event = built(
         "shadowed",
@@ -49,8 +53,13 @@ def test_fields_are_the_schema() -> None:
         more_offered=1,
         same_file=["acme_core-99.0.tar.gz"],
         chosen=(
-            Offer("1.0", "acme_core-1.0.tar.gz", "sha256:ab", "https://corp.example/f/"),
+            Offer("1.0", "acme_core-1.0.tar.gz", "sha256:ab", "https://corp.example/f/", UPLOADED, attested=False),
             "https://u:p@corp.example/s",
+        ),
+        squat={"own_newest": "1.0", "newest": "99.0", "above": 1},
+        rivals=(
+            [(Offer("1.0", "acme_core-1.0.tar.gz", None, "https://u:p@x.example/f"), "https://u:p@x.example/s")],
+            "last",
         ),
         requested_by=["app", "acme-web"],
         seal={"events": 3, "exit": 1},

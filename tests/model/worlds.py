@@ -387,7 +387,7 @@ def worlds(draw: DrawFn) -> Played:
         local_page=draw(several_files(names, [*LOCAL_HOSTS, *HOSTS])) if draw(st.integers(0, 7)) == 7 else None,
         local_index=draw(several_files(names, [*LOCAL_HOSTS, *HOSTS])) if draw(st.integers(0, 7)) == 7 else None,
     )
-    if any("@" in url for url in (*indexes, *links)):
+    if any("@" in url for url in (*indexes, *links, *(it.to for it in web.values() if isinstance(it, Redirect)))):
         # With credentials for a host at hand, pip asks again after a 401.
         world = replace(
             world, web={url: FORBIDDEN if answer == UNAUTHORISED else answer for url, answer in web.items()}

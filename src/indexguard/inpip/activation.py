@@ -60,11 +60,11 @@ class Guard(NamedTuple):
     def filters(self) -> Iterator[tuple[seams.Seam, seams.Filter]]:
         """Yield each seam, with what stands for it; the legacy resolver's are those of the new one."""
         gate = Gate(*self)
-        certificates = None
+        certs = None
         if any(layer.certificates for layer in self.run.layers):
             from .certificates import Certificates  # few policies have some
 
-            certificates = Certificates(self.run, self.speaker)
+            certs = Certificates(self.run, self.speaker)
         asks = any(layer.policy.serving is not None for layer in self.run.layers)  # few policies do, of files
         sifter = self.make_sifter() if asks else None
         typos = None
@@ -72,9 +72,8 @@ class Guard(NamedTuple):
             from .filter.typos import TypoFilter  # only `*` leaves names to everybody
 
             typos = TypoFilter(self.run, self.searches, self.speaker)
-        pages = PageFilter(
-            self.run, self.searches, self.requests, gate.check_redirect, self.make_sifter, certificates, sifter, typos
-        )
+        facts = (self.run, self.searches, self.requests, gate.check_redirect)
+        pages = PageFilter(*facts, self.make_sifter, certs, sifter, typos)
         names = NameFilter(self.run, self.searches, self.speaker, sifter, typos)
         yield seams.REQUEST, pages.request
         yield seams.PROCESS_PAGE, pages.process_project_url

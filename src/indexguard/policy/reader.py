@@ -132,8 +132,7 @@ class _Reader(Entries):
 
     def _serving(self, tree: Mapping[str, Any], defaults: Mapping[str, Any]) -> Serving | None:
         """Return what is asked of files; None where no key of the file is about that."""
-        has_keys = self.has_terms or not (tree.keys().isdisjoint(_SERVING) and defaults.keys().isdisjoint(TERMS))
-        if not has_keys:
+        if not self.has_terms and tree.keys().isdisjoint(_SERVING) and defaults.keys().isdisjoint(TERMS):
             return None
         from .serving.read_terms import read_serving  # noqa: PLC0415  # few policies have what it reads
 

@@ -141,6 +141,38 @@ def test_without_a_policy_a_name_that_two_offer_is_refused(bench: Bench) -> None
     assert bench.install("foo").origins == {"foo": "public"}
 
 
+LOOKED_UP_AGAIN = """
+import sys
+from pip._internal.commands import create_command
+command = create_command("install")
+options, names = command.parse_args(sys.argv[1:])
+with command.main_context():
+    finder = command._build_package_finder(options, command.get_default_session(options))
+    for name in names:
+        found = finder.find_all_candidates(name)
+        print(name, sorted(str(candidate.version) for candidate in found))
+"""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("acme-core", "Acme_Core", "acme-core"), ("Acme_Core", "acme.core", "ACME-core", "Acme_Core", "acme.core")],
+)
+def test_a_name_that_is_spelt_in_several_ways_stays_ambiguous(bench: Bench, names: tuple[str, ...]) -> None:
+    # pip makes a list for each spelling, and comes back to the first one long after its pages are forgotten.
+    both = Dist("acme-core", "0.5", "corp")
+    for index in (bench.corp, bench.public):
+        index.publish(both)
+        index.list(
+            "acme-core", *(f"{index.keep(it)}#sha256={it.sha256}" for it in (both, Dist("acme-core", "9", index.url)))
+        )
+    environ = {"PIP_INDEX_URL": bench.corp.url, "PIP_EXTRA_INDEX_URL": bench.public.url}
+    done = bench.python("-c", LOOKED_UP_AGAIN, *names, environ=environ)
+    assert done.code == 0, done.output
+    lines = [line for line in done.output.splitlines() if line.startswith(names)]
+    assert lines == [f"{name} ['0.5', '0.5']" for name in names]
+
+
 def test_a_file_of_another_name_is_an_offer_if_pip_takes_it_for_one(bench: Bench) -> None:
     evil = bench.public.keep(Dist("acme-core", "99.0", "public", kind="sdist"))
     bench.public.answers["/files/x.tar.gz"] = bench.public.answers[evil]

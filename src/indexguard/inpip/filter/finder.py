@@ -17,7 +17,7 @@ from ...patterns import normalise_name
 from ...policy.identity import find_reference, is_trusted
 from ..run import Run
 from ..search.page import Page
-from ..search.search import Search
+from ..search.search import Judged, Search
 from ..search.searches import Searches
 from ..speech import events
 from ..speech.speaker import Speaker
@@ -50,7 +50,7 @@ class NameFilter:
         """Sift the whole list: local files, files that no page lists, failed indexes, and names that several offer."""
         found: Sequence[Candidate] = call()
         search = self._searches.of(finder, normalise_name(project_name))
-        if found is not search.found and _locked_link(finder, search) is not None:
+        if id(found) not in search.lists and _locked_link(finder, search) is not None:
             from ..search.locks import look_up  # few runs have one
 
             look_up(self._run, finder, search, found[0], call, roots=self._searches.roots)
@@ -78,7 +78,8 @@ class NameFilter:
             # Where nothing is left, the refusal says it all; what only looks, or may go on to another version, does not.
             refused_next = bool(self._searches.resolving) and not self._run.settings.backtrack
             warn_of_drops(self._speaker, search, refused_next=refused_next)
-        if not self._searches.hashed:  # a requirement with hashes says nothing of whether the name is ambiguous
+        # A requirement with hashes says nothing of whether the name is ambiguous: then the pages are still to be asked.
+        if not self._is_built_in(search) or all(judged.alike is not None for judged in search.lists.values()):
             search.settle(MAX_VERSIONS)
         return list(kept)
 
@@ -109,22 +110,23 @@ class NameFilter:
         return result
 
     def _sift(self, finder: Finder, search: Search, found: Sequence[Candidate]) -> Sequence[Candidate]:
-        if search.found is not found:  # pip has its list made once, and asks for it at each step
-            search.found, search.alike = found, None
-            search.sifted = self._sift_sources(finder, search, found)
+        judged = search.lists.get(id(found))
+        if judged is None:
+            sifted = self._sift_sources(finder, search, found)
             if len(search.by_answer) > 1 and search.authority.rules and not self._searches.settled:
                 from .mismatches import sift_mismatched  # few names come from several pages
 
-                search.sifted = sift_mismatched(search, search.sifted)
+                sifted = sift_mismatched(search, sifted)
+            judged = search.lists[id(found)] = Judged(found, sifted)
         # A requirement with hashes is not ambiguous: pip installs nothing that does not match them.
         if self._searches.hashed or not self._is_built_in(search):
-            return search.sifted
-        if search.alike is None:
+            return judged.sifted
+        if judged.alike is None:
             from .ambiguous import sift_ambiguous
 
             places = configured_places(self._run, finder, search)
-            search.alike = sift_ambiguous(search, places, search.sifted, audited=self._run.audits_built_in)
-        return search.alike
+            judged.alike = sift_ambiguous(search, places, judged.sifted, audited=self._run.audits_built_in)
+        return judged.alike
 
     def _sift_pins(self, search: Search, kept: Sequence[Candidate]) -> Sequence[Candidate]:
         if self._sifter is None or self._searches.hashed or not self._searches.resolving:

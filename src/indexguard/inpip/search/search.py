@@ -32,6 +32,17 @@ class SameFile(NamedTuple):
 
 
 @dataclass(eq=False, repr=False)  # quicker to make
+class Judged:
+    """A list of pip's, which it asks for at every step of its resolver, and what remains of it."""
+
+    found: Sequence[Candidate]
+    sifted: Sequence[Candidate]
+    """What remains by every rule that does not depend on the requirement."""
+    alike: Sequence[Candidate] | None = None
+    """What remains of that for a requirement without hashes, where several indexes are configured; None: not known."""
+
+
+@dataclass(eq=False, repr=False)  # quicker to make
 class Search:
     """One name, looked for by one finder."""
 
@@ -43,12 +54,8 @@ class Search:
     drops: list[Drop] = field(default_factory=list)
     kept: Sequence[Candidate] = ()
     """pip's candidates that remain."""
-    found: Sequence[Candidate] | None = None
-    """pip's own list, which it makes once, and asks for at every step of its resolver."""
-    sifted: Sequence[Candidate] = ()
-    """What remains of it by every rule that does not depend on the requirement."""
-    alike: Sequence[Candidate] | None = None
-    """What remains of that for a requirement without hashes, where several indexes are configured; None: not known."""
+    lists: dict[int, Judged] = field(default_factory=dict)
+    """pip's own lists by their ``id``: pip makes one for each spelling of the name, once."""
     source: Sequence[Candidate] | None = None
     """Which of the two ``kept`` was made of."""
     is_whole: bool = False

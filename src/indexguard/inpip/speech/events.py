@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import nsmallest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from ...audit.event import MAX_VERSIONS, EventFields, Offer
 from ...audit.kinds import DROPPED, KIND_OF_CODE, KNOWN, NOT_ASKED, PROBED, REFUSED, EventKind
@@ -21,6 +21,8 @@ from .speaker import Speaker
 if TYPE_CHECKING:
     from ...decision.serving import FileFacts
     from ..objects import Link
+
+    Facts = Optional[dict[str, FileFacts]]
 
 
 def record_search(speaker: Speaker, run: Run, search: Search) -> None:
@@ -89,9 +91,7 @@ def _explain_known(search: Search, finding: Finding) -> str:
     return "" if known is None else f"{known.key}: {known.reason}" if known.reason else known.key
 
 
-def with_offers(
-    fields: EventFields, files: Sequence[tuple[str, Link]], total: int, facts: dict[str, FileFacts] | None = None
-) -> EventFields:
+def with_offers(fields: EventFields, files: Sequence[tuple[str, Link]], total: int, facts: Facts = None) -> EventFields:
     """Return the fields of an event with those that say which files were there, those of the newest versions first.
 
     :param files: version and link of each, or of those of the newest versions.
@@ -102,7 +102,7 @@ def with_offers(
     return fields._replace(offered=told, more_offered=total - len(told))
 
 
-def as_offer(version: str, link: Link, facts: dict[str, FileFacts] | None = None) -> Offer:
+def as_offer(version: str, link: Link, facts: Facts = None) -> Offer:
     """Return what an event says of a file (``facts``: as above)."""
     # A JSON page may give any value as a hash (pip >= 22.2 takes it as it is).
     digest = f"{link.hash_name}:{link.hash}" if link.hash_name and isinstance(link.hash, str) else None

@@ -17,7 +17,7 @@ from ...errors import (
     TYPOSQUAT,
     join_key,
 )
-from ...patterns import is_version, normalise_name, parse_pattern
+from ...patterns import is_version, normalise_name, parse_pattern, parse_version
 from ..table import Keys, TableReader
 from .terms import NO_TERMS, Formats, Hashes, MinAge, Serving, StatusActions, Terms, Waiver
 
@@ -60,6 +60,9 @@ def read_serving(reader: TableReader, tree: Mapping[str, Any]) -> Serving:
     defaults = tree.get("defaults")
     status = reader.table("status", tree.get("status", {}), _STATUS)
     provenance = reader.table("provenance", tree.get("provenance", {}), _PROVENANCE)
+    downgrade = reader.choice("provenance.downgrade", provenance, ("off", "log", "warn", "block"))
+    if downgrade != "off":
+        parse_version("0")  # loads what compares versions now: once pip installs, nothing more may be loaded (26.3)
     return Serving(
         defaults=read_terms(reader, "defaults", defaults) if isinstance(defaults, dict) else NO_TERMS,
         indexes={name: terms for name, terms in indexes.items() if terms != NO_TERMS},
@@ -68,7 +71,7 @@ def read_serving(reader: TableReader, tree: Mapping[str, Any]) -> Serving:
             archived=reader.choice("status.archived", status, ("log", "block", "warn", "off")),
             deprecated=reader.choice("status.deprecated", status, ("log", "block", "warn", "off")),
         ),
-        downgrade=reader.choice("provenance.downgrade", provenance, ("off", "log", "warn", "block")),
+        downgrade=downgrade,
         waivers=_waivers(reader, tree["waive"]) if "waive" in tree else (),
     )
 
