@@ -67,7 +67,6 @@ class PageFilter:
         self._sifter = sifter
         self._typos = typos
         self._pip_error: type[Exception] = pip_module(run.root, "_internal.exceptions").PipError
-        self._request_error: type[Exception] = pip_module(run.root, "_vendor.requests").RequestException
 
     def request(self, call: Call, session: Session, method: str, url: str) -> object:
         """Note what became of each request for a page: pip tells 404, 503 and a broken connection alike: no page.
@@ -131,8 +130,10 @@ class PageFilter:
             with self._searches.fetching(page):
                 candidates: Sequence[Candidate] = call()
         except Exception as error:
+            from ..search.asking import is_of_login  # few requests end so
+
             # A page can break pip's own parser (JSON of another shape, a broken declaration). A probe changes nothing.
-            if not page.probing and (isinstance(error, self._pip_error) or self._ends_pip(page, error)):
+            if not page.probing and (isinstance(error, self._pip_error) or is_of_login(self._run.root, error)):
                 raise
             if not page.probing and not counts_failures(self._run, finder, search):
                 if not self._run.layers:
@@ -190,14 +191,6 @@ class PageFilter:
         if self._sifter is None and search.authority.rules and not self._searches.settled and _tells_status(page):
             self._sifter = self._make_sifter()
         return sifted if self._sifter is None else self._sifter.sift(search, page, sifted)
-
-    def _ends_pip(self, page: Page, error: Exception) -> bool:
-        """Tell whether an exception is one that pip never takes for a fault of the index, such as a prompt without input.
-
-        It came out of the request itself; what a page that arrived does to pip's parser comes later.
-        """
-        asked_in_vain = bool(page.exchanges) and page.exchanges[-1] is error
-        return asked_in_vain and not isinstance(error, self._request_error)
 
     def _note_times(self, search: Search, page: Page) -> None:
         if not self._searches.settled:  # pip's self-check may load nothing more

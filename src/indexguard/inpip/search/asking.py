@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...decision.outcome import is_one_of_several
 from ..run import Run
+from ..seams import pip_module
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -31,3 +32,17 @@ def is_self_check(root: str) -> bool:
     while frame is not None and frame.f_globals.get("__name__") != module:
         frame = frame.f_back
     return frame is not None
+
+
+def is_of_login(root: str, error: Exception) -> bool:
+    """Tell whether an exception comes from the question for a login: a prompt without input, a keyring that fails.
+
+    Those end pip by themselves, and are no fault of the index. What a broken connection raises there is one.
+
+    :param root: ``pip``, or ``pipenv.patched.pip``.
+    """
+    module, trace = f"{root}._internal.network.auth", error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__") != module:
+        trace = trace.tb_next
+    request_error: type[Exception] = pip_module(root, "_vendor.requests").RequestException
+    return trace is not None and not isinstance(error, request_error)
