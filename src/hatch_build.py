@@ -1,4 +1,4 @@
-"""Build step: private copies of four packages inside the wheel, its bill of materials, and the documents.
+"""Build step: private copies of four packages inside the wheel, its bill of materials, documents and prepared list.
 
 pip carries its own copies of what it needs, and so do we, for the same reason: `pip uninstall wrapt` must not disable
 the pip that would put it back. The copies are made from the isolated build environment, whose contents are pinned in
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ast
 import json
+import sys
 import tempfile
 from collections.abc import Iterable
 from importlib.metadata import Distribution, distribution
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -20,6 +22,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 VENDOR = "src/indexguard/_vendor"
 MANUAL = "indexguard/cli/documents"
 """Where the wheel has the documents, for `indexguard manual`."""
+_OWN = "_typosquat_of_this_tree"
 
 
 class Recipe(NamedTuple):
@@ -56,8 +59,11 @@ class VendorBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its para
         text = json.dumps(bill_of_materials(self.metadata.version, recipes), indent=2)
         bill.write_text(text + "\n", encoding="utf-8", newline="\n")
         build_data["sbom_files"].append(str(bill))
-        if version == "standard":  # an editable install reads them where they are
+        if version == "standard":  # an editable install reads them where they are, and prepares its list as it needs it
             build_data["force_include"].update(find_documents(Path(self.root)))
+            names = Path(self._scratch.name, "popular-names.bin")
+            names.write_bytes(prepare_names(Path(self.root)))
+            build_data["force_include"][str(names)] = f"indexguard/typosquat/{names.name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002  # as above
         """Remove what only hatchling needed."""
@@ -68,6 +74,25 @@ def find_documents(root: Path) -> dict[str, str]:
     """Return the README and the documents of the rooms: where each is, and where the wheel has it."""
     rooms = {path.parent.name: path for path in sorted(root.glob("src/indexguard/*/README.md"))}
     return {str(path): f"{MANUAL}/{topic}.md" for topic, path in {"README": root / "README.md", **rooms}.items()}
+
+
+def prepare_names(root: Path) -> bytes:
+    """Return the list of popular names in the form in which a pip run finds near-misses of them.
+
+    By the tree's own code, under another name than its own: this process may have an `indexguard` already.
+    """
+    folder = root / "src" / "indexguard" / "typosquat"
+    spec = spec_from_file_location(_OWN, folder / "__init__.py", submodule_search_locations=[str(folder)])
+    if spec is None or spec.loader is None:
+        raise RuntimeError(f"{folder} is no package")
+    sys.modules[_OWN] = module_from_spec(spec)
+    try:
+        preparation = __import__(f"{_OWN}.preparation", fromlist=["prepare"])
+        prepared: bytes = preparation.prepare(preparation.read_list(str(folder / "popular-names.txt")))
+    finally:
+        for name in [name for name in sys.modules if _is_within(name, _OWN)]:
+            del sys.modules[name]
+    return prepared
 
 
 def _find_distribution(name: str, version: str) -> Distribution:

@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from indexguard.typosquat.names import Names
+from indexguard.typosquat.preparation import prepare, read_list
+from indexguard.typosquat.watch import LIST
 from support.environments import BUILD_PYTHONS, Environment, Workshop, build_requirements, find_python
 
 if TYPE_CHECKING:
@@ -65,6 +68,13 @@ def test_wheel_has_each_document_once(workshop: Workshop, wheel_files: dict[str,
     documents = {"README": tree / "README.md", **rooms}
     carried = {name: content for name, content in wheel_files.items() if name.endswith(".md")}
     assert carried == {f"indexguard/cli/documents/{topic}.md": path.read_bytes() for topic, path in documents.items()}
+
+
+def test_wheel_has_the_popular_names_prepared(wheel_files: dict[str, bytes]) -> None:
+    prepared = wheel_files["indexguard/typosquat/popular-names.bin"]
+    assert prepared == prepare(read_list(LIST)), "prepared by the tree's own code"
+    assert "requests" in Names(prepared)
+    assert b"hugovk/top-pypi-packages" in wheel_files["indexguard/typosquat/popular-names.txt"].splitlines()[0]
 
 
 def test_pth_is_one_readable_line(wheel_files: dict[str, bytes]) -> None:

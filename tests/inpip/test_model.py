@@ -167,6 +167,7 @@ REFUSED = {
     "redirected",
     "shadowed-name",
     "too-young",
+    "typosquat",
     "unmatched-name",
     "unverified-index",
     "version-not-allowed",
@@ -177,6 +178,7 @@ DROPPED = REFUSED - {
     "claimed-elsewhere",
     "entry-expired",
     "index-not-configured",
+    "typosquat",
     "unmatched-name",
     "unverified-index",
 }

@@ -17,6 +17,7 @@ from packaging.specifiers import SpecifierSet  # noqa: TID251, TID253  # not the
 
 from model.refused import find_refused, place_of_file
 from model.serving import find_latest, find_mismatched, find_objections
+from model.spelling import tier_of
 from model.web import PYPI_URL, Answer, Failure, File, Page, Place, World, normal, place_of, travel
 
 TODAY = date(2026, 6, 15)
@@ -294,6 +295,8 @@ class Judge:
         must, may = self._refusal() if self.lookup.resolves else (set[str](), set[str]())
         reasons = must | may | dropped.keys() | ({"index-failed"} if self.failed else set())
         for source in self.sources:
+            if any(self._spelling(layer.policy) for layer in self.world.layers if layer.has_opinion):
+                reasons |= {"typosquat"}
             reasons |= set(source.objections) | (self._page_codes(source) if source.way else set()) | source.stopped
         return Expected(passing, dropped, asked, frozenset(must | may), not must, frozenset(reasons))
 
@@ -380,7 +383,17 @@ class Judge:
             return "unmatched-name"
         if index not in rule.indexes:
             return "claimed-elsewhere"
-        return "entry-expired" if rule.has_expired else None
+        if rule.has_expired:
+            return "entry-expired"
+        # The text: "only `*` matches n, n is confusable -> typosquat (warn or block)"
+        refuses = policy.get("typosquat", {}).get("action") == "block" and self._spelling(policy) == "A"
+        return "typosquat" if refuses else None
+
+    def _spelling(self, policy: Mapping[str, Any]) -> str | None:
+        """Say how surely another name was meant: "only `*` matches n, n is confusable"."""
+        rule = rule_for(policy, self.name)
+        is_watched = rule is not None and not rule.claims
+        return tier_of(self.name, rules_of(policy), policy.get("typosquat", {})) if is_watched else None
 
     def _is_unverified(self, place: Place | None) -> bool:
         return place is not None and place.scheme == "https" and self._is_trusted(place)

@@ -287,6 +287,12 @@ def policies(draw: DrawFn, plan: Mapping[str, str]) -> dict[str, Any]:
         policy["defaults"] = {"files-from": draw(FILES_FROM)}
     if draw(st.integers(0, 7)) == 7:
         policy["defaults"] = {**policy.get("defaults", {}), **draw(TERMS)}
+    if draw(st.booleans()):
+        # Nearly two of the names of these worlds.
+        policy["typosquat"] = {
+            "action": draw(st.sampled_from(["block", "block", "off", "warn"])),
+            "protect": draw(st.sampled_from([["acmecrop"], ["Acme_Cores"], ["acme-cores", "acmecrop"]])),
+        }
     if draw(st.integers(0, 7)) == 7:
         policy["waive"] = draw(st.lists(WAIVERS, min_size=1, max_size=2))
     roots = list(dict.fromkeys([*plan.values(), *draw(st.lists(st.sampled_from(ROOTS), max_size=1))]))

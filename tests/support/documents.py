@@ -137,8 +137,8 @@ def _refusal() -> str:
 
 TABLES = {"": "_FILE", "indexes.N": "_INDEX", "entry": "_ENTRY", "merge": "_MERGE", "shadow": "_SHADOW"}
 TABLES |= {"shadow.known": "_KNOWN", "direct-urls": "_DIRECT_URLS", "defaults": "_DEFAULTS", "log": "_LOG"}
-TABLES |= {"deny": "_DENY", "advisories": "_ADVISORIES"}
-TABLES |= {"status": "_STATUS", "provenance": "_PROVENANCE", "waive": "_WAIVE", "ledger": "_LEDGER"}
+TABLES |= {"deny": "_DENY", "advisories": "_ADVISORIES", "ledger": "_LEDGER", "typosquat": "_TYPOSQUAT"}
+TABLES |= {"status": "_STATUS", "provenance": "_PROVENANCE", "waive": "_WAIVE"}
 """The tables of a policy file, and what the reader calls their keys."""
 
 
@@ -149,7 +149,8 @@ def keys_of(table: str) -> Any:
 
 
 def _later() -> str:
-    return ", ".join(f"`{key}`" for key in keys_of("").later)
+    of_file, of_index = ([f"`{key}`" for key in keys_of(table).later] for table in ("", "indexes.N"))
+    return f"{', '.join(of_file)}; {', '.join(of_index)} of an index"
 
 
 def _fields() -> str:

@@ -23,6 +23,7 @@ _CAUSES = (
     "index-failed",
     "entry-expired",
     "unverified-index",
+    "typosquat",
     "index-not-configured",
     # The name's own index has it, and no file that may be used.
     "version-not-allowed",
@@ -42,6 +43,8 @@ _CAUSES = (
     "claimed-elsewhere",
 )
 """The codes that may end a search: what stands first is the cause, in whatever order pip has its indexes."""
+_OF_THE_NAME = ("entry-expired", "unverified-index", "typosquat")
+"""The codes by which an index of the name's own is not asked."""
 NOT_TO_BE_ASKED = ("unknown-index", "unverified-index")
 """The codes of an index that is asked for no name at all."""
 _RANKS = {code: rank for rank, code in enumerate(_CAUSES)}
@@ -78,6 +81,15 @@ class Met(NamedTuple):
 
 
 # Before a page is there
+
+
+def find_watching(authority: Authority) -> list[Layer]:
+    """Return the layers in which only ``*`` matches the name, and that look whether it is nearly another one."""
+    return [
+        layer
+        for layer, rule in authority.rules
+        if rule is not None and rule.pattern.is_catch_all and layer.policy.typo_action != "off"
+    ]
 
 
 def ask(authority: Authority, asked: Location | None, *, unverified: bool) -> Verdict:
@@ -265,7 +277,7 @@ def find_cause(  # the one cause of a refusal
         failures = find_failures(met.authority, built_in=True)
         return next((failure for failure in failures[1:] if failure.enforced), failures[0])
     refusals = [source.verdict.refusal for source in met.sources]
-    causes = [it for it in refusals if it is not None and it.code in ("entry-expired", "unverified-index")]
+    causes = [it for it in refusals if it is not None and it.code in _OF_THE_NAME]
     causes += [kept.finding for kept in enforced if any(satisfies(specifier, version) for version in kept.versions)]
     causes += [finding for finding in met.unseen if finding.enforced]
     if hashed:

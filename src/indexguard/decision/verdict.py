@@ -23,6 +23,8 @@ class Finding(NamedTuple):
     """The key that decides, where it is not the rule's own."""
     is_known: bool = False
     """Whether the policy knows of the squatter (``shadow.known``): dropped as ever, and routine."""
+    meant: str = ""
+    """The name that was probably meant, and how it was mistyped, in words (``typosquat``)."""
     audited: bool = False
     """Whether it is the built-in rule's where a layer in audit mode has that only logged."""
     detail: str = ""

@@ -74,8 +74,14 @@ class Guard(NamedTuple):
             certs = Certificates(self.run, self.speaker)
         asks = self.memory is not None or any(layer.policy.serving is not None for layer in self.run.layers)
         sifter = self.make_sifter() if asks else None
-        pages = PageFilter(self.run, self.searches, self.requests, gate.check_redirect, self.make_sifter, certs, sifter)
-        names = NameFilter(self.run, self.searches, self.speaker, sifter)
+        typos = None
+        if any("" in it.policy.rules.stems()[1] and it.policy.typo_action != "off" for it in self.run.layers):
+            from .filter.typos import TypoFilter  # only `*` leaves names to everybody
+
+            typos = TypoFilter(self.run, self.searches, self.speaker)
+        facts = (self.run, self.searches, self.requests, gate.check_redirect)
+        pages = PageFilter(*facts, self.make_sifter, certs, sifter, typos)
+        names = NameFilter(self.run, self.searches, self.speaker, sifter, typos)
         yield seams.REQUEST, pages.request
         yield seams.PROCESS_PAGE, pages.process_project_url
         yield seams.EVALUATE_LINKS, pages.evaluate_links
@@ -251,6 +257,8 @@ def _explain_broken(error: Exception) -> str:
 _COLD = (
     *("../decision/absence.py", "../decision/redirects.py", "../decision/repositories.py", "../decision/serving.py"),
     *("../decision/denied.py", "../advisories/advisories.py", "../advisories/building.py", "../advisories/opening.py"),
+    *("../decision/typosquat.py", "../typosquat/likeness.py", "../typosquat/locks.py", "../typosquat/nearest.py"),
+    *("../typosquat/popular-names.txt", "../typosquat/preparation.py"),
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
     *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
     *("serving/barrier.py", "serving/judging.py", "serving/body.py", "serving/files.py", "serving/notes.py"),
@@ -274,6 +282,7 @@ _COLD = (
         "search/listing.py",
         "search/locks.py",
         "search/simple_page.py",
+        "serving/suspicions.py",
         "speech/audit_mode.py",
         "speech/near.py",
         "speech/pip_errors.py",
@@ -316,7 +325,7 @@ def activate(root: str, finder: object, session: object) -> Main:
                     if any(it.policy.deny or it.policy.advisories for it in guard.run.layers):
                         from .serving.barrier import Barrier  # few policies deny something
 
-                        Barrier(*guard).surround(main.functions[root])
+                        Barrier(*guard[:4]).surround(main.functions[root])
                     main.at_end.append(guard.finish)
                 for seam in unbound:
                     seam.bind(root, closed(root, standing_for(root, seam)))

@@ -7,7 +7,7 @@ offers go through. What the log does not tell is not guessed: such an event is n
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional
 
 from .. import errors
@@ -19,10 +19,13 @@ from ..decision.authority import Authority
 from ..decision.denied import Subject, judge_denied
 from ..decision.repositories import judge_repository
 from ..decision.serving import FileFacts, FileJudge, PageFacts, Remembered, parse_time
+from ..decision.typosquat import NOTHING, Near, Suspicion, add_suspicion, find_signs, judge_name
 from ..decision.verdict import PASS, Finding, Verdict
 from ..patterns import Name, normalise_name, parse_pattern
 from ..policy.identity import PYPI, Location, find_reference
 from ..policy.model import Layer
+from ..typosquat.likeness import Likeness
+from ..typosquat.watch import Watch
 from .files import Event
 from .record import items, table, tables
 
@@ -48,6 +51,7 @@ _OF_INDEXES = frozenset(
         errors.PROVENANCE_DOWNGRADE,
         errors.AMBIGUOUS_NAME,
         errors.UNCLAIMED_INTERNAL,
+        errors.TYPOSQUAT,
     }
 )
 """The codes of what an index offered, or might have."""
@@ -65,6 +69,7 @@ _NO_MATTER_OF_POLICY: dict[str, str] = {
 }
 _CACHED = 10_000
 _ANOTHER = "another content"
+_NO_TIME = datetime.min.replace(tzinfo=timezone.utc)
 
 
 class Judgement(NamedTuple):
@@ -101,6 +106,8 @@ class Replay:
         self._today = today
         self._locate = locate
         self._advisories = advisories
+        self._watch: Watch | None = None
+        self._meant: dict[Name, Likeness | None] = {}
         self._authorities: dict[str, Authority | None] = {}
 
     def judge(self, event: Event) -> Judgement | None:
@@ -167,11 +174,26 @@ class Replay:
         asked = self._place(event.get("index_asked"), "which index was asked")
         if asked.is_local:
             return None, authority.local_file()
-        verdict = outcome.ask(authority, asked, unverified=False)
+        verdict = add_suspicion(outcome.ask(authority, asked, unverified=False), self._suspect(authority, event))
         if verdict.refusal is not None or event.get("index_answered") is None:
             return None, verdict
         answered = self._place(event["index_answered"], "which index answered")
         return answered, outcome.answer(authority, verdict, answered, unverified=False)
+
+    def _suspect(self, authority: Authority, event: Event) -> Suspicion:
+        """Judge a name that is nearly another one. What its page showed beside, the log tells only where that counted."""
+        if not outcome.find_watching(authority):
+            return NOTHING
+        if self._watch is None:
+            self._watch = Watch(*self._layer.policy.rules.stems(), self._layer.policy.typosquat)
+        if len(self._meant) >= _CACHED:
+            self._meant.clear()
+        if authority.name not in self._meant:
+            self._meant[authority.name] = self._watch.find_meant(authority.name)
+        meant = self._meant[authority.name]
+        signs = find_signs(items(event, "versions"), (), _NO_TIME) if event.get("code") == errors.TYPOSQUAT else ()
+        found = [] if meant is None else [Near(self._layer, meant)]
+        return judge_name(authority, found, self._today, signs)
 
     def _file(self, authority: Authority, page: Location, event: Event, file: dict[str, Any]) -> Verdict:
         verdict = self._denied(authority, file, page, is_listed=True)

@@ -79,15 +79,17 @@ class LayersFound:
     def vital_places(self) -> tuple[str, ...]:
         """The folders and files that policies are read from, or would be, what may stand beside them, and what they name.
 
-        That is certificates and the sources of advisories.
+        That is certificates, the sources of advisories and lists of names.
         """
         folders = [os.path.dirname(it.path) for it in self.places if it.path is not None and it.kind != "environment"]
         named = [it.path for it in self.places if it.path is not None and it.kind == "environment"]
         beside = [os.path.join(os.path.dirname(path), "policy.d") for path in named]
         layers = [(os.path.dirname(layer.path), index.ca) for layer in self.layers for index in layer.policy.indexes]
         certificates = [os.path.join(folder, ca) for folder, ca in layers if ca is not None]
+        settings = [(it.path, it.policy.typosquat) for it in self.layers if it.policy.typosquat is not None]
+        lists = [os.path.join(os.path.dirname(path), it.names_file) for path, it in settings if it.names_file]
         records = [it for layer in self.layers if layer.policy.advisories for it in layer.policy.advisories.places]
-        return (*folders, *named, *beside, *certificates, *records)
+        return (*folders, *named, *beside, *certificates, *records, *lists)
 
     @property
     def _is_decided(self) -> bool:
@@ -250,6 +252,10 @@ def _look_at(
     policy = read_policy(found.content, path)
     if policy.advisories is not None:
         policy.advisories.check_sources(path, trust)
+    if policy.typosquat is not None and policy.typosquat.names_file is not None:
+        from .serving.typosquat import read_names  # noqa: PLC0415  # few policies have a list of their own
+
+        policy = replace(policy, typosquat=read_names(policy.typosquat, path, kind, trust))
     if all(index.ca is None for index in policy.indexes):
         return "loaded", Layer(kind, path, digest, policy)
     from .sections import read_certificates  # noqa: PLC0415  # few policies have certificates

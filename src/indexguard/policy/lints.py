@@ -49,6 +49,7 @@ def lint_policy(policy: Policy, today: date | None = None) -> list[Lint]:
         *_lint_indexes(policy, rules),
         *_lint_direct_urls(policy),
         *_lint_refused(policy),
+        *_lint_typosquat(policy),
         *_lint_expiry(rules, today or datetime.now(timezone.utc).date()),
         *_lint_serving(policy, today or datetime.now(timezone.utc).date()),
     ]
@@ -136,6 +137,21 @@ def _lint_direct_urls(policy: Policy) -> list[Lint]:
             lints.append(Lint(key, f"`{prefix}` is a whole host: whoever may put a file there may give it any name"))
         if prefix.scheme in _OPEN_TO_ALL and not prefix.is_loopback:
             lints.append(Lint(key, f"anyone on the way can change what {prefix.scheme} brings"))
+    return lints
+
+
+def _lint_typosquat(policy: Policy) -> list[Lint]:
+    lints = []
+    if policy.typo_action == "block" and policy.rules.with_pattern(Pattern("", exact=False)) is None:
+        told = "has no effect without an entry `*`: what no entry matches is refused, near-misses too"
+        lints.append(Lint("typosquat.action", told, NOTE))
+    protected = () if policy.typosquat is None else sorted(policy.typosquat.protect)
+    if policy.typo_action == "off" and policy.typosquat is not None:
+        lints.append(Lint("typosquat", 'says more than `action = "off"`, with which nothing is looked for'))
+    claimed = [name for name in protected if (rule := policy.rules.find(name)) and not rule.pattern.is_catch_all]
+    if claimed:
+        shown = ", ".join(f"`{name}`" for name in claimed)
+        lints.append(Lint("typosquat.protect", f"need not list {shown}: what an entry claims is protected", NOTE))
     return lints
 
 

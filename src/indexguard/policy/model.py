@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .serving.denied import Denials
     from .serving.ledger import LedgerSettings
     from .serving.terms import Serving
+    from .serving.typosquat import TyposquatSettings
 
 NEVER_ABSENT = (401, 407, 408, 429)
 """Statuses that never mean "no such name here": a login is missing, or the server is busy."""
@@ -133,6 +134,10 @@ class Policy:
     """What is never let in."""
     advisories: AdvisorySettings | None = None
     """Which advisory records it goes by."""
+    typo_action: str = "warn"
+    """``warn``, ``block`` or ``off``: what becomes of a name that is nearly a claimed or popular one."""
+    typosquat: TyposquatSettings | None = None
+    """What else it says of such names; None where it says nothing."""
     path: str = ""
     """The file, as it is shown in messages."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .serving.ledger import LedgerSettings
     from .serving.terms import Serving
+    from .serving.typosquat import TyposquatSettings
 
 __all__ = ["MAX_BYTES", "read_policy"]
 
@@ -45,10 +46,14 @@ _USUAL = (
     "log",
     "ledger",
 )
-_FILE = Keys((*_USUAL, *_SERVING, *_REFUSED), ("typosquat",))
-_INDEX = Keys(("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status", "ca", *TERMS))
+_FILE = Keys((*_USUAL, "typosquat", *_SERVING, *_REFUSED), ("extends", "policy", "expect"))
+_INDEX = Keys(
+    ("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status", "ca", *TERMS),
+    ("packages-file",),
+)
 _SHADOW = Keys(("probe", "action", "same-file", "known"))
 _DEFAULTS = Keys(("files-from", *TERMS))
+_TYPOSQUAT = Keys(("action", "protect", "names-file"))
 _LOG = Keys(("sinks", "on-failure", "syslog", "syslog-format", "max-size", "max-age"))
 
 
@@ -85,6 +90,7 @@ class _Reader(Entries):
         when_nothing_left = self.choice("when-nothing-left", tree, ("refuse", "backtrack"))
         shadow = self.table("shadow", tree.get("shadow", {}), _SHADOW)
         log = self.table("log", tree.get("log", {}), _LOG)
+        typosquat = self.table("typosquat", tree.get("typosquat", {}), _TYPOSQUAT)
         defaults = self.table("defaults", tree.get("defaults", {}), _DEFAULTS)
         default_files = self._files_from("defaults.files-from", defaults)
         indexes = self._indexes(tree, default_files)
@@ -114,6 +120,8 @@ class _Reader(Entries):
             serving=self._serving(tree, defaults),
             ledger=self._ledger(tree),
             **self._refused(tree, path, indexes),
+            typo_action=self.choice("typosquat.action", typosquat, ("warn", "block", "off")),
+            typosquat=self._typosquat(typosquat) if "protect" in typosquat or "names-file" in typosquat else None,
             path=path,
         )
 
@@ -125,6 +133,11 @@ class _Reader(Entries):
             self.fault("version", "missing; expected `version = 1`")
         elif type(value) is not int or value != 1:
             self.unexpected("version", value, "1, the only version that this indexguard knows")
+
+    def _typosquat(self, table: Mapping[str, Any]) -> TyposquatSettings:
+        from .serving.typosquat import read_settings  # noqa: PLC0415  # few policies have what it reads
+
+        return read_settings(self, table)
 
     def _serving(self, tree: Mapping[str, Any], defaults: Mapping[str, Any]) -> Serving | None:
         """Return what is asked of files; None where no key of the file is about that."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Union
 from ..patterns import Name, Pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import date
 
     from ..patterns import SpecifierSet
@@ -103,6 +103,10 @@ class Rules:
                 return self._prefixes[stem]
             stem = self._parents[stem]
         return None
+
+    def stems(self) -> tuple[Collection[str], Collection[str]]:
+        """Return all names that have a rule of their own, and what the names of every other rule begin with."""
+        return self._exact.keys(), self._prefixes.keys()
 
     def with_pattern(self, pattern: Pattern) -> Rule | None:
         """Return the rule that has exactly this pattern."""

@@ -215,7 +215,9 @@ def test_filters_by_run(shell: Shell, tmp_path: Path, option: list[str], names: 
     )
     answer = shell("log", log, *option)
     assert [line.split()[2] for line in answer.out.splitlines()] == names
-    assert len(shell("log", "runs", "--json", log, *option).out.splitlines()) == len({name == "in-job" for name in names})
+    assert len(shell("log", "runs", "--json", log, *option).out.splitlines()) == len(
+        {name == "in-job" for name in names}
+    )
 
 
 def test_a_file_is_not_taken_for_the_text_of_a_job(shell: Shell, tmp_path: Path) -> None:

@@ -175,7 +175,9 @@ def test_earlier_export_is_replaced(export: Exporter, log: Path) -> None:
         assert "old" not in Path("out").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("content", ["version = 1\n", '{"schema":1,"event":"selected","name":"indexguard"}\n', "\n", "\0" * 5000])
+@pytest.mark.parametrize(
+    "content", ["version = 1\n", '{"schema":1,"event":"selected","name":"indexguard"}\n', "\n", "\0" * 5000]
+)
 def test_foreign_file_is_not_overwritten(export: Exporter, log: Path, content: str) -> None:
     Path("policy.toml").write_text(content, encoding="utf-8")
     with pytest.raises(BadInputError, match="it is there already and is no export of this command"):

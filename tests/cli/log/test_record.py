@@ -157,17 +157,29 @@ def shadow(minute: int, name: str, rule: dict[str, Any] | None = RULE) -> dict[s
 
 def test_squatter_is_never_proposed(shell: Shell, tmp_path: Path) -> None:
     # In audit mode pip has installed the squatter's file: nothing else was chosen of that name.
-    log = write(tmp_path / "audit.jsonl", shadow(1, "acme-core"), came(2, "acme-core", MIRROR, "other"), selected(3, "team", index=TEAM))
+    log = write(
+        tmp_path / "audit.jsonl",
+        shadow(1, "acme-core"),
+        came(2, "acme-core", MIRROR, "other"),
+        selected(3, "team", index=TEAM),
+    )
     answer = shell("log", "record", "--public", MIRROR, "--rest", MIRROR, log)
     assert answer.code == 0, answer.err
     told = " ".join(answer.out.replace("#", "").split())
     assert "acme-core: chosen from mirror-example (1 time), a squatter on mirror-example, belongs to corp by " in told
     assert '"acme-core"' not in answer.out
     # An older guard told neither origin nor rule.
-    log = write(tmp_path / "old.jsonl", shadow(1, "acme-x", None), selected(2, "acme-x", index=MIRROR), selected(3, "team", index=TEAM))
+    log = write(
+        tmp_path / "old.jsonl",
+        shadow(1, "acme-x", None),
+        selected(2, "acme-x", index=MIRROR),
+        selected(3, "team", index=TEAM),
+    )
     assert '"acme-x"' not in shell("log", "record", log).out
     # From its own index it came as well: that it is.
-    log = write(tmp_path / "both.jsonl", shadow(1, "acme-y", None), selected(2, "acme-y", index=MIRROR), selected(3, "acme-y"))
+    log = write(
+        tmp_path / "both.jsonl", shadow(1, "acme-y", None), selected(2, "acme-y", index=MIRROR), selected(3, "acme-y")
+    )
     assert owners(shell("log", "record", log).out, "acme-y") == ("packages-corp-example",)
 
 

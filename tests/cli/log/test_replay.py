@@ -26,7 +26,12 @@ def log(tmp_path: Path) -> str:
         "versions": ["9.0"],
     }
     # Of several indexes, though the event names one.
-    ambiguous = {"name": "flask", "index_asked": MIRROR, "index_answered": f"{MIRROR}flask/", "versions": ["9.0", "1.0"]}
+    ambiguous = {
+        "name": "flask",
+        "index_asked": MIRROR,
+        "index_answered": f"{MIRROR}flask/",
+        "versions": ["9.0", "1.0"],
+    }
     return write(
         tmp_path / "audit.jsonl",
         selected(1, "acme-core"),

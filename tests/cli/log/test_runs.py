@@ -91,7 +91,9 @@ def test_runs_without_end_do_not_fill_the_memory(shell: Shell, tmp_path: Path, m
 
 def test_no_whole_program_and_one_refusal_for_one_name(shell: Shell, tmp_path: Path) -> None:
     program = "import sys; " * 400
-    many = [selected(place, f"name-{place}", command=["python", "-c", program, "install", "x" * 500]) for place in range(12)]
+    many = [
+        selected(place, f"name-{place}", command=["python", "-c", program, "install", "x" * 500]) for place in range(12)
+    ]
     refused = [event(20, "refused", code, name="evil") for code in ("unknown-index", "unmatched-name")]
     answer = shell("log", "runs", write(tmp_path / "audit.jsonl", *many, *refused))
     (line,) = answer.out.splitlines()

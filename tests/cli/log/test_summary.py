@@ -69,7 +69,10 @@ def test_nothing_to_count(shell: Shell, tmp_path: Path) -> None:
     answer = shell("log", "summary", write(tmp_path / "audit.jsonl"))
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == f"indexguard: there is no event in {tmp_path / 'audit.jsonl'}\n"
-    assert (shell("log", "summary", "--json", str(tmp_path)).code, shell("log", "summary", "--json", str(tmp_path)).out) == (2, "")
+    assert (
+        shell("log", "summary", "--json", str(tmp_path)).code,
+        shell("log", "summary", "--json", str(tmp_path)).out,
+    ) == (2, "")
 
 
 AUDIT = {"layer": "machine", "file": "/etc/indexguard/policy.toml", "sha256": "0" * 64, "mode": "audit"}
@@ -103,7 +106,10 @@ def test_what_deserves_a_look(shell: Shell, tmp_path: Path, engine: str) -> None
     assert "fine" not in answer.out
     found = shell("log", "summary", "--json", "--engine", engine, log).json
     assert (found["refusals"], found["events"]) == (1, 6)
-    assert [(row["host"], row["state"]) for row in found["unenforced"]] == [("bare", "no policy"), ("audits", "only audit")]
+    assert [(row["host"], row["state"]) for row in found["unenforced"]] == [
+        ("bare", "no policy"),
+        ("audits", "only audit"),
+    ]
     assert [(row["name"], row["version"], row["index"]) for row in found["strays"]] == [("acme-core", "99.0", MIRROR)]
     assert shell("log", "summary", "--json", "--drills", "--engine", engine, log).json["events"] == 7
     options = {"--host": "bare", "--user": "nobody", "--ci": "", "--without-policy": None, "--audit": None}

@@ -47,14 +47,18 @@ def test_notes_do_not_fail_and_strict_has_them_fail(shell: Shell, tmp_path: Path
     assert "  note     mode: what it would refuse is logged" in shell("check", str(path)).out
 
 
-@pytest.mark.parametrize("document", ["README.md", "src/indexguard/policy/README.md", "src/indexguard/decision/README.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "src/indexguard/policy/README.md", "src/indexguard/decision/README.md"]
+)
 def test_policies_of_the_documents_pass(shell: Shell, tmp_path: Path, document: str) -> None:
     root = Path(__file__).parents[3]
     blocks = re.findall(r"^```toml\n(version = 1\n.*?)^```", (root / document).read_text(), re.MULTILINE | re.DOTALL)
     assert blocks or document != "README.md"
     for block in blocks:
         # A file of certificates, and records, that no machine of ours has.
-        text = re.sub(r"^ca = .*\n", "", block, flags=re.MULTILINE).replace("/srv/malicious-packages/osv", str(tmp_path))
+        text = re.sub(r"^ca = .*\n", "", block, flags=re.MULTILINE).replace(
+            "/srv/malicious-packages/osv", str(tmp_path)
+        )
         (tmp_path / "policy.toml").write_text(text)
         answer = shell("check", str(tmp_path / "policy.toml"))
         assert answer.code == 0, answer.out

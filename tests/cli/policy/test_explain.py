@@ -269,3 +269,22 @@ def test_what_the_ledger_remembers(shell: Shell, tmp_path: Path) -> None:
     assert shell(*words, "--sha256", "b" * 63).code == 2
     ledger.write_bytes(b"no database at all\n" * 100)
     assert f"the ledger {ledger} is damaged: " in shell(*words).out
+
+
+def test_a_name_that_is_nearly_another_one(shell: Shell) -> None:
+    shell.policy(f'{POLICY}\n[typosquat]\naction = "block"\n')
+    answer = shell("explain", "reqeusts", "--index", "pypi")
+    assert answer.code == 1
+    assert "  perhaps     did you mean `requests` (two letters swapped)? no index is asked for it" in answer.out
+    assert "  pypi  not asked: typosquat\n" in answer.out
+    report = shell("explain", "acmecore", "--index", "pypi", "--json").json
+    assert [layer["meant"] for layer in report["layers"]] == ["`acme-core` (but for a dash)"]
+    assert [finding["code"] for index in report["indexes"] for finding in index["findings"]] == ["typosquat"]
+
+
+def test_a_near_miss_is_only_told_by_default(shell: Shell) -> None:
+    shell.policy(POLICY)
+    answer = shell("explain", "reqeusts", "--index", "pypi")
+    assert answer.code == 0
+    assert "did you mean `requests` (two letters swapped)? the user is told" in answer.out
+    assert "did you mean" not in shell("explain", "requests", "--index", "pypi").out

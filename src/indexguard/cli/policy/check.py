@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ...policy.lints import WARNING, Lint, lint_policy
 from ...policy.model import Layer
 from ...policy.reader import MAX_BYTES, read_policy
 from ...policy.sections import read_certificates
+from ...policy.serving.typosquat import read_names
 from ...policy.trust import Trust, find_distrust
 from ..console import GREEN, RED, YELLOW, Console
 from ..files import open_named
@@ -119,6 +121,8 @@ def read_layer(file: str) -> Layer:
         raise BadInputError(f"cannot read {file}: {explain(error)}") from None
     shown = "standard input" if file == "-" else file
     policy = read_policy(content, shown)
+    if file != "-" and policy.typosquat is not None:
+        policy = replace(policy, typosquat=read_names(policy.typosquat, shown, "file", None))
     certificates = read_certificates(policy, "file", None) if file != "-" else {}
     if policy.advisories is not None and file != "-":
         policy.advisories.check_sources(file, None)

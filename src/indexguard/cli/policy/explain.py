@@ -9,7 +9,8 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from ...decision.authority import Authority
-from ...decision.outcome import ask
+from ...decision.outcome import ask, find_watching
+from ...decision.typosquat import NOTHING, Near, Suspicion, add_suspicion, judge_name
 from ...decision.verdict import PASS, Finding, Verdict
 from ...errors import CODES, UNKNOWN_INDEX, escape, join_key
 from ...patterns import Name, is_in_range, is_version, normalise_name, parse_pattern
@@ -19,6 +20,8 @@ from ...policy.layers import find_layers
 from ...policy.model import Known, Layer, Policy
 from ...policy.rules import Rule
 from ...survey.pip_facts import PipFacts, ask_pip
+from ...typosquat.likeness import Likeness
+from ...typosquat.watch import Watch
 from ..console import BOLD, GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 from . import serving
@@ -129,6 +132,8 @@ class Explanation:
     served: tuple[serving.Served, ...]
     """What becomes of the file that was asked about, from each index that is asked; empty where none was."""
     today: date
+    suspicion: Suspicion = NOTHING
+    """What they say of the name itself, where it is nearly another one."""
     refused: Refused | None = None
     """What the layers deny, and what their records say."""
     denied: Verdict = PASS
@@ -154,7 +159,9 @@ class Explanation:
         today = datetime.now(timezone.utc).date()
         authority = Authority(layers, name, today)
         places = [(url, facts.locate(url)) for url in urls]
-        asked = tuple(_ask(authority, facts, url, place) for url, place in places)
+        near = [Near(layer, it) for layer in find_watching(authority) if (it := _find_meant(layer, name)) is not None]
+        suspicion = judge_name(authority, near, today)
+        asked = tuple(_ask(authority, facts, url, place, suspicion) for url, place in places)
         configured = authority.configured([place for _, place in places if place is not None])
         missing = configured.findings if urls else ()
         of_version = PASS if version is None else authority.version(version)
@@ -163,12 +170,18 @@ class Explanation:
         served = serving.judge_file(authority, pages, version, file)
         asking = (place for one, (_, place) in zip(asked, places) if one.is_asked and not one.is_local)
         denied = PASS if refused is None else refused.judge(version, tuple(asking))
-        told = (missing, version, of_version, same_file, served, today, refused, denied)
+        told = (missing, version, of_version, same_file, served, today, suspicion, refused, denied)
         return cls(name, tuple(layers), built_in, asked, *told)
 
     def known_in(self, layer: Layer) -> Known | None:
         """Return what a layer knows of a public project of this name, if it does."""
         return layer.policy.find_known(self.name, self.today)
+
+    def meant_in(self, layer: Layer) -> Finding | None:
+        """Return what a layer says of a name that is nearly another one."""
+        suspicion = self.suspicion
+        found = (*suspicion.verdict.findings, *suspicion.warned, *suspicion.logged, *suspicion.waived)
+        return next((finding for finding in found if finding.layer is layer), None)
 
     @property
     def is_allowed(self) -> bool:
@@ -198,6 +211,7 @@ class Explanation:
                     "rules": [_rule_as_json(rule, self.today) for rule in matching_rules(layer.policy, self.name)],
                     "version_allowed": None if self.version is None else layer not in refused,
                     "same_file_dropped": layer in dropping,
+                    "meant": finding.meant if (finding := self.meant_in(layer)) is not None else None,
                     "known": known.key if (known := self.known_in(layer)) is not None else None,
                 }
                 for layer in self.layers
@@ -233,10 +247,10 @@ def matching_rules(policy: Policy, name: Name) -> list[Rule]:
     return sorted(matching, key=lambda rule: rule.pattern.rank, reverse=True)
 
 
-def _ask(authority: Authority, facts: PipFacts, url: str, place: Location | None) -> Asked:
+def _ask(authority: Authority, facts: PipFacts, url: str, place: Location | None, suspicion: Suspicion) -> Asked:
     if place is not None and place.is_local:
         return Asked(str(place), authority.local_file(), is_local=True)
-    verdict = ask(authority, place, unverified=facts.is_trusted(url))
+    verdict = add_suspicion(ask(authority, place, unverified=facts.is_trusted(url)), suspicion)
     return Asked(facts.show(url), verdict, near=_find_near(url, place, verdict))
 
 
@@ -368,11 +382,29 @@ def _details(explanation: Explanation, layer: Layer, rule: Rule) -> list[tuple[s
     details += serving.details_of(layer, rule, explanation.name, explanation.today)
     if rule.reason is not None:
         details.append(("reason", rule.reason))
+    meant = explanation.meant_in(layer)
+    if meant is not None:
+        details.append(("perhaps", f"did you mean {meant.meant}? {_what_of(meant, explanation)}"))
     details += _shadow_details(explanation, layer, rule)
     if rule.expires is not None:
         ended = " (expired: still claimed, nothing allowed)" if rule.is_expired(explanation.today) else ""
         details.append(("expires", f"{rule.expires.isoformat()}{ended}"))
     return details
+
+
+def _find_meant(layer: Layer, name: Name) -> Likeness | None:
+    return Watch(*layer.policy.rules.stems(), layer.policy.typosquat).find_meant(name)
+
+
+def _what_of(meant: Finding, explanation: Explanation) -> str:
+    """Say what becomes of a name that is nearly another one; unless it is installed, or the project's lock has it."""
+    suspicion = explanation.suspicion
+    if meant in suspicion.waived:
+        return f"waived ({meant.key})"
+    if meant in suspicion.verdict.findings:
+        return 'no index is asked for it (typosquat.action = "block"), unless it is installed or in a lock'
+    later = "; a project of one release, or a young one, is a worse sign"
+    return ("only logged" if meant in suspicion.logged else "the user is told") + later
 
 
 def _urls(policy: Policy, rule: Rule) -> str:

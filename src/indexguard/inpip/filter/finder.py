@@ -26,14 +26,23 @@ from .pages import configured_places, counts_failures, index_pages, is_local_fil
 if TYPE_CHECKING:
     from ..objects import BestCandidate, Call, Candidate, Finder, Link
     from ..serving.files import FileSifter
+    from .typos import TypoFilter
 
 
 class NameFilter:
     """Stands for the methods of pip's finder that list the files of a name, and choose one."""
 
-    def __init__(self, run: Run, searches: Searches, speaker: Speaker, sifter: FileSifter | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        searches: Searches,
+        speaker: Speaker,
+        sifter: FileSifter | None = None,
+        typos: TypoFilter | None = None,
+    ) -> None:
         self._run = run
         self._sifter = sifter
+        self._typos = typos
         self._searches = searches
         self._speaker = speaker
 
@@ -182,6 +191,8 @@ class NameFilter:
                 continue
             unverified = is_trusted(url, trusted_hosts(finder))
             verdict = outcome.ask(search.authority, asked, unverified=unverified)
+            if self._typos is not None:
+                verdict = self._typos.judge(search, verdict)
             page = Page(url, page_url, asked, is_index=True, verdict=verdict)
             if verdict.refusal is None:
                 page.failure = page.find_failure(search.name)

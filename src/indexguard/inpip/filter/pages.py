@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..certificates import Certificates
     from ..objects import Call, Candidate, Evaluator, Finder, Link, Scope, Session
     from ..serving.files import FileSifter
+    from .typos import TypoFilter
 
 
 _ACTIVE = rb'project-status"(?:\s*:\s*{\s*"status"\s*:|\s+content=)\s*"active"'
@@ -40,6 +41,7 @@ class PageFilter:
 
     :param make_sifter: makes ``sifter`` where there is none, and a page needs one.
     :param sifter: judges what a policy asks of files beside their place.
+    :param typos: looks whether a name is nearly another one.
     :param certificates: verifies the connections of the indexes that have some of their own.
     :param check_redirect: is given each place that a watched download is led to, and raises where that is not allowed
         (``Gate.check_redirect``).
@@ -54,6 +56,7 @@ class PageFilter:
         make_sifter: Callable[[], FileSifter],
         certificates: Certificates | None = None,
         sifter: FileSifter | None = None,
+        typos: TypoFilter | None = None,
     ) -> None:
         self._run = run
         self._searches = searches
@@ -62,6 +65,7 @@ class PageFilter:
         self._certificates = certificates
         self._make_sifter = make_sifter
         self._sifter = sifter
+        self._typos = typos
         self._pip_error: type[Exception] = pip_module(run.root, "_internal.exceptions").PipError
 
     def request(self, call: Call, session: Session, method: str, url: str) -> object:
@@ -178,9 +182,12 @@ class PageFilter:
                 return []
         search.use(page)
         candidates: Sequence[Candidate] = call(links=links)
-        if page.is_local:
-            return candidates
-        sifted = _sift_files(search, page, candidates)
+        return candidates if page.is_local else self._sift(search, page, candidates)
+
+    def _sift(self, search: Search, page: Page, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        sifted: Sequence[Candidate] = _sift_files(search, page, candidates)
+        if self._typos is not None:
+            sifted = self._typos.sift(search, page, sifted)
         if self._sifter is None and search.authority.rules and not self._searches.settled and _tells_status(page):
             self._sifter = self._make_sifter()
         return sifted if self._sifter is None else self._sifter.sift(search, page, sifted)
@@ -197,6 +204,8 @@ class PageFilter:
         """Tell whether a remote index is asked, be it for squatters only."""
         unverified = is_trusted(page.url, trusted_hosts(finder))
         page.verdict = outcome.ask(search.authority, page.asked, unverified=unverified)
+        if self._typos is not None:
+            page.verdict = self._typos.judge(search, page.verdict)
         page.probing = page.verdict.refusal is not None and page.verdict.probes and not search.asks_own
         if search.authority.rules:
             page.check_hop = partial(self._check_hop, finder, search, page)

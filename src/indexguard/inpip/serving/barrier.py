@@ -78,7 +78,9 @@ class Barrier:
             call: Call, finder: Finder, link_evaluator: Evaluator, links: Iterable[Link]
         ) -> Sequence[Candidate]:
             def call_and_sift(**changed: object) -> Sequence[Candidate]:
-                return self._sift(self._searches.of(finder, normalise_name(link_evaluator.project_name)), call(**changed))
+                return self._sift(
+                    self._searches.of(finder, normalise_name(link_evaluator.project_name)), call(**changed)
+                )
 
             found: Sequence[Candidate] = inner(call_and_sift, finder, link_evaluator, links)
             return found

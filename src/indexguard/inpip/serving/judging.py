@@ -108,9 +108,7 @@ class Judging:
         authority = self._run.authority(name)
         return judge_denied(self._run.layers, authority, subject, advised, today=self._run.today, asked=asked)
 
-    def _note(
-        self, search: Search, notes: Notes | None, candidate: Candidate, file: FileFacts, judged: Judged
-    ) -> None:
+    def _note(self, search: Search, notes: Notes | None, candidate: Candidate, file: FileFacts, judged: Judged) -> None:
         if notes is not None:
             notes.take(candidate.link, file, judged)
             return

@@ -34,7 +34,8 @@ def record_search(speaker: Speaker, run: Run, search: Search) -> None:
         for finding, kind in _objections(page, shadowed=id(page) in shadowed):
             if search.is_self_check and kind == REFUSED:
                 kind = NOT_ASKED  # noqa: PLW2901  # nobody was refused anything
-            fields = EventFields(name=search.name, index_asked=page.shown, message=page.outcome)
+            message = f"{page.outcome}; did you mean {finding.meant}?" if finding.meant else page.outcome
+            fields = EventFields(name=search.name, index_asked=page.shown, message=message)
             speaker.record_finding(finding, kind, fields)
         has_failed = page.failure is not None and not page.probing and page.verdict.refusal is None
         for finding in failures if has_failed and not search.is_self_check else ():

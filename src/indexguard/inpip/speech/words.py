@@ -16,6 +16,7 @@ from ...errors import (
     REDIRECTED,
     SHADOWED_NAME,
     TOO_YOUNG,
+    TYPOSQUAT,
     UNKNOWN_INDEX,
     GuardError,
     clean,
@@ -100,6 +101,8 @@ def refusal_of(search: Search, cause: Finding) -> Refusal:
     """Return the refusal of a name: what, by which rule (file and key), from which index, what was kept."""
     drops = [drop for drop in search.drops if drop.finding.enforced]
     pages = [page for page in search.pages if page.failure] if cause.code == INDEX_FAILED else []
+    if cause.code == TYPOSQUAT:
+        pages = [page for page in search.pages if page.verdict.refusal == cause]
     for drop in drops:
         if drop.page is not None:
             # The page of the cause comes first; without one, the page of what was dropped tells more than none.
@@ -115,6 +118,7 @@ def refusal_of(search: Search, cause: Finding) -> Refusal:
         kept=kept_by(search),
     )
     facts = [
+        *([("meant", f"perhaps {cause.meant}")] if cause.meant else []),
         *_asked(search),
         *_unfit(search),
         *(("refused", text) for text in _some([_dropped(drop) for drop in _enforced(search)])),
@@ -271,8 +275,8 @@ def _hint(search: Search, cause: Finding) -> str | None:
         return f"{of_place}; {forwards}, have it answer 404 instead (pypiserver: `--disable-fallback`)"
     if cause.code == INDEX_FAILED:
         return _hint_status(search, indexes)
-    if cause.code == INDEX_NOT_CONFIGURED:
-        return find_hint(cause)
+    if cause.code in (INDEX_NOT_CONFIGURED, TYPOSQUAT):
+        return find_hint(cause, search.name)
     if cause.code not in (SHADOWED_NAME, CLAIMED_ELSEWHERE, REDIRECTED):
         return None
     if cause.code == REDIRECTED and cause.rule.pattern.is_catch_all:
@@ -306,11 +310,22 @@ def _names(indexes: Sequence[Index]) -> str:
     return " or ".join(f"`{index.name}`" for index in indexes)
 
 
-def find_hint(cause: Finding) -> str | None:
-    """Return what to do that the rule alone tells; None where that is the remedy of the code."""
-    if cause.code != INDEX_NOT_CONFIGURED or cause.layer is None or cause.rule is None:
+def find_hint(cause: Finding, name: str = "") -> str | None:
+    """Return what to do that the rule alone tells; None where that is the remedy of the code.
+
+    :param name: of the project.
+    """
+    if cause.layer is None or cause.rule is None:
         return None
-    return "; or ".join(_option(cause.layer.policy.index(name)) for name in cause.rule.indexes)
+    if cause.code == TYPOSQUAT:
+        keys = " or ".join(f"{join_key('indexes', index)}.packages" for index in cause.rule.indexes)
+        return (
+            f"if another name was meant, ask for that; if `{name}` is right, add it by its own name to {keys} in "
+            f"{cause.layer.path}"
+        )
+    if cause.code != INDEX_NOT_CONFIGURED:
+        return None
+    return "; or ".join(_option(cause.layer.policy.index(index)) for index in cause.rule.indexes)
 
 
 def _hint_status(search: Search, indexes: Sequence[Index]) -> str | None:
