@@ -10,6 +10,7 @@ NOT_FOLLOWED = {
     "name-mismatch": "nothing that the user does makes the file another one; its owner has to (`name-mismatch`)",
     "probe-unfinished": "there is nothing to do; the run went on (`shadow-probe-unfinished`)",
     "unclaimed-internal": "it is told in audit mode, and nothing is refused (`audit-mode-forgotten-internal-name`)",
+    "ledger-failed": "the ledger is made usable again in `integration/ledger/test_ledger.py`",
     "log-failed": "the place is made writable again in `integration/test_state.py`",
     "pip-not-understood": "no pip of today is such; one is made by hand in `tests/inpip/test_seams.py`",
     "guard-broken": "the package is repaired in `integration/test_conflicts.py`",

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from model.policy import Lookup, answering_index, comes_from, files_from, judge, judge_direct, places_of, rule_for
+from model.one_policy import answering_index, comes_from, files_from, judge_direct, places_of, rule_for
+from model.policy import Lookup, judge
 from model.web import PYPI_FILES, PYPI_URL, Download, Place, World, normal, place_of, travel
 
 

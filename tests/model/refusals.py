@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from model.policy import TODAY
+from model.one_policy import TODAY
 from model.web import Layer, Record
 
 if TYPE_CHECKING:

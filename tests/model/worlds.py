@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from hypothesis import strategies as st
 
-from model.policy import TODAY, Lookup
+from model.one_policy import TODAY
+from model.policy import Lookup
 from model.refusals import NAMES, RECORDS, VERSIONS, WAIVERS, refusing_layers, write_records
 from model.terms import TERMS, UPLOADED, sightings, write_seen
 from model.web import (
