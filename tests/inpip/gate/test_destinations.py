@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from indexguard.advisories import store
 from indexguard.inpip.gate import destinations
 from indexguard.inpip.gate.destinations import Destinations
+from indexguard.policy.model import Layer
+from indexguard.policy.reader import read_policy
 from support.strategies import make_run
 
 SITE = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
@@ -26,6 +29,7 @@ class Machine:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
+        self.layers: tuple[Layer, ...] = ()
         self.prefix = folder / "prefix"
         self.library = self.prefix / SITE.rpartition("/")[0]
         (self.prefix / SITE / "indexguard").mkdir(parents=True)
@@ -51,7 +55,9 @@ class Machine:
             for entry, text in (texts or {}).items():
                 archive.writestr(entry, text)
         told = SimpleNamespace(**{"prefix_path": str(self.prefix), **options})
-        run = make_run()._replace(policy_places=(str((self.prefix / POLICY).parent), str(self.folder / "mine.toml")))
+        run = make_run(*self.layers)._replace(
+            policy_places=(str((self.prefix / POLICY).parent), str(self.folder / "mine.toml"))
+        )
         found = Destinations(run, told, building=building).find_guarded("nice", str(wheel), own=own)
         return [os.path.relpath(path, self.folder) for path in found]
 
@@ -249,3 +255,28 @@ def test_what_a_wheel_costs_grows_with_its_folders_not_with_its_files(
         machine.find(*(f"nice/sub/m{it}.py" for it in range(number)))
         counts.append(len(looked))
     assert counts[1] == counts[0] > 0
+
+
+def test_no_distribution_writes_a_ledger_or_what_is_read_with_it(machine: Machine) -> None:
+    path = str(machine.folder / "policy.toml")
+    policy = read_policy(b'version = 1\n[ledger]\npath = "prefix/state/ledger.db"\n', path)
+    files = ["ledger.db", "ledger.db-wal", "ledger.db.1-x.side"]
+    entries = [f"nice-1.0.data/data/state/{file}" for file in files]
+    free = ("nice-1.0.data/data/state/other.db", "nice-1.0.data/data/state/share/ledger.db")
+    assert machine.find(*entries, *free) == []
+    machine.layers = (Layer("machine", path, "", policy),)
+    expected = [f"prefix/state/{file}" for file in files]
+    assert machine.find(*entries, *free) == expected
+    (machine.prefix / "state").mkdir()
+    (machine.prefix / "state/ledger.db").touch()
+    assert machine.find(*entries, *free) == expected
+
+
+def test_no_distribution_writes_an_index_of_advisories(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(machine.folder / "policy.toml")
+    policy = read_policy(b'version = 1\n[advisories]\npaths = ["osv"]\n', path)
+    machine.layers = (Layer("machine", path, "", policy),)
+    for folder in ("machine_folder", "own_folder"):
+        monkeypatch.setattr(store, folder, lambda folder=folder: str(machine.prefix / folder))
+    entries = [f"nice-1.0.data/data/{folder}/0.index" for folder in ("machine_folder", "own_folder")]
+    assert machine.find(*entries) == ["prefix/machine_folder/0.index", "prefix/own_folder/0.index"]

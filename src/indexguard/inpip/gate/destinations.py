@@ -39,6 +39,8 @@ class _Place(NamedTuple):
     """Whether a release of the guard may replace it."""
     stems: tuple[str, ...] | None = None
     """In a folder from which modules are imported: what their names begin with, whatever the suffix."""
+    beginning: str = ""
+    """In a folder that holds other things, too: what the names of the files begin with."""
 
 
 class Guarded:
@@ -63,6 +65,11 @@ class Guarded:
             self._add(path, is_own=True)
         for path in _vital(run):
             self._add(path, is_own=False)
+        for path in _ledgers(run):
+            self._add(path, is_own=False)
+            for folder, name in {os.path.split(os.path.abspath(path)), os.path.split(os.path.realpath(path))}:
+                identity, _, tail = self._trail(folder)[0]
+                self._places.setdefault(identity, []).append(_Place(tail, is_own=False, beginning=name))
         if os.path.isdir(os.path.join(_LIBRARY, "_indexguard")):
             self._add(_LIBRARY, is_own=False, stems=("sitecustomize",))
 
@@ -110,7 +117,12 @@ class Guarded:
             for place in self._places.get(identity, ()):
                 if self._is_alike(folder, way[: len(place.tail)], place.tail):
                     rest = way[len(place.tail) :]
-                    if place.stems is None or self._has_stem(folder, rest, place.stems):
+                    if place.beginning:
+                        start = rest[0][: len(place.beginning)] if rest else ""
+                        is_met = self._is_alike(folder, (start,), (place.beginning,))
+                    else:
+                        is_met = place.stems is None or self._has_stem(folder, rest, place.stems)
+                    if is_met:
                         yield place
         parts = [*os.path.realpath(head).split(os.sep), name]
         for number, part in enumerate(parts[:-1]):
@@ -175,6 +187,10 @@ class Guarded:
 def _vital(run: Run) -> Iterator[str]:
     """Yield what a release of the guard may not replace: policies, what ``activate`` wrote, and what says where they are."""
     yield from run.policy_places
+    if any(layer.policy.advisories is not None for layer in run.layers):
+        from ...advisories.store import machine_folder, own_folder  # loaded already, with the records
+
+        yield from filter(None, (machine_folder(), own_folder()))
     yield os.path.join(_LIBRARY, "_indexguard")
     account = account_folder()
     if account is not None:
@@ -187,6 +203,17 @@ def _vital(run: Run) -> Iterator[str]:
         yield str(log.parent)
     for folder in (sys.prefix, os.path.dirname(sys.executable)):  # it says which Python's policy and activation count
         yield os.path.join(folder, "pyvenv.cfg")
+
+
+def _ledgers(run: Run) -> Iterator[str]:
+    """Yield the ledgers that layers ask: what lies beside one and begins like it (``-wal``, side files) is read, too."""
+    for layer in run.layers:
+        if layer.policy.ledger is not None:
+            from ...ledger.place import path_of  # few policies have one; loaded already, with the memory
+
+            path = path_of(layer)
+            if path.is_absolute():  # else there is none
+                yield str(path)
 
 
 def _identity(path: str) -> tuple[int, int] | None:
