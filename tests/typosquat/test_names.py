@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,24 @@ def test_a_lock_in_the_folder_names_its_projects(tmp_path: Path, file: str, text
     assert is_locked("acme-core", str(tmp_path))
     assert not is_locked("acme", str(tmp_path))
     assert not is_locked("acme-core", str(tmp_path / "nowhere"))
+
+
+def test_a_name_of_many_letters_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(["acme-core"], [])
+    assert watch.find_meant("acme-cor") is not None
+
+    def refuse(_self: object, _name: str) -> None:
+        raise AssertionError("it was looked at")
+
+    monkeypatch.setattr(Names, "find_near", refuse)
+    assert watch.find_meant("a" * 201) is None
+
+
+def test_blank_lines_of_a_lock_and_named_pipes_take_no_time(tmp_path: Path) -> None:
+    (tmp_path / "uv.lock").write_text("\n" * 1_000_000 + ' \tname = "acme-core"\n')
+    os.mkfifo(tmp_path / "pdm.lock")
+    (tmp_path / "poetry.lock").mkdir()
+    began = time.process_time()
+    assert is_locked("acme-core", str(tmp_path))
+    assert not is_locked("acme", str(tmp_path))
+    assert time.process_time() - began < 20  # it was hours

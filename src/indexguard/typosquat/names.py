@@ -21,6 +21,8 @@ MIN_TWICE = 7
 """The fewest letters of one of the most popular names, or of a claimed one, for which two errors are looked for."""
 MIN_TWICE_USUAL = 11
 """The same for any other popular name."""
+MAX_LETTERS = 200
+"""A longer name is nobody's typing error, and to look at it would take long."""
 _SIZE = 0xFF
 MAX_BITS = 4
 """Of two names that are two errors apart, so many bits of their masks differ at most."""

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from .names import Claims, Names
+from .names import MAX_LETTERS, Claims, Names
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -49,7 +49,7 @@ class Watch:
 
     def find_meant(self, name: str) -> Likeness | None:
         """Return what name was probably meant; None where this one is popular or claimed itself, or like no other."""
-        if name in self._popular or name in self._claims.names:
+        if len(name) > MAX_LETTERS or name in self._popular or name in self._claims.names:
             return None
         near = self._popular.find_near(name)
         if not near and not self._claims.may_be_meant(name):
