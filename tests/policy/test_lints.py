@@ -100,3 +100,21 @@ sha256 = ["{"a" * 64}"]
     (lint,) = lint_policy(read_policy(content.encode(), "policy.toml"), date(2026, 12, 1))
     assert str(lint) == "waive[0]: lifts `hash-changed`, which only a policy with [ledger] finds"
     assert lint_policy(read_policy(f"{content}[ledger]\n".encode(), "policy.toml"), date(2026, 12, 1)) == []
+
+
+def test_what_does_nothing_without_indexes_is_told_with_its_key() -> None:
+    text = """
+version = 1
+[defaults]
+min-age = "3d"
+formats = ["wheel"]
+[status]
+archived = "block"
+[typosquat]
+action = "block"
+[ledger]
+"""
+    lints = lint_policy(read_policy(text.encode(), "policy.toml"))
+    assert {lint.level for lint in lints} == {"warning"}
+    assert [lint.key for lint in lints] == ["defaults.min-age", "defaults.formats", "status", "typosquat", "ledger"]
+    assert all("has no effect without [indexes]" in lint.message for lint in lints)

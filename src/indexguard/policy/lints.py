@@ -11,6 +11,7 @@ from .hints import is_secret
 from .identity import TOKEN
 from .model import Policy
 from .rules import Rule
+from .serving.terms import USUAL_STATUS
 
 _BACKENDS = ("setuptools", "wheel", "hatchling", "flit-core", "poetry-core", "pdm-backend")
 _OPEN_TO_ALL = ("http", "git+http", "git+git", "hg+http", "svn+http", "svn+svn", "bzr+http")
@@ -40,7 +41,7 @@ def lint_policy(policy: Policy, today: date | None = None) -> list[Lint]:
     :param today: the day, UTC, that entries are compared with; by default the current one.
     """
     if not policy.indexes:
-        return [*_lint_mode(policy), *_lint_direct_urls(policy), *_lint_refused(policy)]
+        return [*_lint_mode(policy), *_lint_direct_urls(policy), *_lint_refused(policy), *_lint_idle(policy)]
     rules = list(policy.rules)
     return [
         *_lint_mode(policy),
@@ -74,6 +75,21 @@ def _lint_refused(policy: Policy) -> list[Lint]:
         )
         lints.append(Lint("advisories", told, NOTE))
     return lints
+
+
+def _lint_idle(policy: Policy) -> list[Lint]:
+    """Return what asks something of the files or names of indexes, in a file without any."""
+    keys = []
+    if policy.serving is not None:
+        keys += [terms.key for terms in policy.serving.defaults if terms is not None]
+        keys += ["status"] if policy.serving.status != USUAL_STATUS else []
+        keys += ["provenance.downgrade"] if policy.serving.downgrade != "off" else []
+    keys += ["typosquat"] if policy.typosquat is not None or policy.typo_action != "warn" else []
+    keys += ["ledger"] if policy.ledger is not None else []
+    return [
+        Lint(key, "has no effect without [indexes]: it is about files and names of the indexes of its own file")
+        for key in keys
+    ]
 
 
 def _lint_unmatched(policy: Policy) -> list[Lint]:
