@@ -251,7 +251,7 @@ def _look_at(
     digest = hashlib.sha256(found.content).hexdigest()
     policy = read_policy(found.content, path)
     if policy.advisories is not None:
-        policy.advisories.check_sources(path, trust)
+        policy.advisories.check_sources(path, trust, kind)
     if policy.typosquat is not None and policy.typosquat.names_file is not None:
         from .serving.typosquat import read_names  # noqa: PLC0415  # few policies have a list of their own
 

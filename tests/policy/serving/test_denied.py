@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexguard.errors import PolicyError
+from indexguard.errors import Fault, PolicyError
 from indexguard.patterns import Name
 from indexguard.policy.layers import find_layers
 from indexguard.policy.lints import NOTE, WARNING, lint_policy
 from indexguard.policy.model import Policy
 from indexguard.policy.reader import read_policy
+from indexguard.policy.serving import advisories
 
 CORP = '[indexes.corp]\nurl = "https://corp.example/simple/"\nnamespaces = ["acme"]\n'
 
@@ -157,3 +158,24 @@ def test_check_asks_about_what_was_perhaps_not_meant() -> None:
     text = '[advisories]\npaths = ["records"]\n'
     assert [(it.key, it.level) for it in lint_policy(read(text))] == [("advisories", NOTE)]
     assert [it.key for it in lint_policy(read(CORP + text)) if it.key == "advisories"] == []
+
+
+@pytest.mark.parametrize(("kind", "is_fine"), [("machine", True), ("interpreter", True), ("user", False)])
+def test_sources_are_trusted_as_the_file_of_their_layer_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, is_fine: bool
+) -> None:
+    """In a user namespace: the owner of a machine's place may be one whom it does not map."""
+    asked = []
+
+    def find(path: str, _info: object, _trust: object, kind: str) -> list[Fault]:
+        asked.append((path, kind))
+        return [] if kind in ("machine", "interpreter") else [Fault("", "of a user whom nobody knows")]
+
+    monkeypatch.setattr(advisories, "find_distrust", find)
+    settings = advisories.AdvisorySettings(("records",), (str(tmp_path),))
+    if is_fine:
+        settings.check_sources("policy.toml", None, kind)
+    else:
+        with pytest.raises(PolicyError, match="whom nobody knows"):
+            settings.check_sources("policy.toml", None, kind)
+    assert asked == [(str(tmp_path), kind)]

@@ -125,7 +125,7 @@ def read_layer(file: str) -> Layer:
         policy = replace(policy, typosquat=read_names(policy.typosquat, shown, "file", None))
     certificates = read_certificates(policy, "file", None) if file != "-" else {}
     if policy.advisories is not None and file != "-":
-        policy.advisories.check_sources(file, None)
+        policy.advisories.check_sources(file, None, "file")
     return Layer("file", shown, hashlib.sha256(content).hexdigest(), policy, certificates)
 
 

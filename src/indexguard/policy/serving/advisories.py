@@ -35,17 +35,18 @@ class AdvisorySettings(NamedTuple):
     indexes: frozenset[str] = frozenset()
     """The names of indexes, beside the public ones, for whose files a record's project and version count."""
 
-    def check_sources(self, policy_path: str, trust: Trust | None) -> None:
+    def check_sources(self, policy_path: str, trust: Trust | None, kind: str) -> None:
         """Check that the sources are there, and that nobody else may write them.
 
         :param trust: whom to trust with them; None: anybody, where a file is only looked at.
+        :param kind: of the layer.
         :raises PolicyError: one is not there, or cannot be trusted.
         """
         faults: list[Fault] = []
         for number, path in enumerate(self.places):
             key = f"advisories.paths[{number}]"
             try:
-                found = find_distrust(path, os.stat(path), trust, "advisories")
+                found = find_distrust(path, os.stat(path), trust, kind)
             except FileNotFoundError:
                 faults.append(Fault(key, f"there is no {path}"))
             except OSError as error:
