@@ -13,6 +13,7 @@ import os
 import sys
 from array import array
 from bisect import bisect_left
+from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from ..patterns import Name
@@ -20,7 +21,7 @@ from ..patterns import Name
 if TYPE_CHECKING:
     from .records import Affected
 
-FORMAT = 1
+FORMAT = 2
 MAGIC = b"IGADVIX1"
 _TAIL = len(MAGIC) + 8
 _FEW = 200
@@ -45,6 +46,8 @@ class Index:
 
     def __init__(self, file: IO[bytes], place: str | None = None) -> None:
         self._file = file
+        self._lock = Lock()
+        """pip <= 21.3 asks in several threads, and the file has one place at which it is read."""
         self.place = place
         """The path of the file; None for one that is not kept."""
         size = file.seek(0, os.SEEK_END)
@@ -71,16 +74,20 @@ class Index:
         found = self._names.get(name)
         if found is None:
             key = b"n:%b" % name.encode()
-            found = self._names[name] = self._entries(key, name) if self._may_have(short_key(key)) else ()
+            with self._lock:
+                found = self._names[name] = self._entries(key, name) if self._may_have(short_key(key)) else ()
         return found
 
     def find_file(self, sha256: str) -> tuple[Entry, ...]:
         """Return what is said of a file by its SHA-256 (lower-case hexadecimal)."""
-        return self._entries(b"h:%b" % sha256.encode(), Name("")) if self._may_have(int(sha256[:16], 16)) else ()
+        key = int(sha256[:16], 16)
+        with self._lock:
+            return self._entries(b"h:%b" % sha256.encode(), Name("")) if self._may_have(key) else ()
 
     def find_record(self, record: str) -> list[tuple[str, bool]]:
         """Return of each record of that identifier when it was modified, and whether it is withdrawn."""
-        return [(modified, withdrawn) for modified, withdrawn in self._values(b"i:%b" % record.encode())]
+        with self._lock:
+            return [(modified, withdrawn) for modified, withdrawn in self._values(b"i:%b" % record.encode())]
 
     def close(self) -> None:
         """Close the file."""
