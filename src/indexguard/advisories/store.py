@@ -138,7 +138,9 @@ def _find(place: str, owners: frozenset[int], path: str) -> Index | None:
         is_of_it = index is not None and index.header["path"] == os.path.realpath(path)
         unchanged: bool | None = False
         if index is not None and is_of_it:
-            unchanged = is_unchanged(path, State(*index.header["state"]), seconds=time.time() - info.st_mtime)
+            # What root has made is root's to make anew: nobody else could note that a folder was looked through.
+            seconds = 0.0 if info.st_uid == 0 != os.geteuid() else time.time() - info.st_mtime
+            unchanged = is_unchanged(path, State(*index.header["state"]), seconds=seconds)
     except (OSError, ValueError, KeyError, TypeError):
         index, unchanged = None, False
     except SourceError:
