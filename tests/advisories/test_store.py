@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from integration.bench.advisories import make_record, write_folder, write_zip
 
-from indexguard.advisories import sorting, sources, store
+from indexguard.advisories import records, sorting, sources, store
 from indexguard.advisories.advisories import Advisories, Hit
 from indexguard.advisories.building import Counts, build
 from indexguard.advisories.index import Index
+from indexguard.advisories.opening import open_advisories
 from indexguard.advisories.sources import SourceError, take_state
 from indexguard.advisories.store import Store, index_name, machine_folder, own_folder
 from indexguard.patterns import Name
+from indexguard.policy.model import Layer
+from indexguard.policy.reader import read_policy
 
 SHA256 = "c8784cf0aa8fa13a43614fbd6d51902feeecafdc06fc4db2695fd2572db66db8"
 OTHER = "0" * 64
@@ -374,7 +379,7 @@ def test_zip_that_is_damaged(tmp_path: Path, shop: Store, kept: Path) -> None:
 
 
 def test_text_that_is_too_large(tmp_path: Path, shop: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "MAX_RECORD", 2**20)
+    monkeypatch.setattr(sources, "MAX_TEXT", 2**20)
     folder = tmp_path / "records"
     folder.mkdir()
     put(folder, make_record("a", "MAL-1", ["1"]), make_record("b", "MAL-2", ["1"], details="x" * 2**20))
@@ -385,3 +390,89 @@ def test_text_that_is_too_large(tmp_path: Path, shop: Store, monkeypatch: pytest
 
 def test_store_is_what_the_module_says() -> None:
     assert store.machine_folder("linux") == "/var/lib/indexguard/advisories"
+
+
+def test_a_bad_record_of_a_list_is_noted_and_the_others_count(tmp_path: Path, shop: Store) -> None:
+    path = tmp_path / "records.json"
+    path.write_text(json.dumps([make_record("a", "MAL-1", ["1"]), {"id": 1}, make_record("b", "MAL-2", ["1"])]))
+    index = shop.open(str(path), MAL)
+    counts = Counts(**index.header["counts"])
+    assert (counts.records, counts.unreadable) == (2, 1)
+    assert counts.problems == [f"{path}: [1]: it has no `id`, or one that is none"]
+    assert of(index).find_versions(Name("b"), "1")
+
+
+def test_a_list_that_is_cut_off_counts_as_far_as_it_goes(tmp_path: Path, shop: Store) -> None:
+    path = tmp_path / "records.json"
+    path.write_text(json.dumps([make_record(name, f"MAL-{name}", ["1"]) for name in "abc"])[:-30])
+    counts = Counts(**shop.open(str(path), MAL).header["counts"])
+    assert (counts.records, counts.unreadable) == (2, 1)
+
+
+@pytest.mark.parametrize("text", ["{", "[1, 2]", '[{"id": "MAL-1", "affected": [', '{"vulns": [1]}', ""])
+def test_one_file_of_which_nothing_can_be_read_is_refused(tmp_path: Path, shop: Store, kept: Path, text: str) -> None:
+    path = tmp_path / "records.json"
+    path.write_text(text)
+    for rebuild in (False, True):
+        with pytest.raises(SourceError, match="no record that can be read"):
+            shop.open(str(path), MAL, rebuild=rebuild)
+    assert list(kept.iterdir()) == []
+
+
+def test_a_file_may_be_larger_than_a_record(tmp_path: Path, shop: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "MAX_RECORD", 3000)
+    path = put(
+        tmp_path / "records.json",
+        *(make_record(f"a{number}", f"MAL-{number}", ["1"]) for number in range(20)),
+        make_record("large", "MAL-99", ["1"], details="x" * 3000),
+    )
+    counts = Counts(**shop.open(str(path), MAL).header["counts"])
+    assert (counts.records, counts.unreadable) == (20, 1)
+    assert "too large" in counts.problems[0]
+
+
+def test_what_cannot_be_read_is_told_in_a_run(tmp_path: Path) -> None:
+    (tmp_path / "records.json").write_text(json.dumps([1, make_record("a", "MAL-1", ["1"])]))
+    text = b'version = 1\n[advisories]\npaths = ["records.json"]\n'
+    policy = str(tmp_path / "policy.toml")
+    told: list[str] = []
+    assert open_advisories(Layer("environment", policy, "", read_policy(text, policy)), told.append) is not None
+    (line,) = told
+    assert "records.json: 1 record that cannot be read does not count: " in line
+    assert "[0]: it is no record" in line
+
+
+def test_an_index_of_roots_is_not_looked_through_by_others(
+    tmp_path: Path, shop: Store, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root makes an index of root's")
+    path = write_folder(tmp_path / "records", MANY)
+    monkeypatch.setattr(sources, "_FEW", 10)
+    shop.open(str(path), MAL)
+    (index,) = kept.iterdir()
+    os.utime(index, (time.time() - 700,) * 2)
+    monkeypatch.setattr(os, "geteuid", lambda: 61234)
+
+    def refuse(_path: str) -> None:
+        raise AssertionError("it was looked through")
+
+    monkeypatch.setattr(sources, "_take_folder", refuse)
+    assert of(shop.open(str(path), MAL)).find_versions(Name("evil-1"), "1.1")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(AssertionError, match="looked through"):
+        shop.open(str(path), MAL)
+
+
+def test_several_threads_may_ask(tmp_path: Path, shop: Store) -> None:
+    path = str(write_zip(tmp_path / "records.zip", MANY))
+    names = [Name(f"{word}-{count}") for count in range(150) for word in ("evil", "good")]
+    known = of(shop.open(path, MAL))
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(known.knows, names))
+    finally:
+        sys.setswitchinterval(before)
+    assert answers == [True, False] * 150

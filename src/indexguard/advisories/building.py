@@ -12,7 +12,7 @@ from typing import IO
 from .index import FORMAT, MAGIC, short_key
 from .records import Affected, Record, read_records
 from .sorting import SortedLines
-from .sources import State, Text, read_texts
+from .sources import SourceError, State, Text, read_texts
 
 _TOLD = 20
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -41,12 +41,17 @@ class Counts:
     problems: list[str] = field(default_factory=list)
     """What is wrong with the first that cannot be read."""
 
+    @property
+    def readable(self) -> int:
+        """Records that were read, whether they count or not."""
+        return self.records + self.withdrawn + self.other_kinds + self.other_ecosystems
+
 
 def build(path: str, state: State, kinds: Sequence[str], file: IO[bytes]) -> Counts:
     """Write the index of a source into a file that is empty.
 
     :param kinds: beginnings of the identifiers of the records that count: ``MAL-``.
-    :raises SourceError: the source cannot be read.
+    :raises SourceError: the source cannot be read; or it is one file, and nothing in it can be.
     :raises OSError: the file cannot be written.
     """
     counts = Counts()
@@ -57,6 +62,9 @@ def build(path: str, state: State, kinds: Sequence[str], file: IO[bytes]) -> Cou
             counts.texts += 1
             for record in _read(text, counts, path):
                 _add(record, kinds, counts, lines, keys)
+        if state.kind != "folder" and counts.unreadable and not counts.readable:
+            first = counts.problems[0][len(path) + 2 :] if state.kind == "file" else counts.problems[0]
+            raise SourceError(path, f"it holds no record that can be read: {first}")
         body = 0
         for line in lines:
             body += file.write(line)
@@ -80,16 +88,19 @@ def build(path: str, state: State, kinds: Sequence[str], file: IO[bytes]) -> Cou
 
 
 def _read(text: Text, counts: Counts, path: str) -> list[Record]:
-    """Return the records of a text; of one that cannot be read, note why."""
-    problem = text.problem
-    if text.content is not None:
-        try:
-            return read_records(text.content)
-        except ValueError as error:
-            problem = str(error)
-    counts.unreadable += 1
-    if len(counts.problems) < _TOLD:
-        counts.problems.append(f"{text.place or path}: {problem}")
+    """Return the records of a text; of those that cannot be read, note why."""
+
+    def note(problem: str) -> None:
+        counts.unreadable += 1
+        if len(counts.problems) < _TOLD:
+            counts.problems.append(f"{text.place or path}: {problem}")
+
+    try:
+        if text.content is not None:
+            return read_records(text.content, note)
+        note(text.problem)
+    except ValueError as error:
+        note(str(error))
     return []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import POLICY_UNREADABLE, Fault, PolicyError
+from ..errors import POLICY_UNREADABLE, Fault, PolicyError, escape
 from ..policy.model import Layer
 from .advisories import Advisories
 from .sources import SourceError
@@ -22,9 +22,19 @@ def open_advisories(layer: Layer, tell: Callable[[str], None]) -> Advisories | N
         return None
     store = Store(tell)
     try:
-        found = Advisories([store.open(path, settings.kinds) for path in settings.places])
+        indexes = [store.open(path, settings.kinds) for path in settings.places]
     except SourceError as error:
         raise PolicyError(layer.path, [Fault("advisories.paths", str(error))], POLICY_UNREADABLE) from None
+    for path, index in zip(settings.places, indexes):
+        counts = index.header["counts"]
+        if counts["unreadable"]:
+            what = (
+                "1 record that cannot be read does not count"
+                if counts["unreadable"] == 1
+                else (f"{counts['unreadable']} records that cannot be read do not count, the first")
+            )
+            tell(f"advisories of {path}: {what}: {escape(counts['problems'][0])}")
+    found = Advisories(indexes)
     if found.is_empty:
         kinds = ", ".join(settings.kinds)
         tell(f"advisories in {layer.path}: no source holds a record of PyPI that counts ({kinds})")

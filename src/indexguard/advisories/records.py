@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ..patterns import Name, normalise_name, parse_version
@@ -16,6 +17,12 @@ from ..patterns import Name, normalise_name, parse_version
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,199}")
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _EVENTS = ("introduced", "fixed", "last_affected")
+MAX_RECORD = 16 * 1024 * 1024
+"""Characters of one record; a larger one does not count."""
+_LARGE = "it is too large for a record"
+_NESTED = "its arrays and objects are nested too deeply"
+_BLANKS = re.compile(r"[ \t\r\n]*")
+_DECODER = json.JSONDecoder()
 _FIRST = "0"
 """Before every version."""
 
@@ -63,25 +70,81 @@ class Record(NamedTuple):
     affected: tuple[Affected, ...]
 
 
-def read_records(content: bytes) -> list[Record]:
+def read_records(content: bytes, tell: Callable[[str], None] | None = None) -> list[Record]:
     """Return the records of one JSON text: one object, a list of them, or the ``vulns`` of an answer of OSV's service.
 
+    :param tell: is given why an entry of a list cannot be read, one by one; the others count. None: that is an error.
     :raises NoRecordError: it is none.
     """
+    trees, is_list = _find_trees(content)
+    found = []
+    for number, tree in enumerate(trees):
+        try:
+            found.append(_read_record(tree))
+        except NoRecordError as error:  # noqa: PERF203  # nearly all texts hold one record
+            if tell is None or not is_list:
+                raise
+            tell(f"[{number}]: {error}")
+    return found
+
+
+def _find_trees(content: bytes) -> tuple[Iterator[object], bool]:
+    """Return the entries of a text, and whether they are those of a list.
+
+    :raises NoRecordError: it is no JSON.
+    """
     try:
-        tree = json.loads(content)
+        text = content.decode(json.detect_encoding(content), "surrogatepass")
+        start = _skip(text, 0)
+        if text.startswith("[", start):
+            return _split(text, start + 1), True
+        tree = json.loads(text)
     except UnicodeDecodeError:
         raise NoRecordError("it is not UTF-8") from None
     except RecursionError:
-        raise NoRecordError("its arrays and objects are nested too deeply") from None
+        raise NoRecordError(_NESTED) from None
     except ValueError:  # also a number of more digits than this Python converts
         raise NoRecordError("it is not JSON") from None
     if isinstance(tree, dict) and "id" not in tree and isinstance(tree.get("vulns"), list):
-        tree = tree["vulns"]
-    return [_read_record(it) for it in (tree if isinstance(tree, list) else [tree])]
+        return iter(tree["vulns"]), True
+    return iter([tree if len(text) <= MAX_RECORD else NoRecordError(_LARGE)]), False
+
+
+def _split(text: str, place: int) -> Iterator[object]:
+    """Yield the entries of a list, and what is wrong with one as a ``NoRecordError``; one that is cut off as far as it goes.
+
+    :param place: behind the bracket.
+    """
+    place = _skip(text, place)
+    while not text.startswith("]", place):
+        try:
+            tree, end = _DECODER.raw_decode(text, place)
+        except RecursionError:
+            yield NoRecordError(_NESTED)
+            return
+        except ValueError:
+            yield NoRecordError("it is not JSON, and what follows is not read")
+            return
+        yield NoRecordError(_LARGE) if end - place > MAX_RECORD else tree
+        place = _skip(text, end)
+        if text.startswith(",", place):
+            place = _skip(text, place + 1)
+        elif not text.startswith("]", place):
+            yield NoRecordError("it is not JSON: the list has no end")
+            return
+    if _skip(text, place + 1) != len(text):
+        yield NoRecordError("it is not JSON: something follows the list")
+
+
+def _skip(text: str, place: int) -> int:
+    """Return where something other than white space follows."""
+    found = _BLANKS.match(text, place)
+    return place if found is None else found.end()
 
 
 def _read_record(tree: object) -> Record:
+    if isinstance(tree, NoRecordError):
+        raise tree
     if not isinstance(tree, dict):
         raise NoRecordError("it is no record: expected an object")
     found = tree.get("id")

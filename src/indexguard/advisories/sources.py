@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import NamedTuple
 
-MAX_RECORD = 16 * 1024 * 1024
-"""Bytes of one JSON text; a larger one is not read."""
+MAX_TEXT = 512 * 1024 * 1024
+"""Bytes of one JSON text, which may hold all records there are; a larger one is not read."""
 _LAYOUT = ("malicious", "withdrawn")
 _OURS = "pypi"
 _FEW = 500
@@ -214,15 +214,15 @@ def _read_file(place: str, path: str) -> Text:
     try:
         # Without a buffer: nearly all files are small, and there may be 100,000.
         with open(os.open(path, _NO_WAIT), "rb", buffering=0) as file:
-            content = file.read() if os.fstat(file.fileno()).st_size <= MAX_RECORD else bytes(MAX_RECORD + 1)
+            content = file.read() if os.fstat(file.fileno()).st_size <= MAX_TEXT else None
     except OSError as error:
         return Text(place, None, f"it cannot be read: {error.strerror}")
     return _bounded(place, content)
 
 
-def _bounded(place: str, content: bytes) -> Text:
-    if len(content) > MAX_RECORD:
-        return Text(place, None, f"it is larger than {MAX_RECORD // 1024 // 1024} MiB")
+def _bounded(place: str, content: bytes | None) -> Text:
+    if content is None or len(content) > MAX_TEXT:
+        return Text(place, None, f"it is larger than {MAX_TEXT // 1024 // 1024} MiB")
     return Text(place, content)
 
 
@@ -239,7 +239,7 @@ def _read_zip(path: str) -> Iterator[Text]:
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Text:
     try:
         with archive.open(info) as file:
-            return _bounded(info.filename, file.read(MAX_RECORD + 1))
+            return _bounded(info.filename, file.read(MAX_TEXT + 1))
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         return Text(info.filename, None, f"it cannot be unpacked: {error}")
 
