@@ -284,7 +284,7 @@ def test_a_read_only_folder_is_told(store: Store, monkeypatch: pytest.MonkeyPatc
     def refuse(*_arguments: object, **_named: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "mkdir", refuse)  # root may write everywhere
+    monkeypatch.setattr(os, "mkdir", refuse)  # root may write everywhere
     with pytest.raises(ReadOnlyError, match="cannot be written by this user"):
         store.record([seen()])
 
@@ -326,3 +326,18 @@ def journal_of(store: Store) -> str:
         mode: str = connection.execute("PRAGMA journal_mode").fetchone()[0]
     connection.close()
     return mode
+
+
+@pytest.mark.parametrize(
+    "places", [("https://a.example/", "https://b.example/"), ("https://b.example/", "https://a.example/")]
+)
+def test_of_mirrors_the_earliest_time_counts_and_a_hash_that_only_a_later_one_told(
+    tmp_path: Path, places: tuple[str, str]
+) -> None:
+    store = Store(tmp_path / "ledger.db")
+    name = Name("acme-core")
+    first = Sighting(name, "1.0", "acme-core-1.0.zip", None, "https://a.example/", 10)
+    store.record([first, first._replace(sha256="b" * 64, place="https://b.example/", first_seen=20)])
+    found = store.recall(name, places)
+    store.close()
+    assert found == {first.file: first._replace(sha256="b" * 64)}

@@ -102,7 +102,8 @@ class Store:
     def recall(self, name: Name, places: Sequence[str]) -> dict[str, Sighting]:
         """Return what is remembered of a project's files, by their names; nothing where there is no ledger yet.
 
-        :param places: the URLs of one index: of a file that several have shown, the earliest counts.
+        :param places: the URLs of one index: of a file that several have shown, the earliest time counts, and the earliest
+            hash that was told.
         :raises LedgerError: it cannot be read; ``BusyError`` where others hold it.
         """
         found: dict[str, Sighting] = {}
@@ -110,21 +111,17 @@ class Store:
         with self._using() as connection:
             if connection is None:
                 return found
-            for place in places:
-                for version, file, digest, first_seen, attested in connection.execute(query, (name, place)).fetchall():
-                    before = found.get(file)
-                    if before is None or first_seen < before.first_seen:
-                        # Thousands of a page: this is the quick way to make one.
-                        values = (
-                            name,
-                            version,
-                            file,
-                            digest.hex() if digest else None,
-                            place,
-                            first_seen,
-                            attested == 1,
-                        )
-                        found[file] = Sighting._make(values)
+            rows = [(place, row) for place in places for row in connection.execute(query, (name, place)).fetchall()]
+            if len(places) > 1:
+                rows.sort(key=_seen)
+            for place, (version, file, digest, first_seen, attested) in rows:
+                before = found.get(file)
+                if before is None:
+                    # Thousands of a page: this is the quick way to make one.
+                    values = (name, version, file, digest.hex() if digest else None, place, first_seen, attested == 1)
+                    found[file] = Sighting._make(values)
+                elif digest and before.sha256 is None:
+                    found[file] = before._replace(sha256=digest.hex())
         return found
 
     def places_of(self, name: Name) -> dict[str, int]:
@@ -458,6 +455,10 @@ def _complete(
             )
             completed += 1
     return completed, differing
+
+
+def _seen(row: tuple[str, tuple[str, str, bytes | None, int, int]]) -> int:
+    return row[1][3]
 
 
 def _sighting(row: tuple[str, str, str, str, str, int, int]) -> Sighting:
