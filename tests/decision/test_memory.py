@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexguard.decision.authority import Authority
-from indexguard.decision.serving import FileFacts, FileJudge, Judged, PageFacts, Remembered, find_ledger_failure
+from indexguard.decision.serving import (
+    NOT_IN_LEDGER,
+    FileFacts,
+    FileJudge,
+    Judged,
+    PageFacts,
+    Remembered,
+    find_ledger_failure,
+)
 from indexguard.decision.verdict import PASS
 from indexguard.patterns import Name
 from indexguard.policy.identity import parse_location
@@ -153,3 +161,12 @@ def test_only_a_layer_that_enforces_stops_without_its_ledger() -> None:
     assert (found.code, found.key, found.enforced) == ("ledger-failed", "ledger.on-failure", True)
     audit = Layer("user", "p", "", read_policy(f'mode = "audit"\n{INDEX}{block}'.encode(), "p"))
     assert [find_ledger_failure(it) for it in (layer(), layer(""), audit)] == [None, None, None]
+
+
+def test_a_file_that_a_ledger_without_writers_does_not_know_gets_no_older() -> None:
+    judged = judge([layer(FIRST_SEEN)], {"/etc/policy.toml": NOT_IN_LEDGER})
+    assert codes(judged) == ["too-young"]
+    (objection,) = judged.objections
+    assert objection.until is None
+    assert "not in the ledger" in objection.detail
+    assert "`indexguard ledger import`" in objection.detail

@@ -12,8 +12,17 @@ import pytest
 from integration.machines.state import open_folder
 
 from indexguard.ledger import place
-from indexguard.ledger.place import does_count, find_obstacle, is_shared_over_network, path_of, usual_path
+from indexguard.ledger.place import (
+    does_count,
+    find_obstacle,
+    is_closed,
+    is_given,
+    is_shared_over_network,
+    path_of,
+    usual_path,
+)
 from indexguard.policy.model import Layer, Policy
+from indexguard.policy.serving.folders import make_folder
 from indexguard.policy.serving.ledger import LedgerSettings
 from indexguard.policy.trust import Trust
 
@@ -129,3 +138,82 @@ def test_a_ledger_that_others_may_write_is_not_trusted(tmp_path: Path) -> None:
     told = find_obstacle(path, trust, "user")
     assert told is not None
     assert "may be written by everybody" in told
+
+
+def test_a_folder_that_others_may_write_is_not_trusted_before_there_is_a_ledger(tmp_path: Path) -> None:
+    trust = Trust.of(None, sys.base_prefix)
+    folder = tmp_path / "state"
+    folder.mkdir()
+    assert find_obstacle(folder / "ledger.db", trust, "machine") is None
+    assert find_obstacle(folder / "none" / "ledger.db", trust, "machine") is None
+    folder.chmod(0o777)
+    for path in (folder / "ledger.db", folder / "none" / "ledger.db"):
+        assert "may be written by everybody" in str(find_obstacle(path, trust, "machine"))
+    folder.chmod(0o1777)
+    assert find_obstacle(folder / "ledger.db", trust, "machine") is not None
+    assert find_obstacle(folder / "none" / "ledger.db", trust, "machine") is None  # as below /tmp
+
+
+_UNSEARCHABLE = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from indexguard.ledger.place import does_count, find_obstacle, is_closed, is_given, is_there
+from indexguard.ledger.sighting import LedgerError
+from indexguard.ledger.store import Store
+from indexguard.policy.model import Layer, Policy
+from indexguard.policy.serving.ledger import LedgerSettings
+from indexguard.policy.trust import Trust
+os.setgroups([]); os.setgid(61234); os.setuid(61234)
+path = Path(sys.argv[2])
+asks = Layer("machine", "/policy.toml", "", Policy(ledger=LedgerSettings()))
+print(does_count(asks, path), is_closed(path), is_given(asks, path), is_there(path))
+print(find_obstacle(path, Trust.of(None, sys.base_prefix), "machine"))
+try:
+    Store(path).count()
+except LedgerError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_a_ledger_that_a_user_may_not_look_for_is_told(for_all: Path) -> None:
+    folder = for_all / "state"
+    folder.mkdir(0o700)
+    path = folder / "ledger.db"
+    path.touch(0o644)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _UNSEARCHABLE, str(SOURCE), str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        "True True False True",
+        "cannot be searched: this user may not enter a folder that it lies in",
+        f"the ledger {path} cannot be searched: this user may not enter a folder that it lies in",
+    ]
+
+
+def test_what_root_makes_can_be_searched_whatever_its_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        make_folder(str(tmp_path / "a" / "b"))
+        make_folder(str(tmp_path / "a" / "b"))
+    finally:
+        os.umask(before)
+    modes = [path.stat().st_mode & 0o777 for path in (tmp_path / "a", tmp_path / "a" / "b")]
+    assert modes == ([0o755, 0o755] if os.geteuid() == 0 else [0o700, 0o700])
+
+
+def test_a_ledger_that_cannot_be_written_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "ledger.db"
+    path.touch()
+    assert not is_closed(path)
+    assert not is_given(layer("machine"), path)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert is_closed(path)
+    assert is_given(layer("machine"), path)
+    assert not is_given(layer("user"), path)
+    assert not is_given(layer("machine", LedgerSettings(trusts_user=True)), path)
+    assert not is_given(layer("machine"), tmp_path / "none.db")

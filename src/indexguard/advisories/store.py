@@ -180,12 +180,11 @@ def _write(folder: str, name: str, path: str, state: State, kinds: Sequence[str]
     """Make an index in a folder; it appears when it is whole."""
     import tempfile  # noqa: PLC0415  # as above
 
+    from ..policy.serving.folders import make_folder  # noqa: PLC0415  # as above
     from .building import build  # noqa: PLC0415  # as above
 
     is_root = os.geteuid() == 0
-    if not os.path.isdir(folder):
-        os.makedirs(folder, 0o755 if is_root else 0o700, exist_ok=True)
-        os.chmod(folder, 0o755 if is_root else 0o700)  # whatever the umask is
+    make_folder(folder)
     place = os.path.join(folder, name)
     descriptor, scratch = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
     file: IO[bytes] = open(descriptor, "w+b")  # noqa: SIM115  # the index keeps it

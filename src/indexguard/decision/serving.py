@@ -61,6 +61,8 @@ class Remembered(NamedTuple):
     """When the ledger first saw it, in UTC."""
     sha256: Collection[str] = ()
     """The digest that it has first seen under this file name, hexadecimal and lower case."""
+    is_closed: bool = False
+    """Whether the ledger does not know the file, and this user cannot add to it: then it never gets older."""
 
 
 class Advised(NamedTuple):
@@ -73,6 +75,7 @@ class Advised(NamedTuple):
 
 
 NOT_REMEMBERED = Remembered()
+NOT_IN_LEDGER = Remembered(is_closed=True)
 NOT_ADVISED = Advised()
 
 
@@ -192,7 +195,10 @@ def check_age(view: View, file: FileFacts, remembered: Remembered, advised: Advi
             return None
         since = remembered.first_seen if wanted.unknown == "first-seen" else None
         if since is None:
-            return Objection("too-young", wanted.key, detail="nobody tells when it was uploaded")
+            is_closed = wanted.unknown == "first-seen" and remembered.is_closed
+            return Objection(
+                "too-young", wanted.key, detail=_CLOSED if is_closed else "nobody tells when it was uploaded"
+            )
     until = _after(since, wanted.span)
     return None if until <= view.now else Objection("too-young", wanted.key, until=until)
 
@@ -223,6 +229,7 @@ CHECKS: tuple[Check, ...] = (
     check_provenance,
 )
 """In this order: of each layer the first that blocks is told."""
+_CLOSED = "it is not in the ledger, which this user cannot write: `indexguard ledger import`, or a run of root, adds it"
 _SHOWN = 16  # digits of a hash
 _AN = {"wheel": "a wheel", "sdist": "an sdist"}
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +13,13 @@ from .._vendor.platformdirs import user_state_path
 from ..policy.trust import find_distrust
 
 if TYPE_CHECKING:
+    from ..errors import Fault
     from ..policy.model import Layer
     from ..policy.trust import Trust
 
 FILE_NAME = "ledger.db"
 SYSTEM_FOLDER = Path("/var/lib/indexguard")
+NOT_SEARCHABLE = "this user may not enter a folder that it lies in"
 NO_HOME = "this user has no home folder (HOME is not set)"
 
 _OF_ALL_USERS = ("machine", "interpreter")
@@ -72,17 +76,68 @@ def does_count(layer: Layer, path: Path) -> bool:
 
 
 def find_obstacle(path: Path, trust: Trust | None, kind: str) -> str | None:
-    """Return why a ledger cannot be trusted: somebody else could have written it; None if it can, or is not there.
+    """Return why a ledger is not asked: somebody else could have written it, or what lies beside it; None if it can be.
 
     :param kind: of the layer that names it.
+    :return: what follows its path, as one clause.
     """
     try:
-        faults = find_distrust(str(path), os.stat(path), trust, kind)
-    except FileNotFoundError:
-        return None
+        faults = _find_faults(path, trust, kind)
+    except PermissionError:
+        return f"cannot be searched: {NOT_SEARCHABLE}"
     except OSError as error:
-        return error.strerror or type(error).__name__
-    return faults[0].message if faults else None
+        return f"cannot be trusted: {error.strerror or type(error).__name__}"
+    return f"cannot be trusted: {faults[0].message}" if faults else None
+
+
+def _find_faults(path: Path, trust: Trust | None, kind: str) -> list[Fault]:
+    """Return who else may write a ledger, or could put one, or side files, where there is none yet.
+
+    :raises OSError: nobody can tell.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return find_distrust(str(path), os.stat(path), trust, kind)
+    folder = _find_folder(path)
+    info = os.stat(folder)
+    if trust is None:
+        return []  # pragma: no cover
+    if folder != path.parent and info.st_mode & stat.S_ISVTX:
+        return []  # as /tmp: what is made in it is its maker's, and is looked at from then on
+    from ..policy.distrust import find_writers  # noqa: PLC0415  # few ledgers are not there
+
+    return find_writers("folder", os.path.realpath(folder), info, trust, kind)
+
+
+def _find_folder(path: Path) -> Path:
+    """Return the nearest folder above a file that is there."""
+    folder = path.parent
+    while not is_there(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether a file is there, or may be: who opens it is told why that cannot be seen. Never raises."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def is_closed(path: Path) -> bool:
+    """Tell whether this process can neither write a ledger nor make one there: what it sees is never remembered."""
+    place = path if os.path.exists(path) else _find_folder(path)
+    return not os.access(place, os.W_OK)
+
+
+def is_given(layer: Layer, path: Path) -> bool:
+    """Tell whether a ledger counts for a layer because this user cannot write it: then that is no failure."""
+    settings = layer.policy.ledger
+    is_trusted = settings is not None and settings.trusts_user
+    return layer.kind in _OF_ALL_USERS and not is_trusted and os.path.exists(path) and is_closed(path)
 
 
 def may_be_written(path: Path) -> bool:
@@ -93,9 +148,9 @@ def may_be_written(path: Path) -> bool:
     if not hasattr(os, "geteuid") or os.geteuid() == 0:
         return False
     place = path
-    while not place.exists() and place != place.parent:
+    while not os.path.exists(place) and place != place.parent:
         place = place.parent
-    own = {it.stat().st_uid for it in (path, path.parent) if it.exists()}
+    own = {it.stat().st_uid for it in (path, path.parent) if os.path.exists(it)}
     return os.geteuid() in own or os.access(place, os.W_OK) or os.access(place.parent, os.W_OK)
 
 

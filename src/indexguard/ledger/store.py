@@ -19,7 +19,8 @@ from urllib.parse import quote
 
 from ..errors import escape
 from ..patterns import Name
-from .place import NO_HOME, is_shared_over_network
+from ..policy.serving.folders import make_folder
+from .place import NO_HOME, NOT_SEARCHABLE, is_shared_over_network
 from .sighting import LedgerError, Sighting
 
 APPLICATION = 0x49474C31
@@ -245,8 +246,12 @@ class Store:
             return self._connection
         if not self.path.is_absolute():
             raise LedgerError(f"there is no ledger: {NO_HOME}")
-        if not self.path.exists():
+        try:
+            os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except PermissionError:
+            raise LedgerError(f"the ledger {escape(str(self.path))} cannot be searched: {NOT_SEARCHABLE}") from None
         connection = self._connect("rw" if os.access(self.path, os.W_OK) else "ro")
         try:
             self._check(connection)
@@ -293,7 +298,7 @@ class Store:
         """
         folder = self.path.parent
         is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-        folder.mkdir(0o755 if is_root else 0o700, parents=True, exist_ok=True)
+        make_folder(str(folder))
         descriptor, scratch = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=folder)
         os.close(descriptor)
         try:

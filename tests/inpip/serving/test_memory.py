@@ -11,6 +11,7 @@ import pytest
 
 from indexguard.audit.recorder import Recorder
 from indexguard.audit.run_context import RunContext
+from indexguard.cli.ledgers import opened
 from indexguard.decision.authority import Authority
 from indexguard.errors import hiders
 from indexguard.inpip.search.page import Page
@@ -104,7 +105,7 @@ def test_what_is_new_is_known_from_now_on(bench: Bench) -> None:
         ("acme_core-1.0.zip", None, URL),
     }
     again = bench.ask(bench.memory(layer), layer)
-    assert again.of(FILE)[layer.path] == (NOW, ("a" * 64,))
+    assert again.of(FILE)[layer.path][:2] == (NOW, ("a" * 64,))
 
 
 def test_nothing_is_written_where_nothing_is_new(bench: Bench) -> None:
@@ -142,8 +143,8 @@ def test_what_this_user_may_have_written_does_not_count_for_the_machine(
         memory = bench.memory(machine, user)
         found = bench.ask(memory, machine, user)
         memory.finish()
-    assert found.of(FILE)[machine.path] == (None, ())
-    assert found.of(FILE)[user.path] == (NOW, ("a" * 64,))
+    assert found.of(FILE)[machine.path][:2] == (None, ())
+    assert found.of(FILE)[user.path][:2] == (NOW, ("a" * 64,))
     assert len(bench.rows()) == 1
 
 
@@ -181,7 +182,7 @@ def test_side_files_are_taken_in_when_a_run_begins(bench: Bench) -> None:
     waiting = Sighting(NAME, "1.0", FILE, "b" * 64, URL, int((NOW - timedelta(days=9)).timestamp()))
     bench.ledger.with_name("ledger.db.1-x.side").write_text(waiting.as_line(), encoding="ascii")
     found = bench.ask(bench.memory(layer), layer)
-    assert found.of(FILE)[layer.path] == (NOW - timedelta(days=9), ("b" * 64,))
+    assert found.of(FILE)[layer.path][:2] == (NOW - timedelta(days=9), ("b" * 64,))
     assert side.find(bench.ledger) == []
 
 
@@ -205,7 +206,7 @@ def test_a_python_without_sqlite_is_told_once(
     for _ in range(2):
         found = bench.ask(memory, layer)
     memory.finish()
-    assert found.of(FILE)[layer.path] == (None, ())
+    assert found.of(FILE)[layer.path][:2] == (None, ())
     told = f"indexguard: the ledger {bench.ledger} cannot be read: this Python has no SQLite"
     assert [record.getMessage() for record in caplog.records] == [told]
 
@@ -226,3 +227,42 @@ def test_what_is_new_is_written_when_pip_has_resolved(bench: Bench) -> None:
     bench.ask(memory, layer)
     assert memory.resolving(lambda call: call())(lambda: "resolved") == "resolved"
     assert len(bench.rows()) == 1
+
+
+def test_side_files_in_a_folder_that_others_may_write_are_not_taken_in(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    waiting = Sighting(NAME, "1.0", FILE, "b" * 64, URL, 1)
+    bench.ledger.with_name("ledger.db.1-x.side").write_text(waiting.as_line(), encoding="ascii")
+    bench.folder.chmod(0o777)
+    layer = bench.layer()
+    try:
+        found = bench.ask(bench.memory(layer), layer)
+        with opened(bench.ledger, must_exist=False) as store:
+            assert store.count().files == 0
+    finally:
+        bench.folder.chmod(0o700)
+    assert found.of(FILE)[layer.path][:2] == (None, ())
+    assert "cannot be trusted" in caplog.text
+    assert not bench.ledger.exists()
+
+
+def test_a_ledger_that_this_user_cannot_write_is_no_failure_and_nothing_in_it_is_ever_new(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(bench.ledger)
+    store.record([Sighting(NAME, "1.0", FILE, "a" * 64, URL, int(NOW.timestamp()))])
+    store.close()
+    monkeypatch.setattr(memory_module, "is_closed", lambda _path: True)
+    monkeypatch.setattr(memory_module, "is_given", lambda layer, _path: layer.kind == "machine")
+    monkeypatch.setattr(memory_module, "does_count", lambda *_: True)
+    monkeypatch.setattr(memory_module, "find_obstacle", lambda *_: None)
+    layer = bench.layer("machine", 'on-failure = "block"\n')
+    memory = bench.memory(layer)
+    found = bench.ask(memory, layer, files={FILE: "a" * 64, "acme_core-2.0.zip": None})
+    memory.resolving(lambda call: call())(lambda: None)
+    memory.finish()
+    assert found.of(FILE)[layer.path] == (NOW, ("a" * 64,), False)
+    assert found.of("acme_core-2.0.zip")[layer.path] == (None, (), True)
+    assert [row.file for row in bench.rows()] == [FILE]
+    assert caplog.records == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from sys import base_prefix
 
-from ...ledger.place import does_count, find_obstacle, path_of
+from ...ledger.place import does_count, find_obstacle, is_there, path_of
 from ...ledger.sighting import show_time
 from ...policy.model import Layer
 from ...policy.trust import Trust
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     asking = [layer for layer, its in find_asking() if its == path]
     faults = list(_find_faults(path, asking))
     with opened(path, max_size, must_exist=False) as store:
-        held = store.count() if path.exists() else None
+        held = store.count() if is_there(path) else None
     if arguments.json:
         told = None if held is None else held._asdict()
         console.json({"ledger": str(path), "holds": told, "asked_by": [it.path for it in asking], "faults": faults})
@@ -62,7 +62,7 @@ def _find_faults(path: Path, asking: list[Layer]) -> Iterator[str]:
     for layer in asking:
         obstacle = find_obstacle(path_of(layer), trust, layer.kind)
         if obstacle is not None:
-            yield f"cannot be trusted: {obstacle}"
+            yield obstacle
         elif not does_count(layer, path):
             yield (
                 f"does not count for {layer.path}: this user may write it, and a policy of the {layer.kind} trusts only"

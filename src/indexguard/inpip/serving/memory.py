@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...audit.worker import new_lock
-from ...decision.serving import NOT_REMEMBERED, Remembered, find_ledger_failure
+from ...decision.serving import NOT_IN_LEDGER, NOT_REMEMBERED, Remembered, find_ledger_failure
 from ...errors import hide
-from ...ledger.place import does_count, find_obstacle, path_of
+from ...ledger.place import does_count, find_obstacle, is_closed, is_given, path_of
 from ...ledger.sighting import LedgerError, Sighting
 from ...policy.trust import Trust
 from ..search.links import name_file
@@ -46,23 +46,17 @@ _NOTHING: Mapping[str, Sighting] = {}
 class Recollection(NamedTuple):
     """What the layers remember of the files of one page."""
 
-    by_layer: tuple[tuple[str, Mapping[str, Sighting], bool], ...] = ()
-    """Of each layer with a ledger: its file, the sightings by file name, and whether a new file begins to be known now."""
-    now: datetime | None = None
+    by_layer: tuple[tuple[str, Mapping[str, Sighting], Remembered], ...] = ()
+    """Of each layer with a ledger: its file, the sightings by file name, and what counts for a new file."""
 
     def of(self, filename: str) -> Mapping[str, Remembered]:
         """Return what each layer, by its file, remembers of a file."""
-        return {path: self._look_up(known.get(filename), is_noted) for path, known, is_noted in self.by_layer}
+        return {path: _look_up(known.get(filename), new) for path, known, new in self.by_layer}
 
     @property
     def attested(self) -> dict[str, set[str]]:
         """The versions that each layer, by its file, remembers an attestation of."""
         return {path: {it.version for it in known.values() if it.attested} for path, known, _ in self.by_layer}
-
-    def _look_up(self, sighting: Sighting | None, is_noted: bool) -> Remembered:
-        if sighting is None:
-            return Remembered(self.now) if is_noted else NOT_REMEMBERED
-        return Remembered(_as_time(sighting.first_seen), () if sighting.sha256 is None else (sighting.sha256,))
 
 
 class _Shelf:
@@ -76,9 +70,11 @@ class _Shelf:
         self.problem: str | None = None
         """Why it is not asked any more."""
         path = path_of(layer)
+        self.is_closed = is_closed(path)
+        """Whether nothing can be added to it."""
         obstacle = find_obstacle(path, trust, layer.kind)
         if obstacle is not None:
-            self.problem = f"the ledger {path} cannot be trusted: {obstacle}"
+            self.problem = f"the ledger {path} {obstacle}"
             return
         try:
             from ...ledger.store import USUAL_SIZE, Store
@@ -89,7 +85,7 @@ class _Shelf:
 
         settings = layer.policy.ledger
         self.store = Store(path, (settings and settings.max_size) or USUAL_SIZE)
-        if side.find(path):
+        if side.find(path) and not self.is_closed:
             with suppress(LedgerError):  # what is wrong is told when the ledger is asked
                 side.record(self.store, [], SECONDS)
 
@@ -124,14 +120,14 @@ class Memory:
         self._lock = new_lock()
         self._left = LONGEST
         self._shelves: dict[str, _Shelf] = {}
-        self._layers: list[tuple[Layer, _Shelf, bool]] = []
+        self._layers: list[tuple[Layer, _Shelf, bool, bool]] = []
         trust = Trust.of(None, sys_base_prefix())
         for layer in run.layers:
             if layer.policy.ledger is not None:
                 path = path_of(layer)
                 shelf = self._shelves.setdefault(str(path), _Shelf(layer, trust))
                 shelf.layers.append(layer)
-                self._layers.append((layer, shelf, does_count(layer, path)))
+                self._layers.append((layer, shelf, does_count(layer, path), is_given(layer, path)))
 
     def recall(self, search: Search, page: Page, answered: Location, body: Body, now: datetime) -> Recollection:
         """Return what the layers remember of the files of a page, and note what is new.
@@ -141,16 +137,20 @@ class Memory:
         found = []
         offered = page.offered(search.name)
         with self._lock:
-            for layer, shelf, counts in self._layers:
+            for layer, shelf, counts, given in self._layers:
                 owner = layer.policy.find_owner(answered)
                 if owner is None:
                     continue
                 known = shelf.recall(search.name, tuple(hide(str(url)) for url in owner.urls))
                 place = _place_of(owner, page.asked)
-                _note_new(shelf, search.name, place, (known, offered, body), int(now.timestamp()))
-                found.append((layer.path, known if counts else _NOTHING, counts and shelf.problem is None))
+                if not given:
+                    _note_new(shelf, search.name, place, (known, offered, body), int(now.timestamp()))
+                new = NOT_REMEMBERED
+                if counts and shelf.problem is None:
+                    new = NOT_IN_LEDGER if shelf.is_closed else Remembered(now)
+                found.append((layer.path, known if counts else _NOTHING, new))
         self._tell()
-        return Recollection(tuple(found), now)
+        return Recollection(tuple(found))
 
     def find_first(self, search: Search, page: Page, answered: Location, now: datetime) -> datetime | None:
         """Return when a file of the name was first seen on this page, be it now; None where no layer remembers.
@@ -159,7 +159,8 @@ class Memory:
         """
         found = self.recall(search, page, answered, NOTHING, now).by_layer
         times = [_as_time(it.first_seen) for _, known, _ in found for it in known.values()]
-        return min(filter(None, times), default=now if found else None)
+        is_noted = not all(new.is_closed for _, _, new in found)
+        return min(filter(None, times), default=now if is_noted else None)
 
     def resolving(self, resolve: Callable[..., object]) -> Callable[..., object]:
         """Have what is new written when pip has resolved, before anything is installed.
@@ -250,6 +251,12 @@ def _sha256_of(link: Link) -> str | None:
     several = getattr(link, "_hashes", None) or {}
     digest = link.hash if link.hash_name == "sha256" else several.get("sha256")
     return digest.lower() if isinstance(digest, str) and len(digest) == 64 else None  # noqa: PLR2004  # of SHA-256
+
+
+def _look_up(sighting: Sighting | None, new: Remembered) -> Remembered:
+    if sighting is None:
+        return new
+    return Remembered(_as_time(sighting.first_seen), () if sighting.sha256 is None else (sighting.sha256,))
 
 
 @lru_cache(maxsize=4096)
