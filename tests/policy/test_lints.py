@@ -112,9 +112,12 @@ formats = ["wheel"]
 archived = "block"
 [typosquat]
 action = "block"
+protect = ["acme-core"]
 [ledger]
 """
     lints = lint_policy(read_policy(text.encode(), "policy.toml"))
     assert {lint.level for lint in lints} == {"warning"}
-    assert [lint.key for lint in lints] == ["defaults.min-age", "defaults.formats", "status", "typosquat", "ledger"]
+    assert [lint.key for lint in lints] == [
+        *("defaults.min-age", "defaults.formats", "status.archived", "typosquat.action", "typosquat.protect", "ledger"),
+    ]
     assert all("has no effect without [indexes]" in lint.message for lint in lints)

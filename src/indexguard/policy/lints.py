@@ -11,7 +11,7 @@ from .hints import is_secret
 from .identity import TOKEN
 from .model import Policy
 from .rules import Rule
-from .serving.terms import USUAL_STATUS
+from .serving.terms import USUAL_STATUS, StatusActions
 
 _BACKENDS = ("setuptools", "wheel", "hatchling", "flit-core", "poetry-core", "pdm-backend")
 _OPEN_TO_ALL = ("http", "git+http", "git+git", "hg+http", "svn+http", "svn+svn", "bzr+http")
@@ -82,9 +82,12 @@ def _lint_idle(policy: Policy) -> list[Lint]:
     keys = []
     if policy.serving is not None:
         keys += [terms.key for terms in policy.serving.defaults if terms is not None]
-        keys += ["status"] if policy.serving.status != USUAL_STATUS else []
+        actions = zip(StatusActions._fields, policy.serving.status, USUAL_STATUS)
+        keys += [f"status.{name}" for name, action, usual in actions if action != usual]
         keys += ["provenance.downgrade"] if policy.serving.downgrade != "off" else []
-    keys += ["typosquat"] if policy.typosquat is not None or policy.typo_action != "warn" else []
+    keys += ["typosquat.action"] if policy.typo_action != "warn" else []
+    keys += ["typosquat.protect"] if policy.typosquat is not None and policy.typosquat.protect else []
+    keys += ["typosquat.names-file"] if policy.typosquat is not None and policy.typosquat.names_file else []
     keys += ["ledger"] if policy.ledger is not None else []
     return [
         Lint(key, "has no effect without [indexes]: it is about files and names of the indexes of its own file")

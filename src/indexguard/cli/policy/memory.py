@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from ...decision.serving import Remembered
+from ...decision.serving import NOT_IN_LEDGER, Remembered
 from ...errors import hide
-from ...ledger.place import does_count, path_of
+from ...ledger.place import does_count, is_closed, path_of
 from ...ledger.sighting import Sighting, show_time
 from ...patterns import Name
 from ...policy.identity import Location
@@ -28,6 +28,8 @@ def recall(layers: Sequence[Layer], name: Name, place: Location, filename: str) 
             seen = sighting[filename]
             when = datetime.fromtimestamp(seen.first_seen, timezone.utc)
             found[layer.path] = Remembered(when, () if seen.sha256 is None else (seen.sha256,))
+        elif is_closed(path_of(layer)):
+            found[layer.path] = NOT_IN_LEDGER
     return found
 
 
