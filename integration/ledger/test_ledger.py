@@ -183,7 +183,7 @@ def test_an_audit_log_seeds_a_first_day(pair: Pair, ground: Ground) -> None:
     assert "hash-changed" in refused.output
 
 
-@pytest.mark.parametrize("fault", ["damaged", "other", "open", "read-only", "full"])
+@pytest.mark.parametrize("fault", ["damaged", "other", "open", "read-only", "closed", "full"])
 @pytest.mark.parametrize("plain", ["20.3.4", "26.3"], indirect=True)
 def test_a_ledger_that_cannot_be_used_is_told_once_and_stops_pip_only_where_it_should(
     pair: Pair, ground: Ground, fault: str
@@ -195,6 +195,7 @@ def test_a_ledger_that_cannot_be_used_is_told_once_and_stops_pip_only_where_it_s
         "other": "is no ledger",
         "open": "cannot be trusted: file ",
         "read-only": "cannot be written by this user: what is new in this run is not remembered",
+        "closed": "cannot be searched: this user may not enter a folder that it lies in",
         "full": "is full: it has no room below its `max-size`, or the disk has none: what is new",
     }[fault]
     if fault == "damaged":
@@ -212,9 +213,11 @@ def test_a_ledger_that_cannot_be_used_is_told_once_and_stops_pip_only_where_it_s
     settings = 'max-size = "64 KiB"\n' if fault == "full" else ""
     uid = 54321 if os.geteuid() == 0 else os.geteuid()
     for path in (ledger, ledger.parent):
-        os.chown(path, 0 if fault == "read-only" else uid, -1)
+        os.chown(path, 0 if fault in ("read-only", "closed") else uid, -1)
         path.chmod(0o666 if fault == "open" and path == ledger else 0o755)
-    if fault == "read-only" and os.geteuid() != 0:
+    if fault == "closed":
+        ledger.parent.chmod(0o700)  # as root makes it with umask 077
+    if fault in ("read-only", "closed") and os.geteuid() != 0:
         pytest.skip("only root can make a folder that is another user's")
     two = ("install", "acme-core==1.0", "pubdep", "--no-cache-dir", "--target", "{out}")
     _policy(ground, rest=f"[ledger]\n{settings}")
