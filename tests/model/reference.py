@@ -124,6 +124,9 @@ class _Clerk:
 
     def _take(self, reference: Reference, *, requested: bool) -> None:
         held = self.errand.locked and self._is_held(reference)
+        if self.errand.locked and any(layer.has_opinion and not layer.enforces for layer in self.world.layers):
+            # To log "same decisions, same log lines" the page is looked at for a layer in audit mode, too.
+            self.outcome.may_ask |= set(judge(self.world, Lookup(reference.name)).asked)
         codes = self._judge(reference, reference.url, requested=requested, held=held)
         if codes:
             if self.errand.locked and "locked-link" in codes:

@@ -273,8 +273,13 @@ def compare_with_explain(guard: Any, finder: Any, name: str) -> dict[str, Any]:
     search = guard.searches.of(finder, explain.normalise_name(name))
     origins = finder._link_collector.session.pip_trusted_origins  # noqa: SLF001  # as the guard reads them
     hosts = tuple(host if port is None else f"{host}:{port}" for host, port in origins)
-    urls = tuple(dict.fromkeys(scope.index_urls))
-    facts = explain.PipFacts(indexes=urls, trusted_hosts=hosts, pypi=run.pypi)
+    facts = explain.PipFacts(
+        indexes=tuple(dict.fromkeys(scope.index_urls)),
+        find_links=tuple(scope.find_links),
+        trusted_hosts=hosts,
+        pypi=run.pypi,
+    )
+    urls = explain.find_places(facts)
     told = explain.Explanation.of(search.name, run.layers, facts, urls, None, built_in=run.built_in)
     met = {page.url: page.verdict for page in search.pages if page.is_index and not page.is_local}
     asked = {url: asked.verdict for url, asked in zip(urls, told.asked) if url in met}

@@ -288,3 +288,16 @@ def test_a_near_miss_is_only_told_by_default(shell: Shell) -> None:
     assert answer.code == 0
     assert "did you mean `requests` (two letters swapped)? the user is told" in answer.out
     assert "did you mean" not in shell("explain", "requests", "--index", "pypi").out
+def test_a_page_of_links_that_the_policy_names_is_an_index(shell: Shell) -> None:
+    shell.policy(f'{POLICY}[indexes.links]\nurl = "https://links.example/wheels/"\npackages = ["torch"]\n')
+    pages = "https://links.example/wheels/ https://links.example/torch-1.0-py3-none-any.whl file:///wheels/ /wheels"
+    shell.configure(CORP, PIP_FIND_LINKS=pages)
+    answer = shell("explain", "torch")
+    assert answer.code == 0
+    assert "torch may come from https://links.example/wheels/\n" in answer.out
+    assert "torch-1.0" not in answer.out
+    assert shell("explain", "acme-core").code == 0
+    shell.configure(CORP, PIP_FIND_LINKS="https://other.example/wheels/")
+    answer = shell("explain", "torch")
+    told = " ".join(answer.out.split())
+    assert (answer.code, "https://other.example/wheels/ not asked: unknown-index" in told) == (1, True)

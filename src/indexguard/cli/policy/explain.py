@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...decision.authority import Authority
 from ...decision.outcome import ask, find_watching
 from ...decision.typosquat import NOTHING, Near, Suspicion, add_suspicion, judge_name
 from ...decision.verdict import PASS, Finding, Verdict
 from ...errors import CODES, UNKNOWN_INDEX, escape, join_key
-from ...patterns import Name, is_in_range, is_version, normalise_name, parse_pattern
+from ...patterns import Name, is_distribution, is_in_range, is_version, normalise_name, parse_pattern
 from ...policy.hints import find_nearest, find_reason
 from ...policy.identity import Location, redact
 from ...policy.layers import find_layers
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     layers = found.layers
     if facts.pypi is not None:
         layers = tuple(replace(layer, policy=layer.policy.resolve_pypi(facts.pypi)) for layer in layers)
-    urls = facts.indexes if arguments.index is None else tuple(map(_read_url, arguments.index))
+    urls = find_places(facts) if arguments.index is None else tuple(map(_read_url, arguments.index))
     is_known = arguments.index is not None or facts.problem is None
     refused = Refused(layers, name, datetime.now(timezone.utc).date(), lambda text: console.note(text, YELLOW))
     explanation = Explanation.of(
@@ -245,6 +246,13 @@ def matching_rules(policy: Policy, name: Name) -> list[Rule]:
     """Return every rule that matches, the one that decides first."""
     matching = [rule for rule in policy.rules if rule.pattern.matches(name)]
     return sorted(matching, key=lambda rule: rule.pattern.rank, reverse=True)
+
+
+def find_places(facts: PipFacts) -> tuple[str, ...]:
+    """Return the URLs that pip asks for a name: its indexes, and the remote pages of --find-links, which a policy may name."""
+    pages = [url for url in facts.find_links if "://" in url and not is_distribution(urlsplit(url).path.rstrip("/"))]
+    remote = [url for url in pages if not url.lower().startswith("file:")]
+    return tuple(dict.fromkeys((*facts.indexes, *remote)))
 
 
 def _ask(authority: Authority, facts: PipFacts, url: str, place: Location | None, suspicion: Suspicion) -> Asked:
