@@ -26,6 +26,7 @@ class StaticIndex(LoopbackIndex):
     :param latency: seconds that pass before each answer begins.
     :param hashed: whether the pages give the files' hashes.
     :param older: how many files of older versions each page lists before them, which nobody takes.
+    :param padding: how many bytes of a comment each HTML page has.
     """
 
     def __init__(
@@ -36,12 +37,13 @@ class StaticIndex(LoopbackIndex):
         latency: float = 0.0,
         hashed: bool = True,
         older: int = 0,
+        padding: int = 0,
     ) -> None:
         self.handler = _Handler
         self.requests = 0
         """How many came so far."""
         self._listed, self._html_only, self._latency = listed, html_only, latency
-        self._hashed, self._older = hashed, older
+        self._hashed, self._older, self._padding = hashed, older, padding
         self._files: dict[str, bytes] = {}
         self._pages: dict[str, tuple[bytes, bytes | None]] = {}
 
@@ -56,6 +58,7 @@ class StaticIndex(LoopbackIndex):
             if not self._hashed:
                 entries = [entry._replace(sha256="") for entry in entries]
             html = _html_page(entries, f"{self.origin}/files/").encode()
+            html += b"<!-- %s -->" % (b"-" * self._padding) if self._padding else b""
             json_page = None if self._html_only else _json_page(project, entries, f"{self.origin}/files/").encode()
             self._pages[f"/simple/{project}/"] = (html, json_page)
         return self
