@@ -22,12 +22,13 @@ from ..search.page import Page
 from ..search.search import Search
 from ..speech.speaker import Speaker
 from .body import NOTHING, Body, Told, read_body
+from .hashes import hashes_of
 from .notes import Notes
 
 if TYPE_CHECKING:
     from ...policy.identity import Location
     from ..gate.requests import Requests
-    from ..objects import Candidate, Link
+    from ..objects import Candidate
     from .memory import Memory
 
 _OF_A_BUILD = frozenset(("install", "--prefix", "--no-user", "--no-warn-script-location"))
@@ -161,10 +162,3 @@ def facts_of(candidate: Candidate, body: Body) -> FileFacts:
         told.uploaded,
         told.attested if body.tells_provenance else None,
     )
-
-
-def hashes_of(link: Link) -> dict[str, str]:
-    """Return the hashes that a page gives of a file, by algorithm (several only in JSON, pip >= 22.2)."""
-    # A JSON page may give any value as a hash.
-    found = {link.hash_name: link.hash, **(getattr(link, "_hashes", None) or {})}
-    return {name: value for name, value in found.items() if isinstance(name, str) and isinstance(value, str)}

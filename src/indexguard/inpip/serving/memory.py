@@ -24,6 +24,7 @@ from ..search.page import Page
 from ..search.search import Search
 from ..speech.speaker import Speaker
 from .body import NOTHING
+from .hashes import hashes_of
 
 if TYPE_CHECKING:
     from typing import Callable
@@ -246,10 +247,8 @@ def _note_new(
 
 
 def _sha256_of(link: Link) -> str | None:
-    # A JSON page may give several (pip >= 22.2), and any value as one.
-    several = getattr(link, "_hashes", None) or {}
-    digest = link.hash if link.hash_name == "sha256" else several.get("sha256")
-    return digest.lower() if isinstance(digest, str) and len(digest) == 64 else None  # noqa: PLR2004  # of SHA-256
+    digest = hashes_of(link).get("sha256")
+    return None if digest is None else digest.lower()
 
 
 @lru_cache(maxsize=4096)
