@@ -162,14 +162,15 @@ def check_hash(view: View, file: FileFacts, remembered: Remembered, advised: Adv
 
 
 def check_content(view: View, file: FileFacts, remembered: Remembered, advised: Advised) -> Objection | None:
-    """Object to a file that was seen before with another content: somebody has uploaded it anew."""
+    """Object to a file that was seen before with another content, or of which the page does not tell it any more."""
     del view, advised
     digest = file.hashes.get("sha256", "").lower()
-    if not (digest and remembered.sha256) or digest in remembered.sha256:
+    if not remembered.sha256 or digest in remembered.sha256:
         return None
     when = "" if remembered.first_seen is None else f" on {remembered.first_seen:%Y-%m-%d}"
     before = ", ".join(sorted(remembered.sha256))[:_SHOWN]
-    detail = f"first seen{when} with sha256 {before}..., and now it has {digest}"
+    now = f"now it has {digest}" if digest else "the page gives none any more"
+    detail = f"first seen{when} with sha256 {before}..., and {now}"
     return Objection("hash-changed", "ledger", detail=detail)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import MAXYEAR, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ...errors import TOO_YOUNG, clean, cut
+from ...errors import HASH_CHANGED, TOO_YOUNG, clean, cut
 from ...patterns import newest_first
 from ..search.page import Drop
 from ..search.search import Search
@@ -28,7 +28,8 @@ def detail_of(drop: Drop) -> str:
 
 def explain(objection: Objection) -> str:
     """Return one objection in words."""
-    return objection.detail or f"old enough from {show_time(objection.until)}"
+    # What is told may come from a page.
+    return clean(objection.detail) or f"old enough from {show_time(objection.until)}"
 
 
 def hint_of_age(search: Search) -> str | None:
@@ -49,6 +50,20 @@ def hint_of_age(search: Search) -> str | None:
         return None
     return (
         f"{'; or '.join(parts)}; if it cannot wait, waive the version with a [[waive]] that gives a reason and an end"
+    )
+
+
+def hint_of_content(search: Search) -> str | None:
+    """Return what to do where a page gives no sha256 any more of a file that was seen with one; else None: the remedy."""
+    facts = search.facts or {}
+    found = [
+        facts.get(link.url) for drop in search.drops if drop.finding.code == HASH_CHANGED for _, link in drop.offered
+    ]
+    if not found or any(file is None or "sha256" in file.hashes for file in found):
+        return None
+    return (
+        "have the index give sha256 again, as it did (then a [[waive]] can name it); `require-hashes` asks for one of every "
+        f"file; if the index cannot, have it forgotten: `indexguard ledger forget {search.name}`"
     )
 
 
