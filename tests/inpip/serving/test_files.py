@@ -153,6 +153,30 @@ def test_two_places_of_which_one_only_says_that_its_file_is_the_same(bench: Benc
     assert done.origins in ({}, {"foo": "true"}), done.output
 
 
+def test_a_lock_names_a_file_that_pip_passes_over_on_the_page(bench: Bench) -> None:
+    dist = Dist("foo", "1.0", "public 1.0")
+    publish(bench, {"1.0": {"upload-time": NEW, "requires-python": ">=99"}})
+    lock = bench.folder / "pylock.toml"
+    lock.write_text(
+        f"""lock-version = "1.0"
+created-by = "somebody"
+[[packages]]
+name = "foo"
+version = "1.0"
+[[packages.wheels]]
+name = "{dist.filename}"
+url = "{bench.public.url.replace("/simple/", "/files/")}{dist.filename}"
+hashes = {{ sha256 = "{dist.sha256}" }}
+"""
+    )
+    policy = f'{bench.policy}files-from = ["127.0.0.1"]\nmin-age = "3d"\n'
+    done = bench.install("-r", str(lock), policy=policy)
+    assert (done.code, done.origins, "too-young" in done.output) == (1, {}, True), done.output
+    publish(bench, {"1.0": {"upload-time": OLD, "requires-python": ">=99"}})
+    done = bench.install("-r", str(lock), policy=policy)
+    assert done.origins == {"foo": "public 1.0"}, done.output
+
+
 def test_a_requirement_without_a_hash(bench: Bench) -> None:
     publish(bench, {"1.0": {}})
     done = install(bench, 'require-hashes = "pinned"')
