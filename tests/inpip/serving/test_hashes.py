@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from indexguard.decision.serving import FileFacts
+from indexguard.inpip.serving.body import Body, Told
+from indexguard.inpip.serving.files import facts_of
 from indexguard.inpip.serving.hashes import hashes_of
 
 if TYPE_CHECKING:
@@ -123,8 +127,15 @@ def test_the_links_of_the_real_pip(pip_module: Callable[[str], Any]) -> None:
     assert link.__class__.__module__ in sys.modules
 
 
-def test_a_repository_has_none(pip_module: Callable[[str], Any]) -> None:
-    link = pip_module("_internal.models.link").Link(
-        f"git+https://host.example/acme.git@v1#egg=acme-core-1.0&sha256={GOOD}"
+@pytest.mark.parametrize("scheme", ["git+https", "GIT+SSH", "hg+http"])
+def test_a_repository_has_neither_hash_nor_age(pip_module: Callable[[str], Any], scheme: str) -> None:
+    url = f"{scheme}://host.example/acme_core-1.0.zip#egg=acme-core-1.0&sha256={GOOD}"
+    link = pip_module("_internal.models.link").Link(url)
+    told = Body(
+        {"acme_core-1.0.zip": Told(datetime(2020, 1, 1, tzinfo=timezone.utc), attested=True)}, tells_provenance=True
     )
-    assert hashes_of(link) == {}
+    candidate: Any = SimpleNamespace(version="1.0", link=link)
+    assert facts_of(candidate, told) == FileFacts("acme_core-1.0.zip", "1.0", "sdist", {}, None, attested=False)
+    link = pip_module("_internal.models.link").Link(url.replace(scheme, "https"))
+    candidate.link = link
+    assert facts_of(candidate, told)[3:] == ({"sha256": GOOD}, datetime(2020, 1, 1, tzinfo=timezone.utc), True)

@@ -22,7 +22,7 @@ from ..search.page import Page
 from ..search.search import Search
 from ..speech.speaker import Speaker
 from .body import NOTHING, Body, Told, read_body
-from .hashes import hashes_of
+from .hashes import hashes_of, is_repository
 from .notes import Notes
 
 if TYPE_CHECKING:
@@ -67,7 +67,10 @@ class FileSifter:
         if not judge.judges:
             return list(candidates)
         files = [facts_of(candidate, body) for candidate in candidates]
-        remembered = [_NOTHING if known is None else known.of(file.filename) for file in files]
+        remembered = [
+            _NOTHING if known is None or is_repository(candidate.link) else known.of(file.filename)
+            for candidate, file in zip(candidates, files)
+        ]
         advised = self._advise(search, page, files)
         search.facts = {} if search.facts is None else search.facts
         notes = Notes(search, page)
@@ -153,6 +156,8 @@ def facts_of(candidate: Candidate, body: Body) -> FileFacts:
     """Return what a page tells of one of its files."""
     link = candidate.link
     name = name_file(link)
+    if is_repository(link):  # what it holds can be another thing each time
+        return FileFacts(name, str(candidate.version), "sdist", attested=False if body.tells_provenance else None)
     told = body.files.get(name, _UNTOLD)
     return FileFacts(
         name,

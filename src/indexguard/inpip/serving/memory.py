@@ -24,7 +24,7 @@ from ..search.page import Page
 from ..search.search import Search
 from ..speech.speaker import Speaker
 from .body import NOTHING
-from .hashes import hashes_of
+from .hashes import hashes_of, is_repository
 
 if TYPE_CHECKING:
     from typing import Callable
@@ -235,6 +235,8 @@ def _note_new(
     """Note the files of a page that are not remembered yet, or of which something more is known now."""
     known, offered, body = page
     for version, link in offered:
+        if is_repository(link):  # it has no content that stays
+            continue
         filename = name_file(link)
         before = known.get(filename)
         told = body.files.get(filename)
