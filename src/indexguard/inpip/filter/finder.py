@@ -89,6 +89,8 @@ class NameFilter:
 
         :raises Exception: pip's own error, made from a ``Refusal``.
         """
+        if self._sifter is not None and not hashes:
+            self._sifter.forget_other(finder, project_name, specifier, hashes)
         with self._searches.looking_up(hashed=bool(hashes)):
             result: BestCandidate = call()
         # Commands that only look (`list --outdated`, `index versions`, the self-check) have no resolver: never refused.

@@ -28,7 +28,7 @@ from .notes import Notes
 if TYPE_CHECKING:
     from ...policy.identity import Location
     from ..gate.requests import Requests
-    from ..objects import Candidate
+    from ..objects import Candidate, Finder
     from .memory import Memory
 
 _OF_A_BUILD = frozenset(("install", "--prefix", "--no-user", "--no-warn-script-location"))
@@ -49,6 +49,8 @@ class FileSifter:
         self._requests = requests
         self._pinned: dict[int, tuple[Sequence[Candidate], Sequence[Candidate]]] = {}
         """By search, the last list that was sifted for a requirement without hashes, and what was left of it."""
+        self._looked_up: dict[tuple[object, ...], bool] = {}
+        """By finder and what was looked up, whether that was for a build, where its requirement has no hash."""
         self._now = now
         self._bodies: dict[str, Body] = {}
         """By the URL of a --find-links page, which pip fetches once and asks for every name."""
@@ -98,6 +100,16 @@ class FileSifter:
         if known is None or known[0] is not candidates:
             known = self._pinned[id(search)] = candidates, self._sift_unpinned(search, candidates)
         return known[1]
+
+    def forget_other(self, finder: Finder, *key: object) -> None:
+        """Have pip choose anew where it has chosen for a build, and a build may have what others may not; or the reverse.
+
+        :param key: of pip's own memory of what it chose (26.0 to 26.3, which can build in the same process).
+        """
+        for_build = self._is_for_a_build
+        if self._looked_up.setdefault((id(finder), *key), for_build) is not for_build:
+            self._looked_up[(id(finder), *key)] = for_build
+            getattr(finder, "_best_candidates", {}).pop(key, None)
 
     def _sift_unpinned(self, search: Search, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         judges: dict[int, FileJudge] = {}
