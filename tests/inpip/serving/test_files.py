@@ -153,6 +153,14 @@ def test_two_places_of_which_one_only_says_that_its_file_is_the_same(bench: Benc
     assert done.origins in ({}, {"foo": "true"}), done.output
 
 
+def test_the_text_of_a_page_does_not_reach_the_terminal(bench: Bench) -> None:
+    publish(bench, {"1.0": {"hashes": {"\x1b[31mevil\nname": "\x1b[2J", "md5": "\x1b[2J"}}})
+    done = install(bench, 'require-hashes = "index"')
+    assert (done.code, done.origins, "the page gives none" in done.output) == (1, {}, True)
+    assert "\x1b[2J" not in done.output
+    assert "evil" not in done.output
+
+
 def test_a_lock_names_a_file_that_pip_passes_over_on_the_page(bench: Bench) -> None:
     dist = Dist("foo", "1.0", "public 1.0")
     publish(bench, {"1.0": {"upload-time": NEW, "requires-python": ">=99"}})

@@ -12,6 +12,7 @@ from ..search.search import Search
 
 if TYPE_CHECKING:
     from ...decision.serving import Objection
+    from ...decision.verdict import Finding
 
 _LONG = 60
 """How many characters of a version are shown."""
@@ -39,6 +40,7 @@ def hint_of_age(search: Search) -> str | None:
         if drop.finding.code == TOO_YOUNG and drop.finding.enforced:
             found.update(drop.objections or {})
     dated = {version: objection.until for version, objection in found.items() if objection.until is not None}
+    undated = next((drop for drop in search.drops if _is_undated(drop)), None)
     kept = {version for page, versions in search.kept_versions.items() if page is not None for version in versions}
     parts = []
     if dated:
@@ -46,10 +48,29 @@ def hint_of_age(search: Search) -> str | None:
         parts.append(f"wait until {show_time(dated[newest])}, when {search.name} {_show(newest)} is old enough")
     if kept:
         parts.append(f"ask for {_show(newest_first(kept, 1)[0])}, the newest version that is old enough")
+    if undated is not None:
+        parts.append(_say_unknown(undated.finding))
     if not parts:
         return None
     return (
         f"{'; or '.join(parts)}; if it cannot wait, waive the version with a [[waive]] that gives a reason and an end"
+    )
+
+
+def _is_undated(drop: Drop) -> bool:
+    is_young = drop.finding.code == TOO_YOUNG and drop.finding.enforced
+    return is_young and any(it.until is None for it in (drop.objections or {}).values())
+
+
+def _say_unknown(finding: Finding) -> str:
+    """Return what to do about files whose age nobody tells: no waiting makes them older."""
+    key = finding.key or "min-age"
+    serving = None if finding.layer is None else finding.layer.policy.serving
+    span = None if serving is None else serving.find_written(key, None if finding.rule is None else finding.rule.terms)
+    written = f'{{ for = {span or "..."}, unknown = "first-seen" }}'
+    return (
+        f"use pip >= 22.2 if the index tells ages to that (JSON pages); else write `{written}` at {key}, which goes by "
+        'when this machine first saw a file, or `unknown = "allow"` there'
     )
 
 
