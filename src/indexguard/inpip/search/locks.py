@@ -6,7 +6,7 @@ Loaded where a lock names a file at a place that the policy does not tell to be 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -87,11 +87,14 @@ def judge_listed(
     if not _needs_page(search.authority, verdict, place):
         return verdict
     search.asks_own = True
-    with _without_lists(finder, search), searches.looking_up(hashed=bool(requirement.hash_options)):
+    asks = _asks_of_files(search.authority)
+    anew = _without_lists(finder, search) if asks else nullcontext()
+    with anew, searches.looking_up(hashed=bool(requirement.hash_options)):
         finder.find_all_candidates(name)
     page = find_page(search, link, [requirement])
     dropped = tuple(drop.finding for drop in find_drops(search, link))
-    search.settle(MAX_VERSIONS)
+    if asks:
+        search.settle(MAX_VERSIONS)
     if page is not None:
         return PASS
     if dropped or any(finding.code == LOCKED_LINK for finding in verdict.findings):
