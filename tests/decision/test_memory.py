@@ -78,13 +78,21 @@ def test_another_content_than_was_seen_is_dropped() -> None:
         ({"sha256": OLD}, (OLD,)),
         ({"sha256": OLD.upper()}, (OLD,)),
         ({"sha256": OTHER}, ()),
-        ({}, (OLD,)),  # cannot be compared: that is what `require-hashes` is for
-        ({"md5": "0" * 32}, (OLD,)),
+        ({}, ()),
     ],
 )
 def test_what_is_the_same_or_cannot_be_compared_passes(hashes: dict[str, str], remembered: tuple[str, ...]) -> None:
     file = FileFacts("acme_core-1.0.zip", "1.0", "sdist", hashes)
     assert codes(judge([layer()], {"/etc/policy.toml": Remembered(NOW, remembered)}, file)) == []
+
+
+@pytest.mark.parametrize("hashes", [{}, {"md5": "0" * 32}])
+def test_a_page_that_gives_no_sha256_any_more_is_no_way_round(hashes: dict[str, str]) -> None:
+    file = FileFacts("acme_core-1.0.zip", "1.0", "sdist", hashes)
+    for text in ("[ledger]\n", f"[ledger]\n{WAIVER}"):  # a waiver is for a content, and there is none
+        judged = judge([layer(text)], {"/etc/policy.toml": Remembered(NOW, (OLD,))}, file)
+        assert codes(judged) == ["hash-changed"]
+        assert judged.objections[0].detail.endswith("..., and the page gives none any more")
 
 
 def test_each_layer_has_its_own_memory() -> None:

@@ -128,12 +128,19 @@ def test_a_time_at_the_end_of_the_calendar_is_young() -> None:
         ('require-hashes = "index"', FILE._replace(hashes={"md5": "0" * 32}), ["hash-missing"]),
         ('require-hashes = "index"', FILE._replace(hashes={"md5": "0" * 32, "sha512": "0" * 128}), []),
         ('require-hashes = "index"', FILE._replace(hashes={"sha256": "0" * 8}), ["hash-missing"]),
+        ('require-hashes = "index"', FILE._replace(hashes={"sha256": "\u0663" * 64}), ["hash-missing"]),
         ('require-hashes = "off"', FILE._replace(hashes={}), []),
         ('require-hashes = "pinned"', FILE._replace(hashes={}), []),
     ],
 )
 def test_format_and_hash(asks: str, file: FileFacts, expected: list[str]) -> None:
     assert codes(judge([make_layer(asks)], file)) == expected
+
+
+def test_what_a_page_calls_a_hash_is_not_repeated() -> None:
+    hashes = {"\x1b[31mevil": "0" * 64, "md5": "0" * 32, "sha256": "\x1b[2J" + "0" * 60}
+    (objection,) = judge([make_layer('require-hashes = "index"')], FILE._replace(hashes=hashes)).objections
+    assert objection.detail == "the page gives md5"
 
 
 def test_a_requirement_without_a_hash() -> None:

@@ -47,7 +47,7 @@ def find_objections(
     """
     codes = set()
     remembered = find_seen(policy, index, file, seen)
-    if remembered is not None and None not in (file.sha256, remembered.sha256) and file.sha256 != remembered.sha256:
+    if remembered is not None and remembered.sha256 not in (None, file.sha256):
         codes.add("hash-changed")
     formats = find_term(policy, entry, index, "formats")
     if formats is not None and ("wheel" if file.filename.endswith(".whl") else "sdist") not in formats:

@@ -26,6 +26,8 @@ Major = tuple[int, int]
 """A major line: the epoch, and the first number of the release."""
 STRONG = {"sha256": 64, "sha384": 96, "sha512": 128}
 """The hashes that count, each with its number of hexadecimal digits."""
+_DIGITS = {**STRONG, "sha224": 56, "sha1": 40, "md5": 32}
+_HEXADECIMAL = re.compile("[0-9a-fA-F]+")
 _NO_SERVING = Serving()
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII)
 
@@ -158,19 +160,20 @@ def check_hash(view: View, file: FileFacts, remembered: Remembered, advised: Adv
     hashes = view.terms.hashes
     if hashes is None or hashes.need != "index" or is_hashed(file.hashes):
         return None
-    weak = ", ".join(sorted(file.hashes)) or "none"
+    weak = ", ".join(sorted(name for name, value in file.hashes.items() if is_digest(name, value))) or "none"
     return Objection("hash-missing", hashes.key, detail=f"the page gives {weak}")
 
 
 def check_content(view: View, file: FileFacts, remembered: Remembered, advised: Advised) -> Objection | None:
-    """Object to a file that was seen before with another content: somebody has uploaded it anew."""
+    """Object to a file that was seen before with another content, or of which the page does not tell it any more."""
     del view, advised
     digest = file.hashes.get("sha256", "").lower()
-    if not (digest and remembered.sha256) or digest in remembered.sha256:
+    if not remembered.sha256 or digest in remembered.sha256:
         return None
     when = "" if remembered.first_seen is None else f" on {remembered.first_seen:%Y-%m-%d}"
     before = ", ".join(sorted(remembered.sha256))[:_SHOWN]
-    detail = f"first seen{when} with sha256 {before}..., and now it has {digest}"
+    now = f"now it has {digest}" if digest else "the page gives none any more"
+    detail = f"first seen{when} with sha256 {before}..., and {now}"
     return Objection("hash-changed", "ledger", detail=detail)
 
 
@@ -342,7 +345,13 @@ def find_waiver(waivers: Iterable[Waiver], name: Name, code: str, file: FileFact
 
 def is_hashed(hashes: Mapping[str, str]) -> bool:
     """Tell whether one of a file's hashes counts: sha256 or better, and of its length."""
-    return any(len(hashes.get(name, "")) == digits for name, digits in STRONG.items())
+    return any(is_digest(name, hashes.get(name)) for name in STRONG)
+
+
+def is_digest(name: object, value: object) -> bool:
+    """Tell whether what a page gives as a hash is one, of an algorithm that is known: hexadecimal, and of its length."""
+    digits = _DIGITS.get(name) if isinstance(name, str) else None
+    return isinstance(value, str) and len(value) == digits and _HEXADECIMAL.fullmatch(value) is not None
 
 
 def find_mismatched(

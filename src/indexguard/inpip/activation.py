@@ -262,6 +262,7 @@ _COLD = (
     *("../codes.json", "../codes.py", "builds.py", "certificates.py", "children.py", "failing.py"),
     *("../hiding.py", "python_option.py", "reports.py", "tokens.py"),
     *("serving/barrier.py", "serving/judging.py", "serving/body.py", "serving/files.py", "serving/notes.py"),
+    "serving/hashes.py",
     *("filter/mismatches.py", "gate/rivals.py"),
     *("serving/memory.py", "speech/details.py", "speech/files.py"),
     *(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -123,6 +124,65 @@ packages = ["foo"]
     ]
     done = bench.install("foo<2", policy=policy)
     assert (done.code, done.origins, "hash-mismatch" in done.output) == (1, {}, True)
+
+
+@pytest.mark.parametrize("asks", ['require-hashes = "index"', "[ledger]\npath = '{ledger}'"])
+def test_pip_checks_the_hash_that_counts(bench: Bench, asks: str) -> None:
+    dist = Dist("foo", "1.0", "public 1.0")
+    md5 = hashlib.md5(dist.content, usedforsecurity=False).hexdigest()
+    told = {"hashes": {"md5": md5, "sha256": "0" * 64}}
+    publish(bench, {"1.0": told})
+    assert install(bench, "").origins == {"foo": "public 1.0"}  # pip >= 23.0 looks at the first only
+    done = install(bench, asks.format(ledger=bench.folder / "ledger.db"))
+    assert (done.code, done.origins, "DO NOT MATCH THE HASHES" in done.output) == (1, {}, True), done.output
+    publish(bench, {"1.0": {"hashes": {"md5": md5, "sha256": dist.sha256}}})
+    done = install(bench, asks.format(ledger=bench.folder / "ledger2.db"))
+    assert done.origins == {"foo": "public 1.0"}
+
+
+def test_two_places_of_which_one_only_says_that_its_file_is_the_same(bench: Bench) -> None:
+    true, evil = Dist("foo", "1.0", "true"), Dist("foo", "1.0", "evil")
+    bench.corp.publish(true)
+    md5 = hashlib.md5(evil.content, usedforsecurity=False).hexdigest()
+    entry = {"filename": evil.filename, "url": bench.public.keep(evil), "hashes": {"md5": md5, "sha256": true.sha256}}
+    body = json.dumps({"meta": {"api-version": "1.1"}, "name": "foo", "files": [entry]}).encode()
+    bench.public.answers["/simple/foo/"] = (200, {"Content-Type": "application/vnd.pypi.simple.v1+json"}, body)
+    done = bench.install(
+        "foo", policy=f'[indexes.corp]\nurl = ["{bench.corp.url}", "{bench.public.url}"]\npackages = ["foo"]\n'
+    )
+    assert done.origins in ({}, {"foo": "true"}), done.output
+
+
+def test_the_text_of_a_page_does_not_reach_the_terminal(bench: Bench) -> None:
+    publish(bench, {"1.0": {"hashes": {"\x1b[31mevil\nname": "\x1b[2J", "md5": "\x1b[2J"}}})
+    done = install(bench, 'require-hashes = "index"')
+    assert (done.code, done.origins, "the page gives none" in done.output) == (1, {}, True)
+    assert "\x1b[2J" not in done.output
+    assert "evil" not in done.output
+
+
+def test_a_lock_names_a_file_that_pip_passes_over_on_the_page(bench: Bench) -> None:
+    dist = Dist("foo", "1.0", "public 1.0")
+    publish(bench, {"1.0": {"upload-time": NEW, "requires-python": ">=99"}})
+    lock = bench.folder / "pylock.toml"
+    lock.write_text(
+        f"""lock-version = "1.0"
+created-by = "somebody"
+[[packages]]
+name = "foo"
+version = "1.0"
+[[packages.wheels]]
+name = "{dist.filename}"
+url = "{bench.public.url.replace("/simple/", "/files/")}{dist.filename}"
+hashes = {{ sha256 = "{dist.sha256}" }}
+"""
+    )
+    policy = f'{bench.policy}files-from = ["127.0.0.1"]\nmin-age = "3d"\n'
+    done = bench.install("-r", str(lock), policy=policy)
+    assert (done.code, done.origins, "too-young" in done.output) == (1, {}, True), done.output
+    publish(bench, {"1.0": {"upload-time": OLD, "requires-python": ">=99"}})
+    done = bench.install("-r", str(lock), policy=policy)
+    assert done.origins == {"foo": "public 1.0"}, done.output
 
 
 def test_a_requirement_without_a_hash(bench: Bench) -> None:

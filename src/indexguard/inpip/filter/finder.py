@@ -78,8 +78,7 @@ class NameFilter:
             # Where nothing is left, the refusal says it all; what only looks, or may go on to another version, does not.
             refused_next = bool(self._searches.resolving) and not self._run.settings.backtrack
             warn_of_drops(self._speaker, search, refused_next=refused_next)
-        # A requirement with hashes says nothing of whether the name is ambiguous: then the pages are still to be asked.
-        if not self._is_built_in(search) or all(judged.alike is not None for judged in search.lists.values()):
+        if self._may_settle(finder, search):
             search.settle(MAX_VERSIONS)
         return list(kept)
 
@@ -90,6 +89,8 @@ class NameFilter:
 
         :raises Exception: pip's own error, made from a ``Refusal``.
         """
+        if self._sifter is not None and not hashes:
+            self._sifter.forget_other(finder, project_name, specifier, hashes)
         with self._searches.looking_up(hashed=bool(hashes)):
             result: BestCandidate = call()
         # Commands that only look (`list --outdated`, `index versions`, the self-check) have no resolver: never refused.
@@ -132,6 +133,12 @@ class NameFilter:
         if self._sifter is None or self._searches.hashed or not self._searches.resolving:
             return kept
         return self._sifter.sift_unpinned(search, kept)
+
+    def _may_settle(self, finder: Finder, search: Search) -> bool:
+        if search.asks_own and _locked_link(finder, search) is None:
+            return False  # what was dropped is still to be looked through, for the file of a lock
+        # A requirement with hashes says nothing of whether the name is ambiguous: then the pages are still to be asked.
+        return not self._is_built_in(search) or all(judged.alike is not None for judged in search.lists.values())
 
     def _is_built_in(self, search: Search) -> bool:
         """Tell whether a name is judged by the rule that holds without a policy."""

@@ -190,7 +190,13 @@ class PageFilter:
             sifted = self._typos.sift(search, page, sifted)
         if self._sifter is None and search.authority.rules and not self._searches.settled and _tells_status(page):
             self._sifter = self._make_sifter()
-        return sifted if self._sifter is None else self._sifter.sift(search, page, sifted)
+        if self._sifter is None:
+            return sifted
+        if search.asks_own:
+            from ..search.locks import find_unjudged  # few runs have one
+
+            self._sifter.sift(search, page, find_unjudged(page, search.name, candidates))
+        return self._sifter.sift(search, page, sifted)
 
     def _note_times(self, search: Search, page: Page) -> None:
         if not self._searches.settled:  # pip's self-check may load nothing more

@@ -6,9 +6,12 @@ Loaded where a lock names a file at a place that the policy does not tell to be 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ...audit.event import MAX_VERSIONS
 from ...decision import outcome
 from ...decision.authority import Authority
 from ...decision.verdict import PASS, Verdict
@@ -22,6 +25,14 @@ from .searches import Searches
 
 if TYPE_CHECKING:
     from ..objects import Call, Candidate, Finder, Link, Requirement
+
+
+@dataclass(eq=False, repr=False)
+class Listed:
+    """A file that a page lists, as far as pip's own candidates are looked at."""
+
+    version: object
+    link: Link
 
 
 def look_up(
@@ -42,16 +53,14 @@ def look_up(
     if not _needs_page(search.authority, verdict, place):
         return
     owner: Any = finder
-    locked, lists = owner._locked_links, owner._all_candidates  # noqa: SLF001  # pip has nothing else for it
-    names = [name for name in lists if normalise_name(name) == search.name]
+    locked = owner._locked_links  # noqa: SLF001  # pip has nothing else for it
     search.asks_own = True
-    kept_lists = {name: lists.pop(name) for name in names}
     kept_link = locked.pop(search.name)
     try:
-        call()
+        with _without_lists(finder, search):
+            call()
     finally:
         locked[search.name] = kept_link
-        lists.update(kept_lists)
     page = find_page(search, link, roots)
     drops = [] if page is not None else find_drops(search, link)
     if drops or (page is None and all(finding.code != LOCKED_LINK for finding in verdict.findings)):
@@ -78,15 +87,41 @@ def judge_listed(
     if not _needs_page(search.authority, verdict, place):
         return verdict
     search.asks_own = True
-    finder.find_all_candidates(name)
-    if find_page(search, link, [requirement]) is not None:
-        return PASS
+    asks = _asks_of_files(search.authority)
+    anew = _without_lists(finder, search) if asks else nullcontext()
+    with anew, searches.looking_up(hashed=bool(requirement.hash_options)):
+        finder.find_all_candidates(name)
+    page = find_page(search, link, [requirement])
     dropped = tuple(drop.finding for drop in find_drops(search, link))
+    if asks:
+        search.settle(MAX_VERSIONS)
+    if page is not None:
+        return PASS
     if dropped or any(finding.code == LOCKED_LINK for finding in verdict.findings):
         return Verdict(dropped) if dropped else verdict
     if search.failed:
         return Verdict(tuple(outcome.find_failures(search.authority, built_in=False)))
     return search.authority.locked(None, "", place)
+
+
+@contextmanager
+def _without_lists(finder: Any, search: Search) -> Iterator[None]:
+    """Have pip ask for the pages of a name, whatever it has found before: then no file of them is forgotten yet."""
+    lists = finder._all_candidates  # noqa: SLF001  # pip has nothing else for it
+    kept = {name: lists.pop(name) for name in list(lists) if normalise_name(name) == search.name}
+    try:
+        yield
+    finally:
+        lists.update(kept)
+
+
+def find_unjudged(page: Page, name: Name, judged: Iterable[Candidate]) -> list[Listed]:
+    """Return the files of a page that pip itself passes over, such as those for another Python: a lock may name one.
+
+    :param judged: what pip made of the others.
+    """
+    known = {id(candidate.link) for candidate in judged}
+    return [Listed(version, link) for version, link in page.offered(name) if id(link) not in known]
 
 
 def find_drops(search: Search, link: Link) -> list[Drop]:
@@ -101,7 +136,11 @@ def find_drops(search: Search, link: Link) -> list[Drop]:
 def _needs_page(authority: Authority, verdict: Verdict, place: Location | None) -> bool:
     if any(finding.code == LOCKED_LINK for finding in verdict.findings):
         return True
-    if all(layer.policy.serving is None for layer, _ in authority.rules) or (place is not None and place.is_local):
+    return _asks_of_files(authority) and not (place is not None and place.is_local)
+
+
+def _asks_of_files(authority: Authority) -> bool:
+    if all(layer.policy.serving is None for layer, _ in authority.rules):
         return False
     from ...decision.serving import asks_of_files
 
@@ -115,8 +154,9 @@ def find_page(search: Search, link: Link, roots: Iterable[Requirement]) -> Page 
     """
     refused = {id(it) for drop in search.drops if drop.objections and drop.finding.enforced for _, it in drop.offered}
     requirements = [it for it in roots if it.name is not None and normalise_name(it.name) == search.name]
+    judged = (search.facts or {}) if _asks_of_files(search.authority) else None
     for page, version, listed in _files_of(search):
-        if id(listed) in refused:
+        if id(listed) in refused or (judged is not None and listed.url not in judged):
             continue
         check = outcome.file_check(search.authority, page.verdict, page.answered)
         if check is not None and check(version, find_location(listed.url)).refusal is not None:

@@ -22,12 +22,13 @@ from ..search.page import Page
 from ..search.search import Search
 from ..speech.speaker import Speaker
 from .body import NOTHING, Body, Told, read_body
+from .hashes import hashes_of, is_repository
 from .notes import Notes
 
 if TYPE_CHECKING:
     from ...policy.identity import Location
     from ..gate.requests import Requests
-    from ..objects import Candidate, Link
+    from ..objects import Candidate, Finder
     from .memory import Memory
 
 _OF_A_BUILD = frozenset(("install", "--prefix", "--no-user", "--no-warn-script-location"))
@@ -48,6 +49,8 @@ class FileSifter:
         self._requests = requests
         self._pinned: dict[int, tuple[Sequence[Candidate], Sequence[Candidate]]] = {}
         """By search, the last list that was sifted for a requirement without hashes, and what was left of it."""
+        self._looked_up: dict[tuple[object, ...], bool] = {}
+        """By finder and what was looked up, whether that was for a build, where its requirement has no hash."""
         self._now = now
         self._bodies: dict[str, Body] = {}
         """By the URL of a --find-links page, which pip fetches once and asks for every name."""
@@ -66,7 +69,10 @@ class FileSifter:
         if not judge.judges:
             return list(candidates)
         files = [facts_of(candidate, body) for candidate in candidates]
-        remembered = [_NOTHING if known is None else known.of(file.filename) for file in files]
+        remembered = [
+            _NOTHING if known is None or is_repository(candidate.link) else known.of(file.filename)
+            for candidate, file in zip(candidates, files)
+        ]
         advised = self._advise(search, page, files)
         search.facts = {} if search.facts is None else search.facts
         notes = Notes(search, page)
@@ -94,6 +100,16 @@ class FileSifter:
         if known is None or known[0] is not candidates:
             known = self._pinned[id(search)] = candidates, self._sift_unpinned(search, candidates)
         return known[1]
+
+    def forget_other(self, finder: Finder, *key: object) -> None:
+        """Have pip choose anew where it has chosen for a build, and a build may have what others may not; or the reverse.
+
+        :param key: of pip's own memory of what it chose (26.0 to 26.3, which can build in the same process).
+        """
+        for_build = self._is_for_a_build
+        if self._looked_up.setdefault((id(finder), *key), for_build) is not for_build:
+            self._looked_up[(id(finder), *key)] = for_build
+            getattr(finder, "_best_candidates", {}).pop(key, None)
 
     def _sift_unpinned(self, search: Search, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         judges: dict[int, FileJudge] = {}
@@ -152,6 +168,8 @@ def facts_of(candidate: Candidate, body: Body) -> FileFacts:
     """Return what a page tells of one of its files."""
     link = candidate.link
     name = name_file(link)
+    if is_repository(link):  # what it holds can be another thing each time
+        return FileFacts(name, str(candidate.version), "sdist", attested=False if body.tells_provenance else None)
     told = body.files.get(name, _UNTOLD)
     return FileFacts(
         name,
@@ -161,10 +179,3 @@ def facts_of(candidate: Candidate, body: Body) -> FileFacts:
         told.uploaded,
         told.attested if body.tells_provenance else None,
     )
-
-
-def hashes_of(link: Link) -> dict[str, str]:
-    """Return the hashes that a page gives of a file, by algorithm (several only in JSON, pip >= 22.2)."""
-    # A JSON page may give any value as a hash.
-    found = {link.hash_name: link.hash, **(getattr(link, "_hashes", None) or {})}
-    return {name: value for name, value in found.items() if isinstance(name, str) and isinstance(value, str)}

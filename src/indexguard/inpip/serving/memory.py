@@ -24,6 +24,7 @@ from ..search.page import Page
 from ..search.search import Search
 from ..speech.speaker import Speaker
 from .body import NOTHING
+from .hashes import hashes_of, is_repository
 
 if TYPE_CHECKING:
     from typing import Callable
@@ -235,6 +236,8 @@ def _note_new(
     """Note the files of a page that are not remembered yet, or of which something more is known now."""
     known, offered, body = page
     for version, link in offered:
+        if is_repository(link):  # it has no content that stays
+            continue
         filename = name_file(link)
         before = known.get(filename)
         told = body.files.get(filename)
@@ -247,10 +250,8 @@ def _note_new(
 
 
 def _sha256_of(link: Link) -> str | None:
-    # A JSON page may give several (pip >= 22.2), and any value as one.
-    several = getattr(link, "_hashes", None) or {}
-    digest = link.hash if link.hash_name == "sha256" else several.get("sha256")
-    return digest.lower() if isinstance(digest, str) and len(digest) == 64 else None  # noqa: PLR2004  # of SHA-256
+    digest = hashes_of(link).get("sha256")
+    return None if digest is None else digest.lower()
 
 
 def _look_up(sighting: Sighting | None, new: Remembered) -> Remembered:

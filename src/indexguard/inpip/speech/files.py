@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import MAXYEAR, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ...errors import TOO_YOUNG, clean, cut
+from ...errors import HASH_CHANGED, TOO_YOUNG, clean, cut
 from ...patterns import newest_first
 from ..search.page import Drop
 from ..search.search import Search
 
 if TYPE_CHECKING:
     from ...decision.serving import Objection
+    from ...decision.verdict import Finding
 
 _LONG = 60
 """How many characters of a version are shown."""
@@ -28,7 +29,8 @@ def detail_of(drop: Drop) -> str:
 
 def explain(objection: Objection) -> str:
     """Return one objection in words."""
-    return objection.detail or f"old enough from {show_time(objection.until)}"
+    # What is told may come from a page.
+    return clean(objection.detail) or f"old enough from {show_time(objection.until)}"
 
 
 def hint_of_age(search: Search) -> str | None:
@@ -38,6 +40,7 @@ def hint_of_age(search: Search) -> str | None:
         if drop.finding.code == TOO_YOUNG and drop.finding.enforced:
             found.update(drop.objections or {})
     dated = {version: objection.until for version, objection in found.items() if objection.until is not None}
+    undated = next((drop for drop in search.drops if _is_undated(drop)), None)
     kept = {version for page, versions in search.kept_versions.items() if page is not None for version in versions}
     parts = []
     if dated:
@@ -45,10 +48,43 @@ def hint_of_age(search: Search) -> str | None:
         parts.append(f"wait until {show_time(dated[newest])}, when {search.name} {_show(newest)} is old enough")
     if kept:
         parts.append(f"ask for {_show(newest_first(kept, 1)[0])}, the newest version that is old enough")
+    if undated is not None:
+        parts.append(_say_unknown(undated.finding))
     if not parts:
         return None
     return (
         f"{'; or '.join(parts)}; if it cannot wait, waive the version with a [[waive]] that gives a reason and an end"
+    )
+
+
+def _is_undated(drop: Drop) -> bool:
+    is_young = drop.finding.code == TOO_YOUNG and drop.finding.enforced
+    return is_young and any(it.until is None for it in (drop.objections or {}).values())
+
+
+def _say_unknown(finding: Finding) -> str:
+    """Return what to do about files whose age nobody tells: no waiting makes them older."""
+    key = finding.key or "min-age"
+    serving = None if finding.layer is None else finding.layer.policy.serving
+    span = None if serving is None else serving.find_written(key, None if finding.rule is None else finding.rule.terms)
+    written = f'{{ for = {span or "..."}, unknown = "first-seen" }}'
+    return (
+        f"use pip >= 22.2 if the index tells ages to that (JSON pages); else write `{written}` at {key}, which goes by "
+        'when this machine first saw a file, or `unknown = "allow"` there'
+    )
+
+
+def hint_of_content(search: Search) -> str | None:
+    """Return what to do where a page gives no sha256 any more of a file that was seen with one; else None: the remedy."""
+    facts = search.facts or {}
+    found = [
+        facts.get(link.url) for drop in search.drops if drop.finding.code == HASH_CHANGED for _, link in drop.offered
+    ]
+    if not found or any(file is None or "sha256" in file.hashes for file in found):
+        return None
+    return (
+        "have the index give sha256 again, as it did (then a [[waive]] can name it); `require-hashes` asks for one of every "
+        f"file; if the index cannot, have it forgotten: `indexguard ledger forget {search.name}`"
     )
 
 

@@ -11,6 +11,7 @@ from ...decision.verdict import Finding
 from ...errors import (
     CLAIMED_ELSEWHERE,
     FILE_ELSEWHERE,
+    HASH_CHANGED,
     INDEX_FAILED,
     INDEX_NOT_CONFIGURED,
     REDIRECTED,
@@ -267,6 +268,10 @@ def _hint(search: Search, cause: Finding) -> str | None:
         from .files import hint_of_age
 
         return hint_of_age(search)
+    if cause.code == HASH_CHANGED:
+        from .files import hint_of_content
+
+        return hint_of_content(search)
     indexes = [cause.layer.policy.index(name) for name in cause.rule.indexes]
     if of_place is not None:  # it has moved, or forwards what it does not have
         forwards = "if it forwards names that it does not have"
