@@ -30,11 +30,11 @@ MIN_MODULE = 50
 """Code lines: each file costs an import. What is smaller is printed only."""
 MAX_ANY = 90
 """Mentions of ``Any`` in the code of ``inpip``: 243 before the house was built. The figure only falls."""
-MAX_LOADED = 4700
+MAX_LOADED = 4600
 """4,417 before the house was built, 3,600 in it; raised for what every run has to ask since: redirects, a second import."""
-MAX_SRC = 23_000
+MAX_SRC = 18_000
 """12,854 before the house was built; raised with what has been built in it."""
-MAX_TESTS = 34_000
+MAX_TESTS = 29_000
 """Tests and integration together: 23,809 before the house was built; raised with what has been built in it."""
 
 ORDINARY = {

@@ -165,7 +165,12 @@ def _check_name(parser: argparse.ArgumentParser, argv: Sequence[str], commands: 
         parser.error(f"no command {first!r}; {hint}")
     below = [name for name in names if name.startswith(f"{first} ")]
     # A word where a file may stand: one that is there is meant, and so is what looks like a path.
-    if below and re.fullmatch(r"[a-z][a-z-]*", second) and f"{first} {second}" not in below and not os.path.exists(second):
+    if (
+        below
+        and re.fullmatch(r"[a-z][a-z-]*", second)
+        and f"{first} {second}" not in below
+        and not os.path.exists(second)
+    ):
         close = find_closest(f"{first} {second}", below)
         hint = f"did you mean `{parser.prog} {close}`?" if close else f"`{parser.prog} {first} --help` lists them"
         parser.error(f"no command {f'{first} {second}'!r}, and no such file; {hint}")

@@ -100,7 +100,21 @@ def count_events(paths: Iterable[Path], wanted: Wanted, progress: Progress = Non
         rows = logs.ask_all(query, _COUNTED, values)
         sources = logs.sources
     groups, concerns, foreign = {}, Concerns(), 0
-    for no_event, no_state, no_stray, is_event, *group, host, state, version, index, number, first, last, refused in rows:
+    for (
+        no_event,
+        no_state,
+        no_stray,
+        is_event,
+        *group,
+        host,
+        state,
+        version,
+        index,
+        number,
+        first,
+        last,
+        refused,
+    ) in rows:
         if not is_event:
             foreign += 0 if no_event else number
         elif not no_event:

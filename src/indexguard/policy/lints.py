@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
-from ..errors import cut
+from ..errors import TOKEN, cut
 from ..patterns import Name, Pattern
 from .hints import is_secret
-from .identity import TOKEN
 from .model import Policy, join_key
 from .rules import Rule
 
@@ -60,7 +59,9 @@ def _lint_mode(policy: Policy) -> list[Lint]:
 def _lint_unmatched(policy: Policy) -> list[Lint]:
     if policy.rules.with_pattern(Pattern("", exact=False)):
         return []
-    lints = [Lint("", "no entry is `*`: every name that no entry matches is refused, build requirements included", NOTE)]
+    lints = [
+        Lint("", "no entry is `*`: every name that no entry matches is refused, build requirements included", NOTE)
+    ]
     backends = [name for name in _BACKENDS if policy.rules.find(Name(name)) is None]
     if backends:
         told = f"no entry matches {', '.join(backends)}: what needs them to build cannot be installed"

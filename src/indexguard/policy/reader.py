@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Fault, PolicyError
+from ..errors import TOKEN, Fault, PolicyError
 from .entries import Entries
-from .identity import PYPI, TOKEN, Location, UnknownLocation, parse_location, parse_reference
+from .identity import PYPI, Location, UnknownLocation, parse_location, parse_reference
 from .log import USUAL_LOG
 from .model import DirectUrls, FilesFrom, Index, Policy, join_key
 from .table import LATER, MAX_BYTES, Keys, SyntaxFaultError, parse

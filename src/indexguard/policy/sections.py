@@ -9,10 +9,10 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from .. import hiding
-from ..errors import Fault, PolicyError, hiders
+from ..errors import TOKEN, Fault, PolicyError, hiders
 from ..patterns import Name, normalise_name, parse_pattern
 from .hints import find_url
-from .identity import TOKEN, Location, UnknownLocation, parse_reference, redact
+from .identity import Location, UnknownLocation, parse_reference, redact
 from .log import LogSettings, SyslogAddress
 from .model import MAY_MEAN_ABSENT, NEVER_ABSENT, DirectUrls, Known, Layer, join_key
 from .narrow import read_date, read_reason

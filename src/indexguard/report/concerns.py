@@ -25,7 +25,9 @@ def draw_machines(summary: Summary) -> Html | None:
 def draw_strays(summary: Summary) -> Html | None:
     """Return the section of the files that did not come from their name's own index; None without one."""
     rows = [([it.name, it.version, it.place], own) for it, own in summary.concerns.by_stray()]
-    told = "pip chose them although a policy gives the name to another index: it was in audit mode, or of another layer."
+    told = (
+        "pip chose them although a policy gives the name to another index: it was in audit mode, or of another layer."
+    )
     title = "Files that did not come from the name's own index"
     return _section("strays", element("p", told), title, ("Name", "Version", "From"), rows)
 

@@ -186,7 +186,9 @@ class Proposal:
                 by_rest += 1
             else:
                 claims[place].append(name)
-        return cls(names, {place: tuple(dict.fromkeys(own)) for place, own in claims.items()}, public, rest, undecided, by_rest)
+        return cls(
+            names, {place: tuple(dict.fromkeys(own)) for place, own in claims.items()}, public, rest, undecided, by_rest
+        )
 
     def tables(self) -> list[IndexTable]:
         """Return the tables of the policy, that of the other names last."""

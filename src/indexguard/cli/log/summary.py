@@ -75,11 +75,10 @@ def _as_json(tally: Tally) -> dict[str, Any]:
     return {
         **_fields(total or Count(0, "", "")),
         "refusals": sum(concerns.refusals.values()),
-        "unenforced": [
-            {"host": host, "state": state, **_fields(own)} for (host, state), own in concerns.by_machine()
-        ],
+        "unenforced": [{"host": host, "state": state, **_fields(own)} for (host, state), own in concerns.by_machine()],
         "strays": [
-            {"name": it.name, "version": it.version, "index": it.place, **_fields(own)} for it, own in concerns.by_stray()
+            {"name": it.name, "version": it.version, "index": it.place, **_fields(own)}
+            for it, own in concerns.by_stray()
         ],
         "by_event": _rows("event", tally.by_event()),
         "by_code": _rows("code", tally.by_code()),
@@ -130,12 +129,14 @@ def _print_concerns(concerns: Concerns, top: int, console: Console) -> None:
     """Print what deserves a look beside the findings."""
     machines, strays = concerns.by_machine(), concerns.by_stray()
     rows: list[tuple[str, ...]] = [
-        (str(own.events), _short(own.first), _short(own.last), f"{host}: {state}") for (host, state), own in machines[:top]
+        (str(own.events), _short(own.first), _short(own.last), f"{host}: {state}")
+        for (host, state), own in machines[:top]
     ]
     heading = f"machines without policy or only audit: {len({host for (host, _), _ in machines})}"
     _section(heading, "machine", rows, console, YELLOW)
     rows = [
-        (str(own.events), _short(own.first), _short(own.last), f"{it.name} {it.version} from {it.place}") for it, own in strays[:top]
+        (str(own.events), _short(own.first), _short(own.last), f"{it.name} {it.version} from {it.place}")
+        for it, own in strays[:top]
     ]
     _section(f"files that did not come from the name's own index: {len(strays)}", "file", rows, console, RED)
 

@@ -147,7 +147,9 @@ def _name_indexes(facts: PipFacts, console: Console) -> list[Configured]:
         place = facts.locate(url)
         if place is None:
             reason = find_reason(url) or "it has no single meaning"
-            raise BadInputError(f"pip is configured with an index whose URL cannot be read: {facts.show(url)}: {reason}")
+            raise BadInputError(
+                f"pip is configured with an index whose URL cannot be read: {facts.show(url)}: {reason}"
+            )
         if place.is_local:
             console.note(f"left out, because local files need no entry: {facts.show(url)}")
         else:

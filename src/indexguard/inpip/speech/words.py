@@ -15,13 +15,14 @@ from ...errors import (
     INDEX_NOT_CONFIGURED,
     REDIRECTED,
     SHADOWED_NAME,
+    TOKEN,
     UNKNOWN_INDEX,
     GuardError,
     clean,
     cut,
 )
 from ...patterns import newest_first
-from ...policy.identity import TOKEN, redact
+from ...policy.identity import redact
 from ...policy.model import MAY_MEAN_ABSENT, Index, join_key
 from ..search.page import Drop, Page
 from ..search.search import Search
