@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from integration.harness.dists import normalised
 from integration.harness.loopback import HTML, JSON_TYPE, Answer, Handler, LoopbackIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from typing_extensions import Self
 
@@ -25,7 +24,6 @@ class StaticIndex(LoopbackIndex):
     :param html_only: whether a client that would take a PEP 691 page is given a PEP 503 page all the same.
     :param latency: seconds that pass before each answer begins.
     :param hashed: whether the pages give the files' hashes.
-    :param older: how many files of older versions each page lists before them, which nobody takes.
     :param padding: how many bytes of a comment each HTML page has.
     """
 
@@ -36,14 +34,13 @@ class StaticIndex(LoopbackIndex):
         html_only: bool = False,
         latency: float = 0.0,
         hashed: bool = True,
-        older: int = 0,
         padding: int = 0,
     ) -> None:
         self.handler = _Handler
         self.requests = 0
         """How many came so far."""
         self._listed, self._html_only, self._latency = listed, html_only, latency
-        self._hashed, self._older, self._padding = hashed, older, padding
+        self._hashed, self._padding = hashed, padding
         self._files: dict[str, bytes] = {}
         self._pages: dict[str, tuple[bytes, bytes | None]] = {}
 
@@ -54,12 +51,12 @@ class StaticIndex(LoopbackIndex):
             projects.setdefault(normalised(dist.name), []).append(dist)
             self._files[f"/files/{dist.filename}"] = dist.content
         for project, dists in projects.items():
-            entries = [*_older_files(project, self._older), *map(_entry, dists)]
-            if not self._hashed:
-                entries = [entry._replace(sha256="") for entry in entries]
-            html = _html_page(entries, f"{self.origin}/files/").encode()
+            digests = [dist.sha256 if self._hashed else "" for dist in dists]
+            html = _html_page(dists, digests, f"{self.origin}/files/").encode()
             html += b"<!-- %s -->" % (b"-" * self._padding) if self._padding else b""
-            json_page = None if self._html_only else _json_page(project, entries, f"{self.origin}/files/").encode()
+            json_page = (
+                None if self._html_only else _json_page(project, dists, digests, f"{self.origin}/files/").encode()
+            )
             self._pages[f"/simple/{project}/"] = (html, json_page)
         return self
 
@@ -78,47 +75,26 @@ class StaticIndex(LoopbackIndex):
         return 404, HTML, b"<html>not here</html>"
 
 
-class _Entry(NamedTuple):
-    """What a page tells of one file."""
-
-    filename: str
-    version: str
-    sha256: str
-    """Empty where the page gives no hash."""
-    size: int
-
-
-def _entry(dist: Dist) -> _Entry:
-    return _Entry(dist.filename, dist.version, dist.sha256, len(dist.content))
-
-
-def _older_files(project: str, count: int) -> Iterator[_Entry]:
-    for number in range(count):
-        version = f"0.{number}"
-        filename = f"{project.replace('-', '_')}-{version}-py3-none-any.whl"
-        yield _Entry(filename, version, hashlib.sha256(filename.encode()).hexdigest(), 1000)
-
-
-def _html_page(entries: Sequence[_Entry], files_url: str) -> str:
+def _html_page(dists: Sequence[Dist], digests: Sequence[str], files_url: str) -> str:
     lines = []
-    for entry in entries:
-        fragment = f"#sha256={entry.sha256}" if entry.sha256 else ""
-        lines.append(f'<a href="{files_url}{entry.filename}{fragment}">{entry.filename}</a><br>\n')
+    for dist, digest in zip(dists, digests, strict=True):
+        fragment = f"#sha256={digest}" if digest else ""
+        lines.append(f'<a href="{files_url}{dist.filename}{fragment}">{dist.filename}</a><br>\n')
     return f"<!DOCTYPE html><html><head><title>links</title></head><body>\n{''.join(lines)}</body></html>\n"
 
 
-def _json_page(project: str, entries: Sequence[_Entry], files_url: str) -> str:
+def _json_page(project: str, dists: Sequence[Dist], digests: Sequence[str], files_url: str) -> str:
     files = [
         {
-            "filename": entry.filename,
-            "url": files_url + entry.filename,
-            "hashes": {"sha256": entry.sha256} if entry.sha256 else {},
-            "size": entry.size,
+            "filename": dist.filename,
+            "url": files_url + dist.filename,
+            "hashes": {"sha256": digest} if digest else {},
+            "size": len(dist.content),
             "upload-time": "2026-01-01T00:00:00Z",
         }
-        for entry in entries
+        for dist, digest in zip(dists, digests, strict=True)
     ]
-    versions = sorted({entry.version for entry in entries})
+    versions = sorted({dist.version for dist in dists})
     return json.dumps({"meta": {"api-version": "1.1"}, "name": project, "versions": versions, "files": files})
 
 

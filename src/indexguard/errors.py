@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+TOKEN = "{token}"  # noqa: S105  # stands for a secret, and is none
+"""A segment of a policy's URL that stands for any one segment, a secret; no other URL has it: a brace is encoded."""
 TextT = TypeVar("TextT", str, "dict[str, Any]")
 hiders: list[Callable[[Any], Any]] = []
 """What takes secrets out of texts that are shown, where a policy says which there are (``hiding``)."""

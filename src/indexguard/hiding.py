@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
-TOKEN = "{token}"  # noqa: S105  # stands for a secret, and is none
+from .errors import TOKEN
+
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})://(?P<host>[^/?#\s\"'`<>]*)(?P<path>/[^?#\s\"'`<>]*)")
 _SEGMENT = re.compile(r"[^/]+")
 _PORT = re.compile(r":([0-9]*)$")

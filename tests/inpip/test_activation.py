@@ -54,7 +54,7 @@ FAULTS = {
         "page.exchanges.append(response)",
         "page.exchanges.append(1 / 0)",
     ),
-    "in what wraps a list": ("inpip/filter/finder.py", "kept = self._sift(", "kept = 1 / 0 or self._sift("),
+    "in what wraps a list": ("inpip/filter/finder.py", "self._sift(finder, search, found))", "1 / 0)"),
     "in the gate": (
         "inpip/gate/gate.py",
         "if req.link is None",

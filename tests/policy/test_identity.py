@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from integration.harness.cases import read_cases
 
+from indexguard.errors import TOKEN
 from indexguard.policy.identity import (
     PYPI,
-    TOKEN,
     Location,
     UnknownLocation,
     find_location,

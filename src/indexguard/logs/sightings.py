@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Callable, Optional
 
 from ..audit.kinds import DROPPED, SELECTED
-from ..errors import HASH_CHANGED, HASH_MISMATCH, hide
+from ..errors import HASH_CHANGED, HASH_MISMATCH, TOKEN, hide
 from ..ledger.sighting import Sighting, read_time
 from ..patterns import Name
-from ..policy.identity import PYPI, TOKEN, Location
+from ..policy.identity import PYPI, Location
 from .files import Event
 from .record import table, tables, text
 

@@ -9,9 +9,9 @@ import re
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import cut, escape
+from ..errors import TOKEN, cut, escape
 from ..patterns import parse_pattern, parse_range
-from .identity import TOKEN, UnknownLocation, parse_location, redact
+from .identity import UnknownLocation, parse_location, redact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -15,15 +15,14 @@ from functools import lru_cache
 from typing import NamedTuple, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
-from ..errors import escape
+from ..errors import TOKEN, escape
+from ..patterns import is_distribution
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _VCS_PORTS = {**_DEFAULT_PORTS, "ssh": 22, "git": 9418, "svn": 3690, "sftp": 22, "file": 0}
 _VCS = ("git", "hg", "svn", "bzr")
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]|[^\\S ]|^ ")
 _SLASH = "%2F"
-TOKEN = "{token}"  # noqa: S105  # stands for a secret, and is none
-"""A segment of a policy's URL that stands for any one segment, a secret; no other URL has it: a brace is encoded."""
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ALIKE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@")
@@ -190,6 +189,12 @@ def _is_local(url: str) -> bool:
         return False
     # A backslash may begin a host, to Windows.
     return "\\" not in url and parts.scheme.lower() == "file" and parts.netloc.lower() in ("", "localhost")
+
+
+def is_remote_page(url: str) -> bool:
+    """Tell whether what --find-links names is a page elsewhere: no file, and no place of this machine."""
+    is_remote = url.lower().startswith(("http:", "https:"))
+    return is_remote and not is_distribution(re.split("[?#]", url, maxsplit=1)[0].rstrip("/"))
 
 
 def find_location(url: str) -> Location | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
-from ..errors import HASH_CHANGED, cut, join_key
+from ..errors import HASH_CHANGED, TOKEN, cut, join_key
 from ..patterns import Name, Pattern
 from .hints import is_secret
-from .identity import TOKEN
 from .model import Policy
 from .rules import Rule
 from .serving.terms import USUAL_STATUS, StatusActions

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Fault, PolicyError, join_key
+from ..errors import TOKEN, Fault, PolicyError, join_key
 from .entries import Entries
-from .identity import PYPI, TOKEN, Location, UnknownLocation, parse_location, parse_reference
+from .identity import PYPI, Location, UnknownLocation, parse_location, parse_reference
 from .log import USUAL_LOG
 from .model import DirectUrls, FilesFrom, Index, Policy
 from .table import MAX_BYTES, TERMS, Keys, SyntaxFaultError, parse

@@ -9,10 +9,10 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from .. import hiding
-from ..errors import Fault, PolicyError, hiders, join_key
+from ..errors import TOKEN, Fault, PolicyError, hiders, join_key
 from ..patterns import Name, normalise_name, parse_pattern
 from .hints import find_url, read_date, read_number, read_reason, read_size
-from .identity import TOKEN, Location, UnknownLocation, parse_reference, redact
+from .identity import Location, UnknownLocation, parse_reference, redact
 from .log import LogSettings, SyslogAddress
 from .model import MAY_MEAN_ABSENT, NEVER_ABSENT, DirectUrls, Known, Layer
 from .table import MAX_BYTES, Keys, TableReader

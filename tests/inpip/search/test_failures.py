@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from indexguard.inpip.search.failures import explain
+from indexguard.inpip.search.failures import explain, is_late
 
 
 class MaxRetryError(Exception):
@@ -109,3 +109,15 @@ def test_a_cause_that_is_its_own_cause_ends() -> None:
     other = ValueError("and round")
     error.__cause__, other.__cause__ = other, error
     assert explain(error) == "and round"
+
+
+@pytest.mark.parametrize("cause", [socket.timeout("timed out"), ReadTimeoutError("...")])
+def test_what_comes_too_late(cause: BaseException) -> None:
+    assert is_late(wrap(cause, with_words=True))
+
+
+def test_a_project_may_be_called_timeout() -> None:
+    retries = MaxRetryError(ConnectionRefusedError(111, "Connection refused"))
+    retries.args = ("Max retries exceeded with url: /simple/timeout/ (timed out)",)
+    assert not is_late(RequestError(retries))
+    assert explain(RequestError(retries)) == "nothing listens there (connection refused)"

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...decision.authority import Authority
 from ...decision.outcome import ask, find_watching
 from ...decision.typosquat import NOTHING, Near, Suspicion, add_suspicion, judge_name
 from ...decision.verdict import PASS, Finding, Verdict
 from ...errors import CODES, UNKNOWN_INDEX, escape, join_key
-from ...patterns import Name, is_distribution, is_in_range, is_version, normalise_name, parse_pattern
+from ...patterns import Name, is_in_range, is_version, normalise_name, parse_pattern
 from ...policy.hints import find_nearest, find_reason
-from ...policy.identity import Location, redact
+from ...policy.identity import Location, is_remote_page, redact
 from ...policy.layers import find_layers
 from ...policy.model import Known, Layer, Policy
 from ...policy.rules import Rule
@@ -250,9 +249,7 @@ def matching_rules(policy: Policy, name: Name) -> list[Rule]:
 
 def find_places(facts: PipFacts) -> tuple[str, ...]:
     """Return the URLs that pip asks for a name: its indexes, and the remote pages of --find-links, which a policy may name."""
-    pages = [url for url in facts.find_links if "://" in url and not is_distribution(urlsplit(url).path.rstrip("/"))]
-    remote = [url for url in pages if not url.lower().startswith("file:")]
-    return tuple(dict.fromkeys((*facts.indexes, *remote)))
+    return tuple(dict.fromkeys((*facts.indexes, *filter(is_remote_page, facts.find_links))))
 
 
 def _ask(authority: Authority, facts: PipFacts, url: str, place: Location | None, suspicion: Suspicion) -> Asked:

@@ -8,9 +8,9 @@ import textwrap
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
-from ...errors import escape
+from ...errors import TOKEN, escape
 from ...policy.hints import is_secret
-from ...policy.identity import PYPI, TOKEN, Location
+from ...policy.identity import PYPI, Location
 
 _WIDTH = 100
 

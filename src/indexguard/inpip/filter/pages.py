@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ...decision import outcome
 from ...decision.verdict import Verdict
 from ...patterns import is_distribution, normalise_name
-from ...policy.identity import Location, find_location, find_reference, is_trusted
+from ...policy.identity import Location, find_location, find_reference, is_remote_page, is_trusted
 from ..gate.references import redirect_hook
 from ..gate.requests import Requests
 from ..run import Run
@@ -255,7 +255,7 @@ def counts_failures(run: Run, finder: Finder, search: Search) -> bool:
     idle = {page.url for page in search.pages if page.idle}
     if idle or not search.several:  # nothing else that is met later takes one away
         urls = set(index_pages(finder, search, search.name).values())
-        urls.update(url for url in finder.search_scope.find_links if _is_page(url))
+        urls.update(url for url in finder.search_scope.find_links if is_remote_page(url))
         urls.update(page.url for page in search.pages)
         urls.difference_update(idle)
         places = [run.locate(url) or url for url in urls]
@@ -277,11 +277,6 @@ def is_local_file(search: Search, candidate: Candidate) -> bool:
     page = search.page_of(candidate.link)
     place = find_reference(candidate.link.url)
     return (page is None or page.is_local) and place is not None and place.is_local
-
-
-def _is_page(url: str) -> bool:
-    is_remote = url.lower().startswith(("http:", "https:"))
-    return is_remote and not is_distribution(re.split("[?#]", url, maxsplit=1)[0].rstrip("/"))
 
 
 def index_pages(finder: Finder, search: Search, project_name: str) -> dict[str, str]:

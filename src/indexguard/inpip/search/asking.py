@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ...decision.outcome import is_one_of_several
+from ...policy.identity import is_remote_page
 from ..run import Run
 from ..seams import pip_module
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def has_several(run: Run, finder: Finder) -> bool:
-    """Tell whether pip is configured with more than one remote index; what --find-links names remotely counts too."""
+    """Tell whether pip is configured with more than one remote index; a remote page of --find-links counts too."""
     scope = finder.search_scope
-    places = ((run.locate(url), url) for url in (*scope.index_urls, *scope.find_links))
+    places = ((run.locate(url), url) for url in (*scope.index_urls, *filter(is_remote_page, scope.find_links)))
     return is_one_of_several(place or url for place, url in places if not (place is not None and place.is_local))
 
 

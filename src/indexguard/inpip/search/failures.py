@@ -14,14 +14,15 @@ _MOST = 20
 _OBJECT = re.compile(r"<[^<>]* object at 0x[0-9a-f]+>(?:, |: )?")
 _NUMBER = re.compile(r"\[(?:Errno |SSL: )[^]]*\] ?")
 _PLACE_IN_C = re.compile(r" \(_ssl\.c:\d+\)")
-_NAMES = re.compile("timed? ?out", re.IGNORECASE)
+_LATE = re.compile("timeout", re.IGNORECASE)
+"""In the names of exceptions of requests, urllib3 and pip; their texts name the project too, which may be called so."""
 
 
 def explain(error: BaseException) -> str:
     """Return why there is no answer, in words: no name of a class where there are better ones, and never a repr."""
     chain = list(_causes(error))
     system = [cause for cause in chain if isinstance(cause, OSError) and not hasattr(cause, "request")]
-    if any(isinstance(cause, (socket.timeout, TimeoutError)) for cause in system) or _is_late(chain):
+    if is_late(error):
         return "no answer in time (pip's --timeout)"
     if system:
         where = "the proxy before it: " if any(type(cause).__name__ == "ProxyError" for cause in chain) else ""
@@ -44,8 +45,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         waiting += [it for it in inner if isinstance(it, BaseException)]
 
 
-def _is_late(chain: list[BaseException]) -> bool:
-    return any(_NAMES.search(type(cause).__name__) for cause in chain)
+def is_late(error: BaseException) -> bool:
+    """Tell whether an answer did not come in time."""
+    return any(
+        isinstance(cause, (socket.timeout, TimeoutError)) or _LATE.search(type(cause).__name__)
+        for cause in _causes(error)
+    )
 
 
 def _describe(error: OSError) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from .listing import Listing
 
 _FIRST_ERROR = 400
-_LATE = re.compile("timed? ?out", re.IGNORECASE)
-"""In each pip's own words; only the type of some says so, and the text of others."""
 _LONG = 60
 """How many characters of a file's name are shown."""
 _NOT_OFFERED = (404, 410)
@@ -224,7 +221,11 @@ class Page:
         last: object = self.exchanges[-1] if self.exchanges else None
         if isinstance(last, Closed):
             return last.is_late
-        return isinstance(last, BaseException) and _LATE.search(f"{type(last).__name__} {last}") is not None
+        if not isinstance(last, BaseException):
+            return False
+        from .failures import is_late  # few requests fail
+
+        return is_late(last)
 
     def close(self) -> None:
         """Forget the answers themselves: else a run that asks for many names would hold all their pages to its end."""

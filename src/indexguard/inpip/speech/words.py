@@ -16,6 +16,7 @@ from ...errors import (
     INDEX_NOT_CONFIGURED,
     REDIRECTED,
     SHADOWED_NAME,
+    TOKEN,
     TOO_YOUNG,
     TYPOSQUAT,
     UNKNOWN_INDEX,
@@ -25,7 +26,7 @@ from ...errors import (
     join_key,
 )
 from ...patterns import newest_first
-from ...policy.identity import TOKEN, redact
+from ...policy.identity import redact
 from ...policy.model import MAY_MEAN_ABSENT, Index
 from ..search.page import Drop, Page
 from ..search.search import Search
