@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from integration.harness import pips, route
-from integration.harness.case import Case, cases, environment_of, has_resolver, route_cases
+from integration.harness.case import Case, environment_of, has_resolver, route_cases, scenario_cases
 from integration.harness.children import run_child
 from integration.harness.pips import Environment
 from integration.harness.results import all_results, empty_counts, print_clients, summary_lines, table_lines
@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--all-pips", action="store_true", help="run all supported pips, each on its oldest and newest Python"
     )
-    group.addoption("--pips", metavar="V,V", help=f"run these pips (default: {','.join(pips.CI_PIPS)})")
+    group.addoption("--pips", metavar="V,V", help=f"run these pips (default: three of {','.join(pips.CI_PIPS)}, in turns)")
     group.addoption(
         "--legacy-pips",
         metavar="V,V",
@@ -96,7 +96,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         routes = route.find_routes(metafunc.config.getoption("--routes"))
         every = [case for case in route_cases(metafunc.config, routes) if has_resolver(case)]
     else:
-        every = cases(metafunc.config, find_scenarios(metafunc.config.getoption("--scenarios")))
+        every = scenario_cases(metafunc.config, find_scenarios(metafunc.config.getoption("--scenarios")))
     metafunc.parametrize("case", every, ids=[case.id for case in every])
 
 

@@ -7,6 +7,7 @@ import http.client
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from integration.harness import pips
+from integration.harness.case import scenario_cases
 from integration.harness.cases import read_cases
 from integration.harness.children import run_child
 from integration.harness.dists import Dist, NestedPip, origin_of_text, origin_of_wheel, write_file, write_project
@@ -49,6 +51,22 @@ def test_the_folder_of_scenarios_is_not_empty(tmp_path: Path) -> None:
     assert any(scenario.attack for scenario in find_scenarios())
     with pytest.raises(ScenarioError, match="no scenario in"):
         find_scenarios(tmp_path)
+
+
+def test_ci_plays_each_scenario_on_its_oldest_and_newest_pip_and_every_pip_in_turns(
+    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for option, value in (("all_pips", False), ("pips", None), ("legacy_pips", None)):
+        monkeypatch.setattr(pytestconfig.option, option, value)
+    scenarios = find_scenarios()
+    played = [case for case in scenario_cases(pytestconfig, scenarios) if case.cell.resolver == "new"]
+    for scenario in scenarios:
+        on = {case.cell.pip for case in played if case.scenario is scenario}
+        having = [pip for pip in pips.CI_PIPS if pips.in_range(pip, scenario.pip)] or [pips.CI_PIPS[-1]]
+        assert {having[0], having[-1]} <= on <= set(having)
+        assert len(on) == min(3, len(having))
+    between = Counter(case.cell.pip for case in played)
+    assert min(between.values()) > len(scenarios) / len(pips.CI_PIPS)
 
 
 def test_a_difference_applies_to_its_pips_and_resolver_only() -> None:
