@@ -178,11 +178,13 @@ DROPPED = REFUSED - {
     "claimed-elsewhere",
     "entry-expired",
     "index-not-configured",
+    "redirected",
     "typosquat",
     "unmatched-name",
     "unverified-index",
 }
-"""Codes with which files are kept from pip; `unverified-index` seldom, after a redirect to a trusted host."""
+"""Codes with which files are kept from pip; `redirected` and `unverified-index` seldom: a redirect is judged before it is
+followed, and few pages come to which one has led."""
 
 
 def check_reached(counts: Counter[str], wanted: set[str], minimum: int) -> None:

@@ -124,8 +124,9 @@ class _Clerk:
 
     def _take(self, reference: Reference, *, requested: bool) -> None:
         held = self.errand.locked and self._is_held(reference)
-        if self.errand.locked and any(layer.has_opinion and not layer.enforces for layer in self.world.layers):
-            # To log "same decisions, same log lines" the page is looked at for a layer in audit mode, too.
+        if self.errand.locked and not all(layer.enforces for layer in self.world.layers):
+            # To log "same decisions, same log lines" the page is looked at for a layer in audit mode, too; its
+            # `direct-urls` alone can be what the lock is at odds with.
             self.outcome.may_ask |= set(judge(self.world, Lookup(reference.name)).asked)
         codes = self._judge(reference, reference.url, requested=requested, held=held)
         if codes:
@@ -237,8 +238,9 @@ def _holds(policy: Mapping[str, Any], reference: Reference) -> bool:
             return True
         if comes_from(place, files_from(policy, name) or ()):
             return True
-        # The text: "`pypi`: its built-in file host"
-        if place_of(PYPI_URL) in places and (place.scheme, place.host) == ("https", PYPI_FILES):
+        # The text: "`pypi`: its built-in file host"; `files-from` says otherwise, for files of pages and of locks alike.
+        is_public = files_from(policy, name) is None and place_of(PYPI_URL) in places
+        if is_public and (place.scheme, place.host) == ("https", PYPI_FILES):
             return True
     return False
 
