@@ -8,6 +8,7 @@ import pytest
 
 from integration.attacks.rows import POLICY, ROWS, find_rows, read_row, twin_of
 from integration.harness.case import Case, play, play_guarded
+from integration.harness.cases import read_cases
 from integration.harness.scenario import ScenarioError
 
 if TYPE_CHECKING:
@@ -39,19 +40,11 @@ def test_every_half_has_the_one_policy() -> None:
     assert {half.policy.text for half in halves if half is not None} == {POLICY.read_text(encoding="utf-8")}
 
 
+CASES = read_cases(__file__)
 ROW = (ROWS / "12-young-file.toml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ('title = "the version is old enough"\n', "", "with a title"),
-        ("guarded = { exit = 0,", "guarded = { exit = 1,", "the benign twin must pass"),
-        ("note = ", "other = ", "no note says so"),
-        ("[attack.unguarded]", "[attack.policy]\ntext = 'version = 1'\n[attack.unguarded]", "one policy"),
-        ("public 2.32", "public 2.33", "unseen"),
-    ],
-)
+@pytest.mark.parametrize(("old", "new", "message"), CASES["faults"])
 def test_a_faulty_row_is_refused(old: str, new: str, message: str) -> None:
     assert old in ROW
     with pytest.raises(ScenarioError, match=message):
