@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from integration.attacks.rows import row_cases
 from integration.harness import pips, route
 from integration.harness.case import Case, environment_of, has_resolver, route_cases, scenario_cases
 from integration.harness.children import run_child
@@ -95,6 +96,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.function.__name__ == "test_route":
         routes = route.find_routes(metafunc.config.getoption("--routes"))
         every = [case for case in route_cases(metafunc.config, routes) if has_resolver(case)]
+    elif metafunc.function.__name__ == "test_attack":
+        every = row_cases(metafunc.config)
     else:
         every = scenario_cases(metafunc.config, find_scenarios(metafunc.config.getoption("--scenarios")))
     metafunc.parametrize("case", every, ids=[case.id for case in every])

@@ -173,6 +173,19 @@ def play(case: Case, folder: Path, request: pytest.FixtureRequest, record: Recor
     return outcome
 
 
+def play_guarded(case: Case, folder: Path, request: pytest.FixtureRequest) -> None:
+    """Run a case with the guard alone, and compare; does nothing under --unguarded-only.
+
+    :param folder: does not exist yet; it is removed when all is well.
+    """
+    environment: Environment | None = request.getfixturevalue("guarded")
+    if environment is None:
+        return
+    plain: Environment = request.getfixturevalue("plain")
+    _check("benign", case.scenario.guarded, _run(case, folder, environment, plain, request))
+    shutil.rmtree(folder)
+
+
 def environment_of(case: Case) -> Environment:
     """Return the unguarded environment that a case needs."""
     plain = pips.plain_environment(case.cell.pip, case.cell.python)

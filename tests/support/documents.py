@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
+from integration.attacks.rows import render as attack_table
 from integration.harness.children import run_child
 from integration.harness.pips import ALL_PIPS
 from integration.hints.table import render as hint_table
@@ -231,6 +232,7 @@ BLOCKS: dict[str, Block] = {
     "pips": Block("README.md", lambda: ", ".join(ALL_PIPS)),
     **{f"help: indexguard {name}".strip(): Block(_CLI, partial(help_of, name)) for name in HELPS},
     "codes": Block(_CLI, code_table),
+    "attacks": Block("integration/attacks/README.md", attack_table),
     "hints": Block("integration/hints/README.md", hint_table),
     "fields": Block(_AUDIT, _fields),
     "events": Block(_AUDIT, _events),

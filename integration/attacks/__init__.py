@@ -1,0 +1,1 @@
+"""The attacks on package installers that we know of, each against one policy."""
