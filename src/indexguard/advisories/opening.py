@@ -33,9 +33,9 @@ def open_advisories(layer: Layer, tell: Callable[[str], None]) -> Advisories | N
                 if counts["unreadable"] == 1
                 else (f"{counts['unreadable']} records that cannot be read do not count, the first")
             )
-            tell(f"advisories of {path}: {what}: {escape(counts['problems'][0])}")
+            tell(f"advisories of {escape(path)}: {what}: {escape(counts['problems'][0])}")
     found = Advisories(indexes)
     if found.is_empty:
         kinds = ", ".join(settings.kinds)
-        tell(f"advisories in {layer.path}: no source holds a record of PyPI that counts ({kinds})")
+        tell(f"advisories in {escape(layer.path)}: no source holds a record of PyPI that counts ({kinds})")
     return found

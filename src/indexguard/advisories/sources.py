@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import NamedTuple
 
+from ..errors import escape
+
 MAX_TEXT = 512 * 1024 * 1024
 """Bytes of one JSON text, which may hold all records there are; a larger one is not read."""
 _LAYOUT = ("malicious", "withdrawn")
@@ -41,7 +43,7 @@ class SourceError(Exception):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        return f"{escape(self.path)}: {escape(self.reason)}"
 
 
 class Text(NamedTuple):

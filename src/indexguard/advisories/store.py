@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import IO
 
+from ..errors import escape
 from .index import Index
 from .sources import SourceError, State, is_unchanged, take_state
 
@@ -106,7 +107,7 @@ class Store:
         elif folder is not None:
             problem = f"each run makes its index anew, because this user may not keep one for it: {_how(path)}"
         index = _make(path, state, kinds, tempfile.TemporaryFile())  # noqa: SIM115  # the index keeps it
-        self._tell(f"advisories of {path}: {problem}")
+        self._tell(escape(f"advisories of {path}: {problem}"))
         return index
 
 

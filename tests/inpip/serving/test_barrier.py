@@ -120,3 +120,11 @@ def test_a_file_that_cannot_be_read_is_refused_by_pip_itself(
     assert (done.code, done.origins) == (1, {})
     assert "guard-broken" not in done.output
     assert "Traceback" not in done.output
+
+
+def test_a_reason_is_shown_as_it_is_no_terminals(bench: Bench) -> None:
+    policy = f'{bench.policy}[[deny]]\npackages = ["foo"]\nreason = "\\u001b[31mred\\nand more"\n'
+    done = bench.install("foo", policy=policy)
+    assert done.code == 1
+    assert "\x1b" not in done.output
+    assert "\\x1b[31mred" in done.output

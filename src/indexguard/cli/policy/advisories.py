@@ -92,7 +92,7 @@ def _count(path: str, kinds: Sequence[str]) -> _Result:
         with tempfile.TemporaryFile() as scratch:
             return _Result(path, kinds, build(path, take_state(path), kinds, scratch))
     except SourceError as error:
-        raise BadInputError(f"cannot read {escape(error.path)}: {error.reason}") from None
+        raise BadInputError(f"cannot read {error}") from None
 
 
 def _make(path: str, kinds: Sequence[str]) -> _Result:
@@ -100,7 +100,7 @@ def _make(path: str, kinds: Sequence[str]) -> _Result:
     try:
         index = Store(told.append).open(path, kinds, rebuild=True)
     except SourceError as error:
-        raise BadInputError(f"cannot read {escape(error.path)}: {error.reason}") from None
+        raise BadInputError(f"cannot read {error}") from None
     counts = Counts(**index.header["counts"])
     index.close()
     return _Result(path, kinds, counts, index.place, "; ".join(told))
