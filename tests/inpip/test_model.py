@@ -160,6 +160,7 @@ REFUSED = {
     "find-links",
     "format-not-allowed",
     "hash-changed",
+    "hash-mismatch",
     "hash-missing",
     "index-failed",
     "index-not-configured",
@@ -172,8 +173,7 @@ REFUSED = {
     "unverified-index",
     "version-not-allowed",
 }
-"""Codes with which lookups are refused; `unknown-index` seldom comes before another one, and `hash-mismatch` needs two
-places of one rule that list one file name."""
+"""Codes with which lookups are refused; `unknown-index` seldom comes before another one."""
 DROPPED = REFUSED - {
     "claimed-elsewhere",
     "entry-expired",

@@ -196,6 +196,24 @@ def webs(draw: DrawFn, urls: Sequence[str], names: Sequence[str], *, loops: bool
 
 
 @st.composite
+def others_of_one_name(draw: DrawFn, web: Mapping[str, Answer]) -> dict[str, Answer]:
+    """Draw pages that list, beside their own, a file of another page's name with another content."""
+    pages = [(url, page) for url, page in web.items() if isinstance(page, Page) and any(it.sha256 for it in page.files)]
+    if len(pages) < 2:  # noqa: PLR2004  # two are at odds
+        return {}
+    first, page = draw(st.sampled_from(pages))
+    file = draw(st.sampled_from([it for it in page.files if it.sha256]))
+    other = replace(file, url=f"https://files.example/a/other/{quote(file.filename)}", sha256="d" * 64)
+    # With nothing beside them, nothing is left.
+    alone = draw(st.booleans())
+    found: dict[str, Answer] = {first: replace(page, files=(file,) if alone else page.files)}
+    for url, other_page in pages:
+        if url != first:
+            found[url] = replace(other_page, files=(other,) if alone else (*other_page.files, other))
+    return found
+
+
+@st.composite
 def redirects(draw: DrawFn, url: str, names: Sequence[str]) -> str:
     """Draw where a page sends."""
     other = draw(st.sampled_from([*ROOTS, *NEAR]))
@@ -318,9 +336,9 @@ def entries_of_tables(draw: DrawFn, plan: Mapping[str, str], tables: dict[str, d
         if choice == 0:
             continue
         home = planned if planned in tables and choice > 1 else draw(st.sampled_from(list(tables)))
-        if choice == 2 and len(tables) > 1:
+        if choice in (2, 3) and len(tables) > 1:
             merged.append(draw(entries(pattern)))
-        elif choice == 3 and normal(pattern) == "acme" and "acme-*" not in map(normal, plan):
+        elif choice == 4 and normal(pattern) == "acme" and "acme-*" not in map(normal, plan):
             tables[home]["namespaces"] = [pattern]
         else:
             tables[home].setdefault("packages", []).append(draw(entries(pattern)))
@@ -359,6 +377,8 @@ def worlds(draw: DrawFn) -> Played:
     links = [url for url in links if url not in asked]  # pip asks for a page that is both, twice
     link_files = draw(several_files(names)) if draw(st.integers(0, 7)) == 7 else ()
     web = draw(webs([url for url in [*links, *asked] if place_of(url) is not None], names, loops=opinions))
+    if draw(st.integers(0, 3)) == 3:
+        web |= draw(others_of_one_name(web))
     world = World(
         found,
         indexes,
