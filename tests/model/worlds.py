@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from model.one_policy import TODAY
 from model.policy import Lookup
 from model.refusals import NAMES, RECORDS, VERSIONS, WAIVERS, refusing_layers, write_records
-from model.terms import TERMS, UPLOADED, sightings, write_seen
+from model.terms import TERMS, UPLOADED, others_of_one_name, sightings, write_seen
 from model.web import (
     PYPI_URL,
     Answer,
@@ -193,24 +193,6 @@ def webs(draw: DrawFn, urls: Sequence[str], names: Sequence[str], *, loops: bool
                 web[url] = Redirect(to, draw(st.sampled_from([301, 302, 303, 307, 308])))
                 waiting.append(to)
     return web
-
-
-@st.composite
-def others_of_one_name(draw: DrawFn, web: Mapping[str, Answer]) -> dict[str, Answer]:
-    """Draw pages that list, beside their own, a file of another page's name with another content."""
-    pages = [(url, page) for url, page in web.items() if isinstance(page, Page) and any(it.sha256 for it in page.files)]
-    if len(pages) < 2:  # noqa: PLR2004  # two are at odds
-        return {}
-    first, page = draw(st.sampled_from(pages))
-    file = draw(st.sampled_from([it for it in page.files if it.sha256]))
-    other = replace(file, url=f"https://files.example/a/other/{quote(file.filename)}", sha256="d" * 64)
-    # With nothing beside them, nothing is left.
-    alone = draw(st.booleans())
-    found: dict[str, Answer] = {first: replace(page, files=(file,) if alone else page.files)}
-    for url, other_page in pages:
-        if url != first:
-            found[url] = replace(other_page, files=(other,) if alone else (*other_page.files, other))
-    return found
 
 
 @st.composite

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from ..policy.trust import Trust, find_foreign
 from .sources import Check, SourceError
@@ -20,10 +21,8 @@ def make_check(source: str, kind: str, *, own: bool = True) -> Check | None:
     if trust is None:
         return None  # pragma: no cover
     if not own:
-        try:
+        with suppress(OSError):  # whoever reads it says that it is not there
             trust = Trust(trust.euid, trust.owners | {os.stat(source).st_uid})
-        except OSError:
-            pass  # whoever reads it says that it is not there
 
     def check(what: str, path: str, info: os.stat_result) -> None:
         faults = find_foreign(((what, path, info),), trust, kind)

@@ -290,7 +290,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Text:
             while len(content) <= MAX_TEXT and (block := file.read(_BLOCK)):
                 content += block
     except Exception as error:  # noqa: BLE001  # each method of compression has errors of its own (zlib, lzma, zstd)
-        return Text(info.filename, None, f"it cannot be unpacked: {error or type(error).__name__}")
+        return Text(info.filename, None, f"it cannot be unpacked: {str(error) or type(error).__name__}")
     return _bounded(info.filename, bytes(content))
 
 

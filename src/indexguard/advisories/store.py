@@ -106,7 +106,7 @@ class Store:
         problem = f"no folder to keep its index in, which each run makes anew: {_how(path)}"
         if folder is not None and os.geteuid() in owners:
             try:
-                return _write(folder, name, path, state, kinds, self._check)
+                return _write(folder, name, path, state, kinds, check=self._check)
             except OSError as error:
                 problem = f"its index cannot be kept in {folder} ({error.strerror}), and each run makes it anew"
         elif folder is not None:
@@ -184,9 +184,7 @@ def _make(path: str, state: State, kinds: Sequence[str], file: IO[bytes], check:
     return Index(file)
 
 
-def _write(
-    folder: str, name: str, path: str, state: State, kinds: Sequence[str], check: Check | None
-) -> Index:
+def _write(folder: str, name: str, path: str, state: State, kinds: Sequence[str], *, check: Check | None) -> Index:
     """Make an index in a folder; it appears when it is whole."""
     import tempfile  # noqa: PLC0415  # as above
 

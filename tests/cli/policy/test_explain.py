@@ -307,6 +307,8 @@ def test_a_near_miss_is_only_told_by_default(shell: Shell) -> None:
     assert answer.code == 0
     assert "did you mean `requests` (two letters swapped)? the user is told" in answer.out
     assert "did you mean" not in shell("explain", "requests", "--index", "pypi").out
+
+
 def test_a_page_of_links_that_the_policy_names_is_an_index(shell: Shell) -> None:
     shell.policy(f'{POLICY}[indexes.links]\nurl = "https://links.example/wheels/"\npackages = ["torch"]\n')
     pages = "https://links.example/wheels/ https://links.example/torch-1.0-py3-none-any.whl file:///wheels/ /wheels"

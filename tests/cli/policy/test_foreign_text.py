@@ -56,8 +56,8 @@ def test_the_path_of_a_source(shell: Shell, tmp_path: Path) -> None:
     for words in (("explain", "foo", "--index", "pypi"), ("advisories",), ("check",), ("status",)):
         check_all(shell, *words)
     write_zip(tmp_path / f"{EVIL}.zip", is_good=True)
-    for words in (("explain", "foo", "--index", "pypi"), ("advisories",), ("advisories", "build")):
-        check_all(shell, *words)
+    for command in ("explain foo --index pypi", "advisories", "advisories build"):
+        check_all(shell, *command.split())
     (tmp_path / f"{EVIL}.zip").chmod(0o666)
     check_all(shell, "explain", "foo", "--index", "pypi")
 

@@ -100,7 +100,7 @@ UNREADABLE = {
 def test_a_file_that_cannot_be_read_is_no_trouble_to_others(
     bench: Bench, tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
-    """pip does not open what it does not choose; what cannot be read cannot be installed either."""
+    """A pip does not open what it does not choose; what cannot be read cannot be installed either."""
     good = Dist("foo", "0.9", "local")
     (tmp_path / good.filename).write_bytes(good.content)
     make(tmp_path / "foo-1.1-py3-none-any.whl")
