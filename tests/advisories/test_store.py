@@ -28,6 +28,7 @@ from indexguard.policy.reader import read_policy
 SHA256 = "c8784cf0aa8fa13a43614fbd6d51902feeecafdc06fc4db2695fd2572db66db8"
 OTHER = "0" * 64
 MAL = ("MAL-",)
+NESTED = "nested"
 MANY = 600
 """Records of a source that is not small."""
 
@@ -424,11 +425,21 @@ def test_a_file_may_be_larger_than_a_record(tmp_path: Path, shop: Store, monkeyp
     path = put(
         tmp_path / "records.json",
         *(make_record(f"a{number}", f"MAL-{number}", ["1"]) for number in range(20)),
-        make_record("large", "MAL-99", ["1"], details="x" * 3000),
+        make_record("large", "MAL-99", ["1"], details='{"[\\\\"' * 3000),
+        make_record("nested", "MAL-98", ["1"], details=NESTED),
+        make_record("last", "MAL-97", ["1"]),
     )
+    path.write_text(path.read_text().replace(json.dumps(NESTED), "[" * 100_000 + "]" * 100_000))
     counts = Counts(**shop.open(str(path), MAL).header["counts"])
-    assert (counts.records, counts.unreadable) == (20, 1)
+    assert (counts.records, counts.unreadable) == (21, 2)
     assert "too large" in counts.problems[0]
+    assert "nested" in counts.problems[1] or "too large" in counts.problems[1]  # as deep as this Python goes
+    answer = tmp_path / "answer.json"
+    answer.write_text(f'{{ "vulns" : {path.read_text()}, "next_page_token": "x"}}')
+    assert Counts(**shop.open(str(answer), MAL).header["counts"]).records == counts.records
+    answer.write_text(json.dumps(make_record("large", "MAL-99", ["1"], details="x" * 3000)))
+    with pytest.raises(SourceError, match="too large for a record"):
+        shop.open(str(answer), MAL)
 
 
 def test_what_cannot_be_read_is_told_in_a_run(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ from integration.harness.pips import in_range, plain_environment, pythons_for
 from indexguard.inpip.children import BOOTSTRAP
 from model.errands import Sent, sent_errands, write_errand
 from model.policy import Expected, Passing, judge
-from model.reference import Outcome, judge_errand
-from model.web import PYPI_FILES, PYPI_URL, normal, place_of
+from model.reference import Errand, Outcome, Reference, judge_errand
+from model.web import PYPI_FILES, PYPI_URL, Answer, Download, Failure, Layer, World, normal, place_of
 from model.worlds import Played, worlds, write_world
 from support.environments import PROJECT, clean_environ
 
@@ -160,6 +160,7 @@ REFUSED = {
     "find-links",
     "format-not-allowed",
     "hash-changed",
+    "hash-mismatch",
     "hash-missing",
     "index-failed",
     "index-not-configured",
@@ -172,8 +173,7 @@ REFUSED = {
     "unverified-index",
     "version-not-allowed",
 }
-"""Codes with which lookups are refused; `unknown-index` seldom comes before another one, and `hash-mismatch` needs two
-places of one rule that list one file name."""
+"""Codes with which lookups are refused; `unknown-index` seldom comes before another one."""
 DROPPED = REFUSED - {
     "claimed-elsewhere",
     "entry-expired",
@@ -254,3 +254,27 @@ def test_what_goes_round_the_indexes(stage: Stage, record_property: Record, mode
         check()
     wanted = {"direct-url", "local-path", "name-mismatch", *(["locked-link", "version-not-allowed"] if locks else [])}
     check_reached(counts, {f"runs refused: {code}" for code in wanted}, MANY)
+
+
+@pytest.mark.parametrize("terms", [{"min-age": "3d"}, {"formats": ["wheel"]}, {"require-hashes": "index"}, {}])
+def test_the_page_is_asked_for_a_lock_where_a_policy_asks_something_of_files(
+    stage: Stage, terms: Mapping[str, Any]
+) -> None:
+    """Seldom drawn: a lock, such a key, and a name that is not refused for another reason."""
+    if not in_range(stage.pip, ">=26.1"):
+        pytest.skip(f"pip {stage.pip} reads no lock")
+    corp, wheel = "https://corp.example/simple/", "tool-1.0-py3-none-any.whl"
+    for pattern in ("*", "tool"):
+        for folder in (corp, "https://files.example/a/"):
+            for page in (None, Failure("status", 503)):
+                index = {"url": corp, "packages": [pattern], "files-from": ["files.example", "corp.example"], **terms}
+                policy = {"version": 1, "mode": "enforce", "indexes": {"corp": index}}
+                web: dict[str, Answer] = {f"{folder}{wheel}": Download(wheel, "tool", ())}
+                if page is not None:
+                    web[f"{corp}tool/"] = page
+                world = World((Layer("machine", policy),), (corp, PYPI_URL), web=web)
+                errand = Errand(world, (Reference("tool", f"{folder}{wheel}", "tool"),), locked=True)
+                (told,) = stage.play(write_errand((errand, ["named"], False)))
+                compare_errand(judge_errand(errand), told)
+                asks = place_of(f"{corp}tool/") in map(place_of, told["asked"])
+                assert asks == bool(terms)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from model.one_policy import answering_index, comes_from, files_from, judge_direct, places_of, rule_for
 from model.policy import Lookup, judge
+from model.serving import FILE_KEYS, find_term
 from model.web import PYPI_FILES, PYPI_URL, Download, Place, World, normal, place_of, travel
 
 
@@ -123,7 +124,14 @@ class _Clerk:
         self._arrive(parent, answer, requested=False)
 
     def _take(self, reference: Reference, *, requested: bool) -> None:
-        held = self.errand.locked and self._is_held(reference)
+        asks = self._asks_of_files(reference)
+        held = self.errand.locked and not asks and self._is_held(reference)
+        if asks:
+            # The text: "The page is asked only … where a FILE key is set for the index; then the page's entry, not the
+            # lock's, is judged by PAGE and FILE". None lists it here.
+            expected = judge(self.world, Lookup(reference.name))
+            self.outcome.may_ask |= set(expected.asked)
+            self.outcome.codes |= expected.refused
         if self.errand.locked and not all(layer.enforces for layer in self.world.layers):
             # To log "same decisions, same log lines" the page is looked at for a layer in audit mode, too; its
             # `direct-urls` alone can be what the lock is at odds with.
@@ -178,18 +186,31 @@ class _Clerk:
         if not self.errand.locked:
             return judge_direct(self.policies, reference.name, url, requested=requested)
         # The text: "else it is a requested direct URL"; each layer is evaluated alone.
-        free = [policy for policy in self.policies if not _holds(policy, reference)]
+        asks = self._asks_of_files(reference)
+        free = [policy for policy in self.policies if asks or not _holds(policy, reference)]
         codes = judge_direct(free, reference.name, url, requested=True)
         if url != reference.url:
             return codes
+        if asks:
+            return {"locked-link" if code == "direct-url" else code for code in codes}
         codes |= {code for policy in self.policies for code in [_judge_held(policy, reference)] if code}
         return {"locked-link" if code == "direct-url" else code for code in codes}
 
     def _judge_hop(self, reference: Reference, left: str | None, url: str) -> set[str]:
         """Judge what the download of a lock's link is led to where it passes as a file of an index only."""
+        if self._asks_of_files(reference):
+            return set()  # it passes as a direct URL only
         holding = [policy for policy in self.policies if self.errand.locked and _holds(policy, reference)]
         only = [policy for policy in holding if judge_direct([policy], reference.name, reference.url, requested=True)]
         return {code for policy in only for code in [_judge_file_hop(policy, reference.name, left, url)] if code}
+
+    def _asks_of_files(self, reference: Reference) -> bool:
+        """Tell whether the page, not the lock, is asked about a file that a lock names."""
+        place = place_of(reference.url)
+        if not self.errand.locked or (place is not None and place.is_local):
+            return False
+        policies = [layer.policy for layer in self.world.layers if layer.has_opinion]
+        return any(_asks_of_files(policy, reference.name) for policy in policies)
 
     def _is_held(self, reference: Reference) -> bool:
         """Tell whether the link of a lock file lies in an index of the name, in every layer."""
@@ -224,6 +245,13 @@ class _Clerk:
 def _is_at_odds(dist: Reference | Parent) -> bool:
     """Tell whether pip takes no reference from a distribution: it lies where the public index keeps its files."""
     return bool(dist.brings) and urlsplit(dist.url).netloc == PYPI_FILES
+
+
+def _asks_of_files(policy: Mapping[str, Any], name: str) -> bool:
+    """Tell whether "a FILE key is set for the index" of a name."""
+    rule = rule_for(policy, name)
+    places = () if rule is None else [(rule.table, index) for index in rule.indexes]
+    return any(find_term(policy, entry, index, key) is not None for entry, index in places for key in FILE_KEYS)
 
 
 def _holds(policy: Mapping[str, Any], reference: Reference) -> bool:

@@ -14,6 +14,8 @@ from packaging.version import Version  # noqa: TID251, TID253  # not the guard's
 from model.web import PYPI_URL, File, Seen, normal, place_of, plain
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=timezone.utc)
+FILE_KEYS = ("min-age", "formats", "require-hashes")
+"""What is asked of files."""
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from hypothesis import strategies as st
 
@@ -66,6 +68,24 @@ def sightings(draw: DrawFn, web: Mapping[str, Answer]) -> tuple[Seen, ...]:
         first_seen = draw(st.sampled_from(["2026-05-01T00:00:00Z", "2026-05-01T00:00:00Z", "2026-06-14T00:00:00Z"]))
         found.append(Seen(index, normal(file.project), file.filename, digest, first_seen))
     return tuple(found)
+
+
+@st.composite
+def others_of_one_name(draw: DrawFn, web: Mapping[str, Answer]) -> dict[str, Answer]:
+    """Draw pages that list, beside their own, a file of another page's name with another content."""
+    pages = [(url, page) for url, page in web.items() if isinstance(page, Page) and any(it.sha256 for it in page.files)]
+    if len(pages) < 2:  # two are at odds
+        return {}
+    first, page = draw(st.sampled_from(pages))
+    file = draw(st.sampled_from([it for it in page.files if it.sha256]))
+    other = replace(file, url=f"https://files.example/a/other/{quote(file.filename)}", sha256="d" * 64)
+    # With nothing beside them, nothing is left.
+    alone = draw(st.booleans())
+    found: dict[str, Answer] = {first: replace(page, files=(file,) if alone else page.files)}
+    for url, other_page in pages:
+        if url != first:
+            found[url] = replace(other_page, files=(other,) if alone else (*other_page.files, other))
+    return found
 
 
 def write_seen(seen: Seen) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from model.one_policy import TODAY
 from model.policy import Lookup
 from model.refusals import NAMES, RECORDS, VERSIONS, WAIVERS, refusing_layers, write_records
-from model.terms import TERMS, UPLOADED, sightings, write_seen
+from model.terms import TERMS, UPLOADED, others_of_one_name, sightings, write_seen
 from model.web import (
     PYPI_URL,
     Answer,
@@ -318,9 +318,9 @@ def entries_of_tables(draw: DrawFn, plan: Mapping[str, str], tables: dict[str, d
         if choice == 0:
             continue
         home = planned if planned in tables and choice > 1 else draw(st.sampled_from(list(tables)))
-        if choice == 2 and len(tables) > 1:
+        if choice in (2, 3) and len(tables) > 1:
             merged.append(draw(entries(pattern)))
-        elif choice == 3 and normal(pattern) == "acme" and "acme-*" not in map(normal, plan):
+        elif choice == 4 and normal(pattern) == "acme" and "acme-*" not in map(normal, plan):
             tables[home]["namespaces"] = [pattern]
         else:
             tables[home].setdefault("packages", []).append(draw(entries(pattern)))
@@ -359,6 +359,8 @@ def worlds(draw: DrawFn) -> Played:
     links = [url for url in links if url not in asked]  # pip asks for a page that is both, twice
     link_files = draw(several_files(names)) if draw(st.integers(0, 7)) == 7 else ()
     web = draw(webs([url for url in [*links, *asked] if place_of(url) is not None], names, loops=opinions))
+    if draw(st.integers(0, 3)) == 3:
+        web |= draw(others_of_one_name(web))
     world = World(
         found,
         indexes,

@@ -12,7 +12,7 @@ from typing import IO
 from .index import FORMAT, MAGIC, short_key
 from .records import Affected, Record, read_records
 from .sorting import SortedLines
-from .sources import SourceError, State, Text, read_texts
+from .sources import Check, SourceError, State, Text, read_texts
 
 _TOLD = 20
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -47,18 +47,19 @@ class Counts:
         return self.records + self.withdrawn + self.other_kinds + self.other_ecosystems
 
 
-def build(path: str, state: State, kinds: Sequence[str], file: IO[bytes]) -> Counts:
+def build(path: str, state: State, kinds: Sequence[str], file: IO[bytes], check: Check | None = None) -> Counts:
     """Write the index of a source into a file that is empty.
 
     :param kinds: beginnings of the identifiers of the records that count: ``MAL-``.
-    :raises SourceError: the source cannot be read; or it is one file, and nothing in it can be.
+    :param check: looks at everything that is read; None: whoever may write it.
+    :raises SourceError: the source cannot be read, or ``check`` says so; or it is one file, and nothing in it can be.
     :raises OSError: the file cannot be written.
     """
     counts = Counts()
     lines = SortedLines()
     keys = array("Q")
     try:
-        for text in read_texts(path, state.kind):
+        for text in read_texts(path, state.kind, check):
             counts.texts += 1
             for record in _read(text, counts, path):
                 _add(record, kinds, counts, lines, keys)
@@ -80,6 +81,7 @@ def build(path: str, state: State, kinds: Sequence[str], file: IO[bytes]) -> Cou
         "path": path,
         "kinds": list(kinds),
         "state": list(state),
+        "checked": check is not None,
         "counts": vars(counts),
     }
     file.write(json.dumps(header).encode())

@@ -21,7 +21,7 @@ from ..patterns import Name
 if TYPE_CHECKING:
     from .records import Affected
 
-FORMAT = 2
+FORMAT = 3
 MAGIC = b"IGADVIX1"
 _TAIL = len(MAGIC) + 8
 _FEW = 200

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import POLICY_UNREADABLE, Fault, PolicyError, escape
+from ..policy.layers import LAYER_KINDS
 from ..policy.model import Layer
 from .advisories import Advisories
+from .checking import make_check
 from .sources import SourceError
 from .store import Store
 
@@ -20,9 +22,10 @@ def open_advisories(layer: Layer, tell: Callable[[str], None]) -> Advisories | N
     settings = layer.policy.advisories
     if settings is None:
         return None
-    store = Store(tell)
+    # A file that is only looked at may be anybody's.
+    checks = [make_check(path, layer.kind) if layer.kind in LAYER_KINDS else None for path in settings.places]
     try:
-        indexes = [store.open(path, settings.kinds) for path in settings.places]
+        indexes = [Store(tell, check=check).open(path, settings.kinds) for check, path in zip(checks, settings.places)]
     except SourceError as error:
         raise PolicyError(layer.path, [Fault("advisories.paths", str(error))], POLICY_UNREADABLE) from None
     for path, index in zip(settings.places, indexes):
@@ -33,9 +36,9 @@ def open_advisories(layer: Layer, tell: Callable[[str], None]) -> Advisories | N
                 if counts["unreadable"] == 1
                 else (f"{counts['unreadable']} records that cannot be read do not count, the first")
             )
-            tell(f"advisories of {path}: {what}: {escape(counts['problems'][0])}")
+            tell(f"advisories of {escape(path)}: {what}: {escape(counts['problems'][0])}")
     found = Advisories(indexes)
     if found.is_empty:
         kinds = ", ".join(settings.kinds)
-        tell(f"advisories in {layer.path}: no source holds a record of PyPI that counts ({kinds})")
+        tell(f"advisories in {escape(layer.path)}: no source holds a record of PyPI that counts ({kinds})")
     return found

@@ -22,6 +22,9 @@ MAX_RECORD = 16 * 1024 * 1024
 _LARGE = "it is too large for a record"
 _NESTED = "its arrays and objects are nested too deeply"
 _BLANKS = re.compile(r"[ \t\r\n]*")
+_ANSWER = re.compile(r'\{[ \t\r\n]*"vulns"[ \t\r\n]*:[ \t\r\n]*\[')
+_MARKS = re.compile(r'\\.|["{}\[\]]', re.DOTALL)
+"""What ends and begins strings, arrays and objects, and what is none of that in a string."""
 _DECODER = json.JSONDecoder()
 _FIRST = "0"
 """Before every version."""
@@ -98,6 +101,11 @@ def _find_trees(content: bytes) -> tuple[Iterator[object], bool]:
         start = _skip(text, 0)
         if text.startswith("[", start):
             return _split(text, start + 1), True
+        if len(text) > MAX_RECORD:  # to parse it takes many times the memory of the text
+            answer = _ANSWER.match(text, start)
+            if answer is not None:
+                return _split(text, answer.end(), is_whole=False), True
+            return iter([NoRecordError(_LARGE)]), False
         tree = json.loads(text)
     except UnicodeDecodeError:
         raise NoRecordError("it is not UTF-8") from None
@@ -107,33 +115,56 @@ def _find_trees(content: bytes) -> tuple[Iterator[object], bool]:
         raise NoRecordError("it is not JSON") from None
     if isinstance(tree, dict) and "id" not in tree and isinstance(tree.get("vulns"), list):
         return iter(tree["vulns"]), True
-    return iter([tree if len(text) <= MAX_RECORD else NoRecordError(_LARGE)]), False
+    return iter([tree]), False
 
 
-def _split(text: str, place: int) -> Iterator[object]:
+def _split(text: str, place: int, *, is_whole: bool = True) -> Iterator[object]:
     """Yield the entries of a list, and what is wrong with one as a ``NoRecordError``; one that is cut off as far as it goes.
 
     :param place: behind the bracket.
+    :param is_whole: whether nothing may follow the list.
     """
+    window, start = text[:0], 0
     place = _skip(text, place)
     while not text.startswith("]", place):
+        # No more is parsed at once than two records may have.
+        if place + MAX_RECORD >= start + len(window) < len(text):
+            start, window = place, text[place : place + 2 * MAX_RECORD]
+        tree: object
         try:
-            tree, end = _DECODER.raw_decode(text, place)
+            tree, end = _DECODER.raw_decode(window, place - start)
+            end += start
+            problem = _LARGE if end - place > MAX_RECORD else ""
         except RecursionError:
-            yield NoRecordError(_NESTED)
-            return
+            end, problem = _find_end(text, place), _NESTED
         except ValueError:
-            yield NoRecordError("it is not JSON, and what follows is not read")
-            return
-        yield NoRecordError(_LARGE) if end - place > MAX_RECORD else tree
+            end, problem = _find_end(text, place), _LARGE
+            if end - place <= MAX_RECORD:
+                yield NoRecordError("it is not JSON, and what follows is not read")
+                return
+        yield NoRecordError(problem) if problem else tree
         place = _skip(text, end)
         if text.startswith(",", place):
             place = _skip(text, place + 1)
         elif not text.startswith("]", place):
             yield NoRecordError("it is not JSON: the list has no end")
             return
-    if _skip(text, place + 1) != len(text):
+    if is_whole and _skip(text, place + 1) != len(text):
         yield NoRecordError("it is not JSON: something follows the list")
+
+
+def _find_end(text: str, place: int) -> int:
+    """Return where an array, an object or a string ends that is not parsed."""
+    depth, is_inside = 0, False
+    for found in _MARKS.finditer(text, place):
+        mark = found[0]
+        if mark == '"':
+            is_inside = not is_inside
+        elif not is_inside and len(mark) == 1:
+            depth += 1 if mark in "{[" else -1
+        if depth <= 0 and not is_inside:
+            return found.end()
+    return len(text)
 
 
 def _skip(text: str, place: int) -> int:

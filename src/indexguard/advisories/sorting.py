@@ -8,7 +8,9 @@ from heapq import merge
 from typing import IO
 
 _IN_MEMORY = 50_000
-"""Lines that are sorted at once: some ten megabytes."""
+"""Lines that are sorted at once: usually some ten megabytes."""
+_BYTES = 32 * 1024 * 1024
+"""Bytes that are, however few lines they are."""
 
 
 class SortedLines:
@@ -16,12 +18,14 @@ class SortedLines:
 
     def __init__(self) -> None:
         self._lines: list[bytes] = []
+        self._size = 0
         self._parts: list[IO[bytes]] = []
 
     def add(self, line: bytes) -> None:
         """Take one line."""
         self._lines.append(line)
-        if len(self._lines) >= _IN_MEMORY:
+        self._size += len(line)
+        if len(self._lines) >= _IN_MEMORY or self._size >= _BYTES:
             self._spill()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -43,4 +47,4 @@ class SortedLines:
         part = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
         part.writelines(sorted(self._lines))
         self._parts.append(part)
-        self._lines = []
+        self._lines, self._size = [], 0

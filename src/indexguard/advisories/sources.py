@@ -7,13 +7,15 @@ A folder may be a checkout or mirror of the OpenSSF malicious-packages repositor
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import NamedTuple
+
+from ..errors import escape
 
 MAX_TEXT = 512 * 1024 * 1024
 """Bytes of one JSON text, which may hold all records there are; a larger one is not read."""
@@ -26,6 +28,17 @@ _ABOVE = 4
 """Folders above a source in which the checkout is looked for that it is part of."""
 _SETTLED = 600.0
 """Seconds for which a folder of many files counts as looked through."""
+_DEEPEST = 64
+"""Folders in each other."""
+_BLOCK = 1024 * 1024
+MAX_LIST = 64 * 1024 * 1024
+"""Bytes of a zip's list of its members: some 600,000 of them."""
+MAX_UNPACKED = 8 * 1024 * 1024 * 1024
+"""Bytes of all members of a zip."""
+
+Check = Callable[[str, str, os.stat_result], None]
+"""Is given each file and folder that is read (``file`` or ``folder``, its path, what the system says of it); raises
+``SourceError`` where somebody else may write it."""
 
 
 class SourceError(Exception):
@@ -41,7 +54,7 @@ class SourceError(Exception):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        return f"{escape(self.path)}: {escape(self.reason)}"
 
 
 class Text(NamedTuple):
@@ -126,28 +139,29 @@ def is_unchanged(path: str, state: State, *, seconds: float) -> bool | None:
         raise SourceError(path, f"it cannot be read: {error.strerror}") from None
 
 
-def read_texts(path: str, kind: str) -> Iterator[Text]:
+def read_texts(path: str, kind: str, check: Check | None = None) -> Iterator[Text]:
     """Yield the JSON texts of a source.
 
     :param kind: as ``State`` has it.
-    :raises SourceError: it cannot be read.
+    :param check: looks at everything that is read; None: whoever may write it.
+    :raises SourceError: it cannot be read, or ``check`` says so.
     """
     try:
         if kind == "file":
-            yield _read_file("", path)
+            yield _read_file("", path, check)
         elif kind == "zip":
-            yield from _read_zip(path)
+            yield from _read_zip(path, check)
         else:
-            for entry in _walk(path, "", {}, looks=False):
-                yield _read_file(entry.place, entry.path)
+            for entry in _walk(path, "", {}, looks=False, check=check):
+                yield _read_file(entry.place, entry.path, check)
     except OSError as error:
-        raise SourceError(path, f"it cannot be read: {error.strerror}") from None
+        raise SourceError(path, f"it cannot be read: {error.strerror or type(error).__name__}") from None
 
 
 def _digest(path: str) -> str:
     whole = hashlib.sha256()
     with open(path, "rb") as file:
-        while block := file.read(1024 * 1024):
+        while block := file.read(_BLOCK):
             whole.update(block)
     return whole.hexdigest()
 
@@ -183,12 +197,20 @@ def _time_of(path: str) -> int:
         return 0
 
 
-def _walk(folder: str, place: str, folders: dict[str, int], *, looks: bool = True) -> Iterator[_Entry]:
+def _walk(
+    folder: str, place: str, folders: dict[str, int], *, looks: bool = True, check: Check | None = None
+) -> Iterator[_Entry]:
     """Yield the JSON files in a folder and below it, in one order; links to folders are not followed.
 
     :param folders: is given the place of each folder that holds others, and that of the first.
     :param looks: whether size and time are wanted.
+    :param check: as ``read_texts`` has it: it is given the folders, and those in which files lie that are linked to.
+    :raises SourceError: they are nested too deeply, or ``check`` says so.
     """
+    if place.count("/") > _DEEPEST:
+        raise SourceError(folder, "its folders are nested too deeply")
+    if check is not None:
+        check("folder", folder, os.stat(folder))
     with os.scandir(folder) as found:
         entries = sorted(found, key=_name_of)
     below = [entry for entry in entries if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")]
@@ -198,11 +220,14 @@ def _walk(folder: str, place: str, folders: dict[str, int], *, looks: bool = Tru
         folders[place] = 0
     for entry in entries:
         if entry.name.endswith(".json") and not entry.name.startswith(".") and entry.is_file():
+            if check is not None and entry.is_symlink():
+                real = os.path.dirname(os.path.realpath(entry.path))
+                check("folder", real, os.stat(real))
             info = entry.stat() if looks else None
             size, time = (0, 0) if info is None else (info.st_size, info.st_mtime_ns)
             yield _Entry(f"{place}{entry.name}", entry.path, size, time)
     for entry in below:
-        yield from _walk(entry.path, f"{place}{entry.name}/", folders, looks=looks)
+        yield from _walk(entry.path, f"{place}{entry.name}/", folders, looks=looks, check=check)
 
 
 _name_of = attrgetter("name")
@@ -210,11 +235,14 @@ _NO_WAIT = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 """Opening a named pipe would otherwise wait for a writer."""
 
 
-def _read_file(place: str, path: str) -> Text:
+def _read_file(place: str, path: str, check: Check | None) -> Text:
     try:
         # Without a buffer: nearly all files are small, and there may be 100,000.
         with open(os.open(path, _NO_WAIT), "rb", buffering=0) as file:
-            content = file.read() if os.fstat(file.fileno()).st_size <= MAX_TEXT else None
+            info = os.fstat(file.fileno())
+            if check is not None:
+                check("file", path, info)
+            content = file.read() if info.st_size <= MAX_TEXT else None
     except OSError as error:
         return Text(place, None, f"it cannot be read: {error.strerror}")
     return _bounded(place, content)
@@ -226,22 +254,44 @@ def _bounded(place: str, content: bytes | None) -> Text:
     return Text(place, content)
 
 
-def _read_zip(path: str) -> Iterator[Text]:
+class _Zip(io.FileIO):
+    """A zip file that is not read at once: ``zipfile`` reads the list of its members whole, however large it is."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read at most so many bytes.
+
+        :raises BadZipFile: they are more than a list of members may have.
+        """
+        if size is not None and size > MAX_LIST:
+            raise zipfile.BadZipFile(f"the list of its files is larger than {MAX_LIST // _BLOCK} MiB")
+        return super().read(-1 if size is None else size) or b""
+
+
+def _read_zip(path: str, check: Check | None) -> Iterator[Text]:
+    left = MAX_UNPACKED
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _Zip(path) as file, zipfile.ZipFile(file) as archive:
+            if check is not None:
+                check("file", path, os.fstat(file.fileno()))
             for info in archive.infolist():
                 if info.filename.endswith(".json") and not _is_of_others(info.filename):
+                    left -= min(info.file_size, MAX_TEXT)  # more than it says, `zipfile` does not unpack
+                    if left < 0:
+                        raise SourceError(path, f"it unpacks to more than {MAX_UNPACKED // _BLOCK} MiB")
                     yield _read_member(archive, info)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
         raise SourceError(path, f"it is no zip file that can be read: {error}") from None
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Text:
+    content = bytearray()
     try:
         with archive.open(info) as file:
-            return _bounded(info.filename, file.read(MAX_TEXT + 1))
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        return Text(info.filename, None, f"it cannot be unpacked: {error}")
+            while len(content) <= MAX_TEXT and (block := file.read(_BLOCK)):
+                content += block
+    except Exception as error:  # noqa: BLE001  # each method of compression has errors of its own (zlib, lzma, zstd)
+        return Text(info.filename, None, f"it cannot be unpacked: {str(error) or type(error).__name__}")
+    return _bounded(info.filename, bytes(content))
 
 
 def _is_of_others(place: str) -> bool:

@@ -17,8 +17,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import IO
 
+from ..errors import escape
 from .index import Index
-from .sources import SourceError, State, is_unchanged, take_state
+from .sources import Check, SourceError, State, is_unchanged, take_state
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _NO_FOLLOW = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -65,10 +66,15 @@ class Store:
 
     :param tell: is given each thing that the user should hear, as one clause.
     :param folders: to look in, the one to write to last; by default the machine's and this user's own.
+    :param check: looks at each file and folder of a source when its index is made, and none that was made without it
+        counts; None: whoever may write them.
     """
 
-    def __init__(self, tell: Callable[[str], None], folders: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, tell: Callable[[str], None], folders: Sequence[str] | None = None, check: Check | None = None
+    ) -> None:
         self._tell = tell
+        self._check = check
         if folders is None:
             # Not checked on Windows, whom files belong to: there none is believed.
             places = (machine_folder(), own_folder()) if hasattr(os, "geteuid") else ()
@@ -85,12 +91,12 @@ class Store:
         name = index_name(path, kinds)
         owners = _owners_of(path)
         for folder in () if rebuild else self._folders:
-            index = _find(os.path.join(folder, name), owners, path)
+            index = _find(os.path.join(folder, name), owners, path, is_checked=self._check is not None)
             if index is not None:
                 return index
         state = take_state(path)
         if state.is_small and not rebuild:
-            return _make(path, state, kinds, io.BytesIO())
+            return _make(path, state, kinds, io.BytesIO(), self._check)
         return self._make_file(path, state, kinds, name, owners)
 
     def _make_file(self, path: str, state: State, kinds: Sequence[str], name: str, owners: frozenset[int]) -> Index:
@@ -100,13 +106,13 @@ class Store:
         problem = f"no folder to keep its index in, which each run makes anew: {_how(path)}"
         if folder is not None and os.geteuid() in owners:
             try:
-                return _write(folder, name, path, state, kinds)
+                return _write(folder, name, path, state, kinds, check=self._check)
             except OSError as error:
                 problem = f"its index cannot be kept in {folder} ({error.strerror}), and each run makes it anew"
         elif folder is not None:
             problem = f"each run makes its index anew, because this user may not keep one for it: {_how(path)}"
-        index = _make(path, state, kinds, tempfile.TemporaryFile())  # noqa: SIM115  # the index keeps it
-        self._tell(f"advisories of {path}: {problem}")
+        index = _make(path, state, kinds, tempfile.TemporaryFile(), self._check)  # noqa: SIM115  # the index keeps it
+        self._tell(escape(f"advisories of {path}: {problem}"))
         return index
 
 
@@ -122,9 +128,10 @@ def _owners_of(path: str) -> frozenset[int]:
         return frozenset((0,))
 
 
-def _find(place: str, owners: frozenset[int], path: str) -> Index | None:
+def _find(place: str, owners: frozenset[int], path: str, *, is_checked: bool) -> Index | None:
     """Return an index that is there, may be believed, and is up to date; None if there is none.
 
+    :param is_checked: whether one counts only if it was looked who may write what it is made of.
     :raises SourceError: the source is not there, or cannot be read.
     """
     try:
@@ -135,7 +142,8 @@ def _find(place: str, owners: frozenset[int], path: str) -> Index | None:
     try:
         info, folder = os.fstat(descriptor), os.stat(os.path.dirname(place))
         index = Index(file, place) if _is_credible(info, folder, owners) else None
-        is_of_it = index is not None and index.header["path"] == os.path.realpath(path)
+        header = {} if index is None else index.header
+        is_of_it = header.get("path") == os.path.realpath(path) and (header["checked"] or not is_checked)
         unchanged: bool | None = False
         if index is not None and is_of_it:
             # What root has made is root's to make anew: nobody else could note that a folder was looked through.
@@ -162,11 +170,11 @@ def _is_credible(info: os.stat_result, folder: os.stat_result, owners: frozenset
     )
 
 
-def _make(path: str, state: State, kinds: Sequence[str], file: IO[bytes]) -> Index:
+def _make(path: str, state: State, kinds: Sequence[str], file: IO[bytes], check: Check | None) -> Index:
     from .building import build  # noqa: PLC0415  # most runs find one that is up to date
 
     try:
-        build(os.path.realpath(path), state, kinds, file)
+        build(os.path.realpath(path), state, kinds, file, check)
     except OSError as error:
         file.close()
         raise SourceError(path, f"its index cannot be made: {error.strerror}") from None
@@ -176,7 +184,7 @@ def _make(path: str, state: State, kinds: Sequence[str], file: IO[bytes]) -> Ind
     return Index(file)
 
 
-def _write(folder: str, name: str, path: str, state: State, kinds: Sequence[str]) -> Index:
+def _write(folder: str, name: str, path: str, state: State, kinds: Sequence[str], *, check: Check | None) -> Index:
     """Make an index in a folder; it appears when it is whole."""
     import tempfile  # noqa: PLC0415  # as above
 
@@ -189,7 +197,7 @@ def _write(folder: str, name: str, path: str, state: State, kinds: Sequence[str]
     descriptor, scratch = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
     file: IO[bytes] = open(descriptor, "w+b")  # noqa: SIM115  # the index keeps it
     try:
-        build(os.path.realpath(path), state, kinds, file)
+        build(os.path.realpath(path), state, kinds, file, check)
         file.flush()
         os.chmod(scratch, 0o644 if is_root else 0o600)
         os.replace(scratch, place)

@@ -8,6 +8,7 @@ from pathlib import Path
 from sys import base_prefix
 from typing import TYPE_CHECKING
 
+from ..errors import escape
 from ..ledger.place import find_obstacle, is_there
 from ..ledger.sighting import LedgerError
 from ..policy.trust import Trust
@@ -31,7 +32,7 @@ def opened(path: Path, max_size: int | None = None, *, must_exist: bool = True) 
     except ImportError:
         raise BadInputError("this Python has no SQLite (its module sqlite3)") from None
     if must_exist and not is_there(path):
-        raise BadInputError(f"there is no ledger {path}")
+        raise BadInputError(f"there is no ledger {escape(str(path))}")
     from ..ledger import side  # noqa: PLC0415  # as above
 
     store = Store(path, max_size or USUAL_SIZE, _WAIT)
@@ -41,6 +42,6 @@ def opened(path: Path, max_size: int | None = None, *, must_exist: bool = True) 
                 side.record(store, [], _WAIT)
         yield store
     except LedgerError as error:
-        raise BadInputError(str(error)) from None
+        raise BadInputError(escape(str(error))) from None
     finally:
         store.close()

@@ -10,7 +10,7 @@ import shlex
 import stat
 from typing import TYPE_CHECKING
 
-from ..errors import Fault
+from ..errors import Fault, escape
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -42,8 +42,8 @@ def find_writers(what: str, path: str, info: os.stat_result, trust: Trust, kind:
     :param what: ``file`` or ``folder``.
     :param kind: of the layer.
     """
-    found = f"{what} {path} (owner {_user_name(info.st_uid)}, mode {stat.S_IMODE(info.st_mode):04o})"
-    quoted = shlex.quote(path)
+    found = f"{what} {escape(path)} (owner {_user_name(info.st_uid)}, mode {stat.S_IMODE(info.st_mode):04o})"
+    quoted = escape(shlex.quote(path))
     faults = []
     if info.st_uid not in trust.owners:
         if info.st_uid == trust.overflow:
@@ -78,10 +78,10 @@ def _explain_unmapped(path: str, trust: Trust, kind: str) -> str | None:
     place = path
     while True:
         if _may_write(place, trust):
-            return f"{unmapped}, and this process may write {place}; repair: mount it so that it may not (read-only)"
+            return f"{unmapped}, and this process may write {escape(place)}; repair: mount it so that it may not (read-only)"
         info = os.stat(place)
         if info.st_mode & _OTHERS_WRITE or info.st_uid not in (0, trust.overflow, trust.euid):
-            return f"{unmapped}, and others may write {place}; repair: chmod go-w it, outside this namespace"
+            return f"{unmapped}, and others may write {escape(place)}; repair: chmod go-w it, outside this namespace"
         above = os.path.dirname(place)
         if above == place:
             return None

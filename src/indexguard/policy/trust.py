@@ -155,7 +155,15 @@ def find_distrust(path: str, info: os.stat_result, trust: Trust | None, kind: st
     if not os.path.samestat(os.stat(real), info):
         return [Fault("", "it was replaced while it was read")]
     folder = os.path.dirname(real)
-    places = (("file", real, info), ("folder", folder, os.stat(folder)))
+    what = "folder" if stat.S_ISDIR(info.st_mode) else "file"
+    return find_foreign(((what, real, info), ("folder", folder, os.stat(folder))), trust, kind)
+
+
+def find_foreign(places: tuple[tuple[str, str, os.stat_result], ...], trust: Trust, kind: str) -> list[Fault]:
+    """Return why somebody else could write any of these places.
+
+    :param places: each as ``file`` or ``folder``, with its path, and what the system says of it.
+    """
     if all(it.st_uid in trust.owners and not it.st_mode & (stat.S_IWOTH | stat.S_IWGRP) for _, _, it in places):
         return []
     from .distrust import find_writers  # noqa: PLC0415  # few lie where others may perhaps write

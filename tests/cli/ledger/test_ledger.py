@@ -51,6 +51,15 @@ def ask(shell: Shell, ledger: Path, *words: str) -> Answer:
     return shell("ledger", words[0], "--ledger", str(ledger), *words[1:])
 
 
+def test_a_policy_that_cannot_be_read_may_ask_any_ledger(shell: Shell, ledger: Path) -> None:
+    shell.policy('version = 1\n[ledger]\npath = "relative\\u001b[31m.db"\n[ledgers]\n')
+    for words in (("ledger",), ("ledger", "list"), ("ledger", "forget", "foo")):
+        answer = shell(*words)
+        assert (answer.code, "policy-invalid" in answer.err) == (2, True)
+        assert "\x1b" not in answer.err
+    assert ask(shell, ledger, "list").code == 0
+
+
 # What it holds
 
 

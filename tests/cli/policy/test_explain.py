@@ -112,6 +112,25 @@ def test_layer_without_indexes(shell: Shell) -> None:
     assert answer.out.endswith(f"acme-core may come from {CORP} or {OTHER}, if only one of them offers it\n")
 
 
+@pytest.mark.parametrize(
+    ("kind", "mode", "says", "built_in", "audited"),
+    [
+        ("machine", "audit", "a policy in audit mode has the built-in rule only logged", False, True),
+        ("machine", "enforce", "no policy decides names here, so the built-in rule holds", True, False),
+        # Whoever sets a variable turns nothing off.
+        ("environment", "audit", "no policy decides names here, so the built-in rule holds", True, False),
+    ],
+)
+def test_the_built_in_rule_is_told_as_it_is(
+    shell: Shell, kind: str, mode: str, says: str, *, built_in: bool, audited: bool
+) -> None:
+    shell.policy(f'version = 1\nmode = "{mode}"\nlocal = "block"\n', kind)
+    words = ("explain", "acme-core", "--index", CORP, "--index", OTHER)
+    assert says in shell(*words).out
+    told = shell(*words, "--json").json
+    assert (told["built_in_rule"], told["built_in_rule_audited"]) == (built_in, audited)
+
+
 def test_trusted_host_is_not_the_policys_index(shell: Shell) -> None:
     shell.policy(POLICY)
     shell.configure(CORP, PIP_TRUSTED_HOST="packages.corp.example")
@@ -288,6 +307,8 @@ def test_a_near_miss_is_only_told_by_default(shell: Shell) -> None:
     assert answer.code == 0
     assert "did you mean `requests` (two letters swapped)? the user is told" in answer.out
     assert "did you mean" not in shell("explain", "requests", "--index", "pypi").out
+
+
 def test_a_page_of_links_that_the_policy_names_is_an_index(shell: Shell) -> None:
     shell.policy(f'{POLICY}[indexes.links]\nurl = "https://links.example/wheels/"\npackages = ["torch"]\n')
     pages = "https://links.example/wheels/ https://links.example/torch-1.0-py3-none-any.whl file:///wheels/ /wheels"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from integration.bench.advisories import make_record
@@ -84,3 +85,46 @@ def test_records_that_say_nothing_and_some_that_cannot_be_read(bench: Bench, tmp
     done = bench.install("foo", policy=policy)
     assert (done.code, "it is no zip file that can be read" in done.output) == (1, True)
     assert "policy-unreadable" in done.output
+
+
+UNREADABLE = {
+    "a file that ends in an error": lambda place: place.symlink_to("/proc/self/mem"),
+    "one that nobody may open": lambda place: place.symlink_to("/proc/sys/vm/compact_memory"),
+    "one that is not there": lambda place: place.symlink_to("nowhere"),
+    "a folder": Path.mkdir,
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the files that cannot be read are Linux's")
+@pytest.mark.parametrize("make", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_file_that_cannot_be_read_is_no_trouble_to_others(
+    bench: Bench, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    """A pip does not open what it does not choose; what cannot be read cannot be installed either."""
+    good = Dist("foo", "0.9", "local")
+    (tmp_path / good.filename).write_bytes(good.content)
+    make(tmp_path / "foo-1.1-py3-none-any.whl")
+    policy = by_records(bench, tmp_path, named_by_content(EVIL))
+    done = bench.install("foo==0.9", "--find-links", tmp_path, policy=policy)
+    assert (done.code, done.origins) == (0, {"foo": "local"}), done.output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the files that cannot be read are Linux's")
+@pytest.mark.parametrize("make", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_file_that_cannot_be_read_is_refused_by_pip_itself(
+    bench: Bench, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / EVIL.filename)
+    policy = by_records(bench, tmp_path, named_by_content(EVIL))
+    done = bench.install(tmp_path / EVIL.filename, policy=policy)
+    assert (done.code, done.origins) == (1, {})
+    assert "guard-broken" not in done.output
+    assert "Traceback" not in done.output
+
+
+def test_a_reason_is_shown_as_it_is_no_terminals(bench: Bench) -> None:
+    policy = f'{bench.policy}[[deny]]\npackages = ["foo"]\nreason = "\\u001b[31mred\\nand more"\n'
+    done = bench.install("foo", policy=policy)
+    assert done.code == 1
+    assert "\x1b" not in done.output
+    assert "\\x1b[31mred" in done.output

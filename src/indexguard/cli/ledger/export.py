@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...errors import escape
 from ...ledger.sighting import LedgerError, is_line
 from ...logs.opening import explain
 from ..console import Console, count
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
                 console.out.write(line)
             return 0
         _write(Path(arguments.output), lines())
-    console.note(f"wrote {arguments.output}: {count(written, 'file')}")
+    console.note(escape(f"wrote {arguments.output}: {count(written, 'file')}"))
     return 0
 
 
@@ -56,18 +57,20 @@ def _write(path: Path, lines: Iterator[str]) -> None:
     :raises LedgerError: the ledger cannot be read to its end.
     """
     if path.exists() and not path.is_file():
-        raise BadInputError(f"cannot write {path}: it is no regular file")
+        raise BadInputError(f"cannot write {escape(str(path))}: it is no regular file")
     if path.is_file():
         with open_named(path) as file:
             head = file.readline(_HEAD)
         if head and not is_line(head):
-            raise BadInputError(f"cannot write {path}: it is there already, and is no export; choose another name")
+            raise BadInputError(
+                f"cannot write {escape(str(path))}: it is there already, and is no export; choose another name"
+            )
     try:
         write_whole(path, map(str.encode, lines), _MODE)
     except LedgerError:
         raise
     except OSError as error:
-        raise BadInputError(f"cannot write {path}: {explain(error)}") from None
+        raise BadInputError(f"cannot write {escape(str(path))}: {explain(error)}") from None
 
 
 COMMAND = Command.of("ledger export", add_options, run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ...errors import escape
 from ...ledger.sighting import show_time
 from ..console import GREEN, Console, count
 from ..ledgers import opened
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if number:
         console.line(f"forgot {count(number, 'file')} in {path}", GREEN)
     else:
-        console.note(f"nothing of that is remembered in {path}")
+        console.note(escape(f"nothing of that is remembered in {path}"))
     return 0 if number else 1
 
 

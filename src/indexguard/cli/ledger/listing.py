@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ...errors import escape
 from ...ledger.sighting import Sighting, show_time
 from ..console import Console
 from ..ledgers import opened
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             is_empty = False
             console.record(_show(sighting))
     if is_empty:
-        console.note(f"nothing of that is remembered in {path}")
+        console.note(escape(f"nothing of that is remembered in {path}"))
     return 1 if is_empty else 0
 
 

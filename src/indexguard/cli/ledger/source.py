@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ...errors import escape
 from ...ledger.place import NO_HOME, path_of, usual_path
 from ...ledger.sighting import Sighting
 from ...logs.query import name_pattern
@@ -32,13 +33,15 @@ def find_ledger(arguments: argparse.Namespace) -> tuple[Path, int | None]:
     """Return the ledger that is meant, and its largest size if a policy says.
 
     :raises BadInputError: the policies here ask several, or this user has none.
+    :raises PolicyError: as ``find_asking``.
     """
     if arguments.ledger is not None:
         return arguments.ledger.absolute(), None
     asking = find_asking()
     paths = list(dict.fromkeys(path for _, path in asking))
     if len(paths) > 1:
-        raise BadInputError(f"the policies here ask several ledgers, {', '.join(map(str, paths))}: say --ledger FILE")
+        shown = escape(", ".join(map(str, paths)))
+        raise BadInputError(f"the policies here ask several ledgers, {shown}: say --ledger FILE")
     sizes = [layer.policy.ledger.max_size for layer, _ in asking if layer.policy.ledger is not None]
     path = paths[0] if paths else usual_path()
     if not path.is_absolute():
@@ -47,8 +50,14 @@ def find_ledger(arguments: argparse.Namespace) -> tuple[Path, int | None]:
 
 
 def find_asking() -> list[tuple[Layer, Path]]:
-    """Return the layers here that ask a ledger, each with its path."""
-    return [(layer, path_of(layer)) for layer in survey_layers().layers if layer.policy.ledger is not None]
+    """Return the layers here that ask a ledger, each with its path.
+
+    :raises PolicyError: a policy here cannot be read, so nobody knows whether it asks one.
+    """
+    found = survey_layers()
+    if found.faults:
+        raise found.faults[0]
+    return [(layer, path_of(layer)) for layer in found.layers if layer.policy.ledger is not None]
 
 
 def make_filter(names: Sequence[str], indexes: Sequence[str] | None) -> Callable[[Sighting], bool]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+from ...errors import escape
 from ...ledger.sighting import Sighting, is_line, parse_line, show_time
 from ...logs.files import LogStream
 from ...logs.opening import LongLine, read_named
@@ -46,7 +47,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if first is not sighting:
             found[key] = _merge(first, sighting, told)
     if not found:
-        raise BadInputError(f"there is no file that was seen in {', '.join(map(str, arguments.files))}")
+        shown = escape(", ".join(map(str, arguments.files)))
+        raise BadInputError(f"there is no file that was seen in {shown}")
     with opened(path, max_size, must_exist=False) as store:
         recorded = store.record(found.values())
     differing = [*told, *recorded.differing]
@@ -113,7 +115,7 @@ def _parse(path: Path, number: int, line: bytes | LongLine) -> Sighting:
         fault = "it is too long"
     except ValueError as error:
         fault = str(error)
-    raise BadInputError(f"cannot read {path}: line {number}: {fault}; nothing was imported")
+    raise BadInputError(f"cannot read {escape(str(path))}: line {number}: {escape(fault)}; nothing was imported")
 
 
 def _read_logs(paths: Sequence[Path], console: Console) -> Iterator[Sighting]:
@@ -132,7 +134,7 @@ def _read_logs(paths: Sequence[Path], console: Console) -> Iterator[Sighting]:
     with bad_logs():
         yield from read_sightings(with_progress(stream, console), facts.locate)
     for note in stream.notes:
-        console.note(note, YELLOW)
+        console.note(escape(note), YELLOW)
 
 
 COMMAND = Command.of("ledger import", add_options, run)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ...advisories.building import Counts, build
+from ...advisories.checking import make_check
 from ...advisories.sources import SourceError, take_state
 from ...advisories.store import Store
 from ...errors import escape
@@ -61,7 +62,7 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
 
     :raises BadInputError: one cannot be read.
     """
-    return _report([_count(path, kinds) for path, kinds in _sources(arguments)], arguments, console)
+    return _report([_count(path, kinds) for path, kinds, _ in _sources(arguments)], arguments, console)
 
 
 def make(arguments: argparse.Namespace, console: Console) -> int:
@@ -69,12 +70,13 @@ def make(arguments: argparse.Namespace, console: Console) -> int:
 
     :raises BadInputError: one cannot be read.
     """
-    return _report([_make(path, kinds) for path, kinds in _sources(arguments)], arguments, console)
+    return _report([_make(*source) for source in _sources(arguments)], arguments, console)
 
 
-def _sources(arguments: argparse.Namespace) -> Iterator[tuple[str, Sequence[str]]]:
+def _sources(arguments: argparse.Namespace) -> Iterator[tuple[str, Sequence[str], str | None]]:
+    """Yield path, kinds and the kind of the layer, None where no layer names it."""
     if paths := getattr(arguments, "paths", None):
-        yield from ((path, tuple(arguments.kind or USUAL_KINDS)) for path in paths)
+        yield from ((path, tuple(arguments.kind or USUAL_KINDS), None) for path in paths)
         return
     if getattr(arguments, "kind", None):
         raise BadInputError("--kind needs a PATH: a policy says itself which records count")
@@ -84,7 +86,7 @@ def _sources(arguments: argparse.Namespace) -> Iterator[tuple[str, Sequence[str]
     for layer in found.layers:
         settings = layer.policy.advisories
         if settings is not None:
-            yield from ((path, settings.kinds) for path in settings.places)
+            yield from ((path, settings.kinds, layer.kind) for path in settings.places)
 
 
 def _count(path: str, kinds: Sequence[str]) -> _Result:
@@ -92,15 +94,16 @@ def _count(path: str, kinds: Sequence[str]) -> _Result:
         with tempfile.TemporaryFile() as scratch:
             return _Result(path, kinds, build(path, take_state(path), kinds, scratch))
     except SourceError as error:
-        raise BadInputError(f"cannot read {escape(error.path)}: {error.reason}") from None
+        raise BadInputError(f"cannot read {error}") from None
 
 
-def _make(path: str, kinds: Sequence[str]) -> _Result:
+def _make(path: str, kinds: Sequence[str], layer: str | None) -> _Result:
     told: list[str] = []
+    check = make_check(path, layer or "user", own=layer is not None)
     try:
-        index = Store(told.append).open(path, kinds, rebuild=True)
+        index = Store(told.append, check=check).open(path, kinds, rebuild=True)
     except SourceError as error:
-        raise BadInputError(f"cannot read {escape(error.path)}: {error.reason}") from None
+        raise BadInputError(f"cannot read {error}") from None
     counts = Counts(**index.header["counts"])
     index.close()
     return _Result(path, kinds, counts, index.place, "; ".join(told))

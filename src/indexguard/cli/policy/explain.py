@@ -74,6 +74,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         urls,
         version,
         built_in=found.builtin_rule_applies,
+        built_in_audited=found.builtin_rule_audited,
         file=(arguments.file, age, arguments.sha256),
         refused=refused,
     )
@@ -138,6 +139,8 @@ class Explanation:
     """What the layers deny, and what their records say."""
     denied: Verdict = PASS
     """By what of that the version is refused."""
+    built_in_audited: bool = False
+    """Whether the built-in rule is only logged."""
 
     @classmethod
     def of(
@@ -149,6 +152,7 @@ class Explanation:
         version: str | None,
         *,
         built_in: bool,
+        built_in_audited: bool = False,
         refused: Refused | None = None,
         file: tuple[str | None, timedelta | None, str | None] = (None, None, None),
     ) -> Explanation:
@@ -170,7 +174,7 @@ class Explanation:
         served = serving.judge_file(authority, pages, version, file)
         asking = (place for one, (_, place) in zip(asked, places) if one.is_asked and not one.is_local)
         denied = PASS if refused is None else refused.judge(version, tuple(asking))
-        told = (missing, version, of_version, same_file, served, today, suspicion, refused, denied)
+        told = (missing, version, of_version, same_file, served, today, suspicion, refused, denied, built_in_audited)
         return cls(name, tuple(layers), built_in, asked, *told)
 
     def known_in(self, layer: Layer) -> Known | None:
@@ -202,6 +206,7 @@ class Explanation:
             "version": self.version,
             "allowed": self.is_allowed if is_known or not self.is_allowed else None,
             "built_in_rule": self.built_in,
+            "built_in_rule_audited": self.built_in_audited,
             "denied": as_json(self.denied),
             "layers": [
                 {
@@ -299,6 +304,8 @@ def _print(explanation: Explanation, console: Console, *, is_known: bool) -> Non
     console.line(explanation.name, BOLD)
     if explanation.built_in:
         console.line(f"no policy decides names here, so the built-in rule holds: {_BUILT_IN}")
+    elif explanation.built_in_audited:
+        console.line(f"a policy in audit mode has the built-in rule only logged, and nothing is dropped: {_BUILT_IN}")
     for layer in explanation.layers:
         _print_layer(explanation, layer, console)
     _print_indexes(explanation.asked, console)

@@ -12,6 +12,7 @@ from typing import Any
 from ...decision.authority import Authority
 from ...decision.serving import CHECKS, NOT_ADVISED, FileFacts, FileJudge, Judged, PageFacts, check_age, check_content
 from ...decision.verdict import Verdict
+from ...errors import clean
 from ...patterns import Name, find_version
 from ...policy.identity import Location
 from ...policy.model import Layer
@@ -79,7 +80,7 @@ class Served:
         lines = []
         for finding, objection in zip(self.judged.verdict.findings, self.judged.objections):
             when = "" if objection.until is None else f"; old enough from {objection.until:%Y-%m-%d %H:%M} UTC"
-            told = f": {objection.detail}" if objection.detail else ""
+            told = f": {clean(objection.detail)}" if objection.detail else ""  # it may come from a page
             word = "dropped" if finding.enforced else "would be dropped"
             lines.append(f"{word} from {self.shown}: {finding.code}{told}{when} ({finding.key})")
         lines += [f"told of {self.shown}: {finding.code} ({finding.key})" for finding, _ in self.judged.told]

@@ -213,12 +213,20 @@ class Barrier:
         if isinstance(digest, str):
             return digest.lower()
         place = find_reference(link.url)
-        return self._digest(link.file_path) if place is not None and place.is_local else ""
+        if place is None or not place.is_local:
+            return ""
+        try:
+            return self._digest(link.file_path)
+        except (OSError, ValueError):
+            # pip cannot read it either, and may not have to: it chooses among files by their names.
+            return ""
 
     def _digest_of(self, requirement: Requirement, source: Link) -> str:
         """Return the digest of what arrived: pip has checked the one that a page gives, if the requirement carries none.
 
         Of several it takes any: one of them may be another file's.
+
+        :raises OSError: it cannot be read any more, which stops pip.
         """
         path: str | None = getattr(requirement, "local_file_path", None)
         is_alone = not requirement.hash_options and len(getattr(source, "_hashes", None) or ()) <= 1

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...audit.worker import new_lock
 from ...decision.serving import NOT_IN_LEDGER, NOT_REMEMBERED, Remembered, find_ledger_failure
-from ...errors import hide
+from ...errors import escape, hide
 from ...ledger.place import does_count, find_obstacle, is_closed, is_given, path_of
 from ...ledger.sighting import LedgerError, Sighting
 from ...policy.trust import Trust
@@ -75,12 +75,12 @@ class _Shelf:
         """Whether nothing can be added to it."""
         obstacle = find_obstacle(path, trust, layer.kind)
         if obstacle is not None:
-            self.problem = f"the ledger {path} {obstacle}"
+            self.problem = escape(f"the ledger {path} {obstacle}")
             return
         try:
             from ...ledger.store import USUAL_SIZE, Store
         except ImportError:
-            self.problem = f"the ledger {path} cannot be read: this Python has no SQLite"
+            self.problem = escape(f"the ledger {path} cannot be read: this Python has no SQLite")
             return
         from ...ledger import side
 

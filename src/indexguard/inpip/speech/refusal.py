@@ -18,6 +18,7 @@ from ...errors import (
     NAME_MISMATCH,
     VERSION_NOT_ALLOWED,
     GuardError,
+    escape,
 )
 
 _VALUES: dict[str, str] = {"shadow.same-file": "drop"}
@@ -81,11 +82,11 @@ def rule_in_words(finding: Finding, subject: str) -> str:
     rule, path = finding.rule, finding.layer.path
     meaning = _CERTIFICATES if finding.key.endswith(".ca") else finding.detail or _MEANINGS.get(finding.key)
     if meaning:
-        return f"{finding.key}: {meaning}\n{path}"
+        return f"{finding.key}: {_fit(meaning)}\n{path}"
     serving = finding.layer.policy.serving
     written = None if serving is None else serving.find_written(finding.key, rule and rule.terms)
     if written is not None:
-        return f"{finding.key} = {written}\n{path}" + (f"\nreason: {rule.reason}" if rule and rule.reason else "")
+        return f"{finding.key} = {written}\n{path}" + (f"\nreason: {_fit(rule.reason)}" if rule and rule.reason else "")
     if finding.key:
         return f'{finding.key} = "{_VALUES.get(finding.key, "block")}"\n{path}'
     if rule is None:
@@ -99,8 +100,13 @@ def rule_in_words(finding: Finding, subject: str) -> str:
     if finding.code in (DIRECT_URL, LOCKED_LINK):
         text += "\nno prefix in direct-urls.allow covers the URL, or in direct-urls.redirects a place that it leads to"
     if rule.reason:
-        text += f"\nreason: {rule.reason}"
+        text += f"\nreason: {_fit(rule.reason)}"
     return text
+
+
+def _fit(text: str) -> str:
+    """Return a text of one or several lines fit for a terminal."""
+    return "\n".join(map(escape, text.splitlines()))
 
 
 def place_of_rule(finding: Finding) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...errors import Fault, PolicyError
+from ...errors import Fault, PolicyError, escape
 from ..table import Keys, TableReader
 from ..trust import find_distrust
 
@@ -48,9 +48,9 @@ class AdvisorySettings(NamedTuple):
             try:
                 found = find_distrust(path, os.stat(path), trust, kind)
             except FileNotFoundError:
-                faults.append(Fault(key, f"there is no {path}"))
+                faults.append(Fault(key, f"there is no {escape(path)}"))
             except OSError as error:
-                faults.append(Fault(key, f"{path} cannot be read: {error.strerror}"))
+                faults.append(Fault(key, f"{escape(path)} cannot be read: {error.strerror}"))
             else:
                 faults += [Fault(key, fault.message) for fault in found]
         if faults:
