@@ -212,7 +212,9 @@ def test_pypiserver_sends_an_unknown_name_to_the_public_index(trial: Trial, forw
         command="--index-url {internal} acme-core",  # no other index is configured
         policy=_BOTH,
         unguarded=_GOT_PUBLIC,
-        guarded=_refused("redirected", 'says = ["which was not asked", "--disable-fallback"]\nnot-asked = ["public:*"]\n'),
+        guarded=_refused(
+            "redirected", 'says = ["which was not asked", "--disable-fallback"]\nnot-asked = ["public:*"]\n'
+        ),
     )
     trial.run("pypiserver-redirect", text, internal=forwarding_pypiserver.url)
 

@@ -8,10 +8,11 @@
     python -m integration.bench --json              # for a machine
 
 Rows: ``startup`` (python -c pass), ``activated`` (the same in an environment), ``modules``, ``pip`` (--version, list), ``download``, ``page``, ``growth``,
-``latency``, ``policy``, ``event``, ``log``, ``fleet``, ``advisories``. ``--runs N`` sets the number of paired runs of every row; without it each row has a number that fits it.
+``latency``, ``policy``, ``event``, ``log``, ``fleet``, ``serving`` (the keys that say what may be served), ``names``
+(typing errors), ``ledger``, ``advisories``. ``--runs N`` sets the number of paired runs of every row; without it each row has a number that fits it.
 ``--pip V`` and ``--python X.Y`` choose what is measured (the newest pip on the newest Python that is here),
 ``--wheel PATH`` a wheel that is built already, ``--beside PATH`` that of an earlier version, which the rows of ``growth``
-show beside it. ``--no-valgrind`` leaves the instruction counts out; where there is no
+and ``serving`` show beside it. ``--no-valgrind`` leaves the instruction counts out; where there is no
 valgrind they are named as not run.
 
 It needs Python 3.11 or later and the registry (for the pip, and for the build of the wheel), and nothing that is not in
@@ -41,6 +42,9 @@ from integration.bench.logs import measure_event, measure_fleet, measure_log
 from integration.bench.page import measure_page
 from integration.bench.policies import measure_policy
 from integration.bench.report import Report
+from integration.bench.serving.ledger import measure_ledger
+from integration.bench.serving.names import measure_names
+from integration.bench.serving.runs import measure_serving
 from integration.bench.setting import FOLDER_PREFIX, make_setting, no_traces
 from integration.bench.startup import measure_activated, measure_idle_pip, measure_modules, measure_startup
 from integration.harness import pips
@@ -64,6 +68,9 @@ ROWS: dict[str, Callable[[Setting], list[Result]]] = {
     "event": measure_event,
     "log": measure_log,
     "fleet": measure_fleet,
+    "serving": measure_serving,
+    "names": measure_names,
+    "ledger": measure_ledger,
     "advisories": measure_advisories,
 }
 
@@ -113,7 +120,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--python", metavar="X.Y", help="default: the newest here that runs this pip")
     parser.add_argument("--wheel", metavar="PATH", type=Path, help="the built wheel (default: built from this tree)")
     parser.add_argument(
-        "--beside", metavar="PATH", type=Path, help="an earlier version's wheel, for the rows of growth"
+        "--beside", metavar="PATH", type=Path, help="an earlier version's wheel, for the rows of growth and serving"
     )
     parser.add_argument("--no-valgrind", dest="valgrind", action="store_false", help="count no instructions")
     form = parser.add_mutually_exclusive_group()

@@ -51,7 +51,7 @@ def measure_page(setting: Setting) -> list[Result]:
 def _measure(setting: Setting, url: str, kind: str) -> list[Result]:
     folder = setting.scratch(f"page-{kind}")
     with ExitStack() as stack:
-        start = functools.partial(_Child, url=url, folder=folder)
+        start = functools.partial(PageChild, url=url, folder=folder)
         children = {
             "unguarded": stack.enter_context(start(setting.unguarded, setting.environ(), expected=_FILES)),
             "again": stack.enter_context(start(setting.unguarded, setting.environ(), expected=_FILES)),
@@ -73,7 +73,7 @@ def _measure(setting: Setting, url: str, kind: str) -> list[Result]:
     return results
 
 
-class _Child:
+class PageChild:
     """A pip that waits for its turn; called, it evaluates the page once."""
 
     def __init__(self, venv: Environment, environ: dict[str, str], *, url: str, folder: Path, expected: int) -> None:
@@ -97,6 +97,7 @@ class _Child:
         self._process.communicate()  # closes its standard input, at which it ends
 
     def __call__(self) -> Cost:
+        """Evaluate it; return what that took."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n")

@@ -47,7 +47,7 @@ def measure_startup(setting: Setting) -> list[Result]:
     ):
         results += time_rows(what, costs[base], costs[other], wall=target)
         counts = {name: _count_start(setting, *variants[name], folder) for name in (base, other)}
-        results.append(_instruction_row(what, counts[base], counts[other], 1.03 if target else None))
+        results.append(instruction_row(what, counts[base], counts[other], 1.03 if target else None))
     return results
 
 
@@ -65,10 +65,10 @@ def measure_activated(setting: Setting) -> list[Result]:
         what = f"{_START} in an environment, activated, against {words}"
         results += time_rows(what, costs[base], costs["activated"], wall=target)
         counts = [
-            _count([pythons[name], "-c", "pass"], environ, folder, 3) if setting.with_valgrind else None
+            count_all([pythons[name], "-c", "pass"], environ, folder, 3) if setting.with_valgrind else None
             for name in (base, "activated")
         ]
-        results.append(_instruction_row(what, counts[0], counts[1], 1.03 if target else None))
+        results.append(instruction_row(what, counts[0], counts[1], 1.03 if target else None))
     added = {
         name: {path[-1] for path, _ in import_times(python, ["-c", "pass"], environ, folder)}
         for name, python in pythons.items()
@@ -143,8 +143,8 @@ def compare_pips(
     costs = interleave(runs, setting.rounds or rounds)
     results = time_rows(what, costs["unguarded"], costs["guarded"], wall=target, cpu=target)
     if setting.with_valgrind:
-        counts = [_count([venv.python, *arguments], environ, folder, 1) for venv in venvs.values()]
-        results.append(_instruction_row(what, counts[0], counts[1], None))
+        counts = [count_all([venv.python, *arguments], environ, folder, 1) for venv in venvs.values()]
+        results.append(instruction_row(what, counts[0], counts[1], None))
     return results
 
 
@@ -162,16 +162,20 @@ def time_rows(
 
 
 def _count_start(setting: Setting, venv: Environment, environ: Mapping[str, str], folder: Path) -> list[float] | None:
-    return _count([venv.python, "-c", "pass"], environ, folder, 3) if setting.with_valgrind else None
+    return count_all([venv.python, "-c", "pass"], environ, folder, 3) if setting.with_valgrind else None
 
 
-def _count(command: Sequence[str | Path], environ: Mapping[str, str], folder: Path, times: int) -> list[float] | None:
+def count_all(
+    command: Sequence[str | Path], environ: Mapping[str, str], folder: Path, times: int
+) -> list[float] | None:
+    """Return how many instructions each of some runs executes; None where there is no valgrind."""
     if find_valgrind() is None:
         return None
     return [float(count_instructions(command, environ, folder)) for _ in range(times)]
 
 
-def _instruction_row(what: str, base: list[float] | None, other: list[float] | None, target: float | None) -> Result:
+def instruction_row(what: str, base: list[float] | None, other: list[float] | None, target: float | None) -> Result:
+    """Return the line for instructions; None is what was not counted."""
     if base is None or other is None:
         reason = "valgrind is missing" if find_valgrind() is None else "switched off by --no-valgrind"
         return Result(what, "instructions", None, target, note=f"not counted: {reason}")

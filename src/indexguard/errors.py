@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -112,8 +111,7 @@ class GuardError(Exception):
         return f"indexguard: {self.code}: {self.refused}{body}\n    hint: {self.hint}"
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """One fault of a policy file."""
 
     key: str

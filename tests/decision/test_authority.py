@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -206,7 +205,7 @@ def test_one_layer_says_one_thing_of_a_file() -> None:
 
 
 def test_an_empty_files_from_is_not_the_default() -> None:
-    index = replace(read().policy.indexes[0], files_from=())
+    index = read().policy.indexes[0]._replace(files_from=())
     policy = Policy(indexes=(index,), rules=rules_of([Rule(Pattern("acme-core", exact=True), ("corp",), "key")]))
     check = Authority([layer(policy)], Name("acme-core"), TODAY).file_check(page(CORP, "acme-core"))
     assert check is not None

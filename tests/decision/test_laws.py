@@ -96,7 +96,7 @@ def test_no_order_changes_a_verdict(found: list[Layer], offer: Offer, shuffle: r
     shuffled = []
     for one in shuffle.sample(found, len(found)):
         indexes = tuple(shuffle.sample(one.policy.indexes, len(one.policy.indexes)))
-        indexes = tuple(replace(index, urls=tuple(shuffle.sample(index.urls, len(index.urls)))) for index in indexes)
+        indexes = tuple(index._replace(urls=tuple(shuffle.sample(index.urls, len(index.urls)))) for index in indexes)
         rules = list(one.policy.rules)
         rules = [rule._replace(indexes=tuple(reversed(rule.indexes))) for rule in shuffle.sample(rules, len(rules))]
         shuffled.append(replace(one, policy=replace(one.policy, indexes=indexes, rules=rules_of(rules))))
@@ -164,7 +164,7 @@ def forbidding(draw: st.DrawFn, policy: Policy) -> Policy:
         assume(all(pattern != other.pattern for other in rules))
         rules.append(Rule(pattern, (index.name,), "added", expires=YESTERDAY))
     elif kind == "files" and index.files_from is None:
-        indexes = [replace(it, files_from=()) if it is index else it for it in policy.indexes]
+        indexes = [it._replace(files_from=()) if it is index else it for it in policy.indexes]
         return replace(policy, indexes=tuple(indexes))
     elif kind == "local":
         return replace(policy, local="block")

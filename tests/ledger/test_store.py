@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,9 +161,32 @@ def test_a_ledger_is_made_once_by_many_at_once(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["ledger.db"]
 
 
-def test_killed_writers_lose_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_killed_writers_lose_nothing(tmp_path: Path) -> None:
     words = ["--writers", "6", "--runs", "8", "--files", "5", "--kills", "4", "--pause", "0.1"]
-    assert stress.stress(tmp_path, stress.make_parser().parse_args(words)) == 0, capsys.readouterr().out
+    found = stress.stress(tmp_path, stress.make_parser().parse_args(words))
+    assert found.is_good, found.as_text()
+    assert found.noted >= 6 * 8 * 5
+
+
+def test_what_a_machine_is_too_busy_for_is_not_the_ledgers() -> None:
+    found = stress.Found(64, 32, 100, 9.0, 2000, 0, 0, 0, 0, 0.01, 0.9, longest_queued=0.0, longest_cpu=0.1)
+    assert found.is_good
+    assert "nobody waited longer than 1.0 s" in found.as_text()
+    assert not replace(found, longest=1.1).is_good
+    assert replace(found, longest=1.1, longest_queued=0.2).is_good  # who held it waited for a processor
+    assert not replace(found, longest_cpu=1.1, longest_queued=0.2).is_good
+    assert not replace(found, lost=1).is_good
+    assert not replace(found, faults=1).is_good
+    assert not replace(found, noted=0).is_good
+    assert replace(found, noted=0).as_text().endswith("FAILED\n")
+
+
+def test_notes_are_read_by_run(tmp_path: Path) -> None:
+    text = "0.500 0.100 0.010 name-0-1-w1.0.0.tar.gz\n0.500 0.100 0.010 name-0-1-w1.0.1.tar.gz\n0.700 0.000 0.020 -\n"
+    (tmp_path / "w1").write_text(text + "0.900 0.100 0.010 name-1-1-w1.1.0.tar", encoding="ascii")
+    runs, noted = stress.read_notes(tmp_path)
+    assert noted == {"name-0-1-w1.0.0.tar.gz", "name-0-1-w1.0.1.tar.gz"}
+    assert [(run.own, run.cpu, run.gave_up) for run in runs] == [(pytest.approx(0.4), 0.01, False), (0.7, 0.02, True)]
 
 
 # What cannot be used

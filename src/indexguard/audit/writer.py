@@ -14,11 +14,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import escape
 from .line import digest, encode, link
@@ -45,8 +44,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _READ_FLAGS = os.O_RDONLY | (_FLAGS & ~(os.O_APPEND | os.O_CREAT))
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """When a file is full: then it is renamed, and a new one goes on from its last line."""
 
     size: int | None = None
@@ -60,8 +58,7 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-@dataclass(frozen=True)
-class _End:
+class _End(NamedTuple):
     """Where a file ended after our last line: whoever finds it so again need not read it."""
 
     device: int

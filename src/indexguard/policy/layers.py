@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._vendor import platformdirs
 from ..errors import POLICY_MISSING, Fault, PolicyError
@@ -32,8 +32,7 @@ _OF_ALL_USERS = ("machine", "interpreter")
 _FILE = "policy.toml"
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """One place that was looked at."""
 
     kind: str
@@ -45,8 +44,7 @@ class Place:
     the kind that it was read for."""
 
 
-@dataclass(frozen=True)
-class LayersFound:
+class LayersFound(NamedTuple):
     """What ``find_layers`` or ``survey_layers`` saw."""
 
     places: tuple[Place, ...]
@@ -227,7 +225,7 @@ def survey_layers(
 
         faults += find_conflicts(layers)
     read = LayersFound(tuple(places), tuple(layers), tuple(faults))
-    return replace(read, faults=(*faults, *_find_missing(read, machine_path or machine_policy_path())))
+    return read._replace(faults=(*faults, *_find_missing(read, machine_path or machine_policy_path())))
 
 
 def _look_at(

@@ -27,8 +27,7 @@ MAY_MEAN_ABSENT = frozenset(range(400, 500)).difference(NEVER_ABSENT)
 """What an index may answer for names that it does not have, if the policy says so."""
 
 
-@dataclass(frozen=True)
-class FilesFrom:
+class FilesFrom(NamedTuple):
     """One place that an index's files may come from: a host, or a URL prefix by segment."""
 
     host: str | None
@@ -41,8 +40,7 @@ class FilesFrom:
         return location.scheme in ("https", "http") and location.host == self.host
 
 
-@dataclass(frozen=True)
-class Index:
+class Index(NamedTuple):
     """One ``[indexes.N]`` of a policy file."""
 
     name: str
@@ -191,7 +189,7 @@ class Policy:
 
 def _resolve(index: Index, simple: Location) -> Index:
     urls = (PYPI if url == simple else url for url in index.urls)
-    return replace(index, urls=tuple(dict.fromkeys(urls)), public=index.public if index.says_public else True)
+    return index._replace(urls=tuple(dict.fromkeys(urls)), public=index.public if index.says_public else True)
 
 
 @dataclass(frozen=True)

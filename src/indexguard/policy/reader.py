@@ -19,34 +19,21 @@ from .table import MAX_BYTES, TERMS, Keys, SyntaxFaultError, parse
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from .serving.ledger import LedgerSettings
-    from .serving.terms import Serving
-    from .serving.typosquat import TyposquatSettings
-
 __all__ = ["MAX_BYTES", "read_policy"]
 
 _HAS_CREDENTIALS = re.compile(r"[^/]*//[^/?#]*@")
 _PLAIN_HOST = re.compile(r"[^/:@?#\\]+|\[[0-9A-Fa-f:.]+\]")
 
 
-_SERVING = ("status", "provenance", "waive")
-"""The tables that say what is asked of files."""
-_REFUSED = ("deny", "advisories")
-"""Those that say what is never let in."""
-_USUAL = (
-    "version",
-    "mode",
-    "indexes",
-    "merge",
-    "shadow",
-    "direct-urls",
-    "local",
-    "when-nothing-left",
-    "defaults",
-    "log",
-    "ledger",
+_SERVED = ("status", "provenance", "waive", "deny", "advisories")
+"""Tables that say what may be served, not only by whom."""
+_FILE = Keys(
+    (
+        *("version", "mode", "indexes", "merge", "shadow", "direct-urls", "local"),
+        *("when-nothing-left", "defaults", "log", "ledger", "typosquat", *_SERVED),
+    ),
+    ("extends", "policy", "expect"),
 )
-_FILE = Keys((*_USUAL, "typosquat", *_SERVING, *_REFUSED), ("extends", "policy", "expect"))
 _INDEX = Keys(
     ("url", "insecure", "packages", "namespaces", "public", "files-from", "not-found-status", "ca", *TERMS),
     ("packages-file",),
@@ -117,11 +104,8 @@ class _Reader(Entries):
             direct_urls=sections.read_direct_urls(self, tree) if has_sections else DirectUrls(),
             log=sections.read_log(self, log) if has_sections else USUAL_LOG,
             log_failure=self.choice("log.on-failure", log, ("warn", "block")),
-            serving=self._serving(tree, defaults),
-            ledger=self._ledger(tree),
-            **self._refused(tree, path, indexes),
             typo_action=self.choice("typosquat.action", typosquat, ("warn", "block", "off")),
-            typosquat=self._typosquat(typosquat) if "protect" in typosquat or "names-file" in typosquat else None,
+            **self._served(tree, defaults, typosquat, path, indexes),
             path=path,
         )
 
@@ -134,34 +118,23 @@ class _Reader(Entries):
         elif type(value) is not int or value != 1:
             self.unexpected("version", value, "1, the only version that this indexguard knows")
 
-    def _typosquat(self, table: Mapping[str, Any]) -> TyposquatSettings:
-        from .serving.typosquat import read_settings  # noqa: PLC0415  # few policies have what it reads
-
-        return read_settings(self, table)
-
-    def _serving(self, tree: Mapping[str, Any], defaults: Mapping[str, Any]) -> Serving | None:
-        """Return what is asked of files; None where no key of the file is about that."""
-        if not self.has_terms and tree.keys().isdisjoint(_SERVING) and defaults.keys().isdisjoint(TERMS):
-            return None
-        from .serving.read_terms import read_serving  # noqa: PLC0415  # few policies have what it reads
-
-        return read_serving(self, tree)
-
-    def _ledger(self, tree: Mapping[str, Any]) -> LedgerSettings | None:
-        """Return which memory is asked, once it is known what is asked of files; None where none is."""
-        if "ledger" not in tree and not self.remembers:
-            return None
-        from .serving import ledger, read_ledger  # noqa: PLC0415  # few policies have a memory
-
-        return read_ledger.read_ledger(self, tree) if "ledger" in tree else ledger.USUAL_LEDGER
-
-    def _refused(self, tree: Mapping[str, Any], path: str, indexes: tuple[Index, ...]) -> dict[str, Any]:
-        """Return what is never let in, as fields of the policy; few say so."""
-        if tree.keys().isdisjoint(_REFUSED):
+    def _served(
+        self,
+        tree: Mapping[str, Any],
+        defaults: Mapping[str, Any],
+        typosquat: Mapping[str, Any],
+        path: str,
+        indexes: tuple[Index, ...],
+    ) -> dict[str, Any]:
+        """Return what a file says of what may be served, as fields of the policy; most say nothing of it."""
+        told = (
+            self.has_terms or not tree.keys().isdisjoint(("ledger", *_SERVED)) or not defaults.keys().isdisjoint(TERMS)
+        )
+        if not told and typosquat.keys().isdisjoint(("protect", "names-file")):
             return {}
-        from .serving.read_refused import read_refused  # noqa: PLC0415  # as above
+        from .serving.reading import read_served  # noqa: PLC0415  # few policies have what it reads
 
-        return read_refused(self, tree, path, [index.name for index in indexes])
+        return read_served(self, tree, defaults, typosquat, path=path, indexes=[index.name for index in indexes])
 
     def _indexes(self, tree: Mapping[str, Any], default_files: tuple[FilesFrom, ...] | None) -> tuple[Index, ...]:
         tables = tree.get("indexes")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._vendor import tomli
 from ..errors import Fault, escape, join_key
@@ -51,8 +50,7 @@ def parse(content: bytes) -> dict[str, Any]:
         raise SyntaxFaultError("not TOML that can be read: it holds a number with too many digits") from None
 
 
-@dataclass(frozen=True)
-class Keys:
+class Keys(NamedTuple):
     """The keys of one table: those that are read, and those that a later version brings."""
 
     known: tuple[str, ...]

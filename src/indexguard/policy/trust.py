@@ -9,7 +9,7 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import POLICY_MISSING, POLICY_UNREADABLE, Fault, PolicyError
 from .table import MAX_BYTES
@@ -23,8 +23,7 @@ _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY"
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 
 
-@dataclass(frozen=True)
-class _Content:
+class _Content(NamedTuple):
     content: bytes
     file: tuple[int, int]
     """Device and inode."""
@@ -97,8 +96,7 @@ def unreadable(path: str, reason: str) -> PolicyError:
     return PolicyError(path, [Fault("", reason)], POLICY_UNREADABLE)
 
 
-@dataclass(frozen=True)
-class Trust:
+class Trust(NamedTuple):
     """Who may own a policy file."""
 
     euid: int
