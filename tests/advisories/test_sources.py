@@ -38,7 +38,8 @@ def kept(tmp_path: Path) -> Path:
 @pytest.fixture
 def shop(kept: Path) -> Store:
     """A store with that folder."""
-    return Store([].append, [str(kept)])
+    told: list[str] = []
+    return Store(told.append, [str(kept)])
 
 
 # Sources that would cost too much
@@ -76,8 +77,9 @@ def test_a_source_without_measure_is_refused(
     monkeypatch.setattr(sources, *bound)
     make = write_folder if bound[0] == "_DEEPEST" else write_zip
     path = make(tmp_path / "records", MANY)
+    told: list[str] = []
     with pytest.raises(SourceError, match=says):
-        Store([].append, [str(kept)]).open(str(path), MAL)
+        Store(told.append, [str(kept)]).open(str(path), MAL)
     assert list(kept.iterdir()) == []
 
 
