@@ -11,7 +11,7 @@ from integration.harness.children import Done, run_child, write_policy
 from integration.harness.dists import Dist
 from integration.harness.scripted_index import Listed, ScriptedIndex
 
-from indexguard.audit.output import USUAL_SIZE
+from indexguard.policy.log import USUAL_SIZE
 
 _PACKAGE = Dist("acme-core", "1.0", "corp")
 _LOG = Path("/var/log/indexguard/audit.jsonl")  # where the guard logs when it runs as root
