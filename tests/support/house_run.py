@@ -11,6 +11,8 @@ from integration.harness.children import Done, run_child, write_policy
 from integration.harness.dists import Dist
 from integration.harness.scripted_index import Listed, ScriptedIndex
 
+from indexguard.policy.log import USUAL_SIZE
+
 _PACKAGE = Dist("acme-core", "1.0", "corp")
 _LOG = Path("/var/log/indexguard/audit.jsonl")  # where the guard logs when it runs as root
 
@@ -40,6 +42,8 @@ def loaded_files(root: Path) -> list[Path]:
     :raises RuntimeError: pip did not download it, or another guard than the tree's was there.
     """
     was_there = _LOG.exists()
+    # In a log that is half full a run gets ready to begin a new one: then one module more is loaded.
+    gets_ready = was_there and _LOG.stat().st_size > USUAL_SIZE // 2
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         with ScriptedIndex("corp", [Listed(_PACKAGE)]) as index:
@@ -52,7 +56,7 @@ def loaded_files(root: Path) -> list[Path]:
         _LOG.unlink()  # nobody else has written to it
     if root / "src" / "indexguard" / "inpip" / "__init__.py" not in files:
         raise RuntimeError(f"the guard of {root} was not there; loaded: {', '.join(map(str, files)) or 'nothing'}")
-    return files
+    return [path for path in files if not (gets_ready and path.name == "rotation.py")]
 
 
 def _download(root: Path, folder: Path, url: str) -> Done:

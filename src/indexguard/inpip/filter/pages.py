@@ -254,10 +254,11 @@ def counts_failures(run: Run, finder: Finder, search: Search) -> bool:
     """
     idle = {page.url for page in search.pages if page.idle}
     if idle or not search.several:  # nothing else that is met later takes one away
-        urls = set(index_pages(finder, search, search.name).values())
-        urls.update(url for url in finder.search_scope.find_links if is_remote_page(url))
+        urls = {url for url in finder.search_scope.find_links if is_remote_page(url)}
         urls.update(page.url for page in search.pages)
         urls.difference_update(idle)
+        # What --find-links names can be an index, too.
+        urls.update(index_pages(finder, search, search.name).values())
         places = [run.locate(url) or url for url in urls]
         search.several = outcome.is_one_of_several(it for it in places if isinstance(it, str) or not it.is_local)
     return outcome.counts_failures(search.authority, built_in=run.built_in, several=search.several)
