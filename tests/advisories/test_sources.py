@@ -72,14 +72,13 @@ def test_few_lines_that_do_not_fit_into_memory(tmp_path: Path, monkeypatch: pyte
     ],
 )
 def test_a_source_without_measure_is_refused(
-    tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch, bound: tuple[str, int], says: str
+    shop: Store, kept: Path, monkeypatch: pytest.MonkeyPatch, bound: tuple[str, int], says: str
 ) -> None:
     monkeypatch.setattr(sources, *bound)
     make = write_folder if bound[0] == "_DEEPEST" else write_zip
-    path = make(tmp_path / "records", MANY)
-    told: list[str] = []
+    path = make(kept.parent / "records", MANY)
     with pytest.raises(SourceError, match=says):
-        Store(told.append, [str(kept)]).open(str(path), MAL)
+        shop.open(str(path), MAL)
     assert list(kept.iterdir()) == []
 
 

@@ -25,10 +25,11 @@ from integration.harness.pips import in_range, plain_environment, pythons_for
 
 from indexguard.inpip.children import BOOTSTRAP
 from model.errands import Sent, sent_errands, write_errand
+from model.odds import all_worlds
 from model.policy import Expected, Passing, judge
 from model.reference import Errand, Outcome, Reference, judge_errand
 from model.web import PYPI_FILES, PYPI_URL, Answer, Download, Failure, Layer, World, normal, place_of
-from model.worlds import Played, worlds, write_world
+from model.worlds import Played, write_world
 from support.environments import PROJECT, clean_environ
 
 PATIENCE = 60
@@ -214,7 +215,7 @@ def test_what_pip_finds(stage: Stage, record_property: Record, model_worlds: int
     reads_json = in_range(stage.pip, ">=22.2")
 
     @property_settings(model_worlds or WORLDS, is_long=model_worlds is not None)
-    @given(worlds())
+    @given(all_worlds())
     def check(played: Played) -> None:
         world, looked_up = played
         counts["worlds"] += 1
