@@ -140,11 +140,11 @@ def _measure(setting: Setting, folder: Path, what: str, source: Path) -> list[Re
         Result(_WHAT, f"{what}: first run (wall)", spread_of([first.wall]), unit=" s", digits=1, note=note),
         Result(_WHAT, f"{what}: first run (CPU)", spread_of([first.cpu]), 20, unit=" s", digits=1),
         Result(_WHAT, f"{what}: first run, peak", spread_of([peak]), 200, unit=" MB", digits=0),
-        *_more_rows(f"{what}: more than without", without, with_them, counts),
+        *more_rows(f"{what}: more than without", without, with_them, counts),
     ]
 
 
-def _more_rows(
+def more_rows(
     measure: str, without: Sequence[Cost], with_them: Sequence[Cost], counts: Sequence[list[float] | None]
 ) -> list[Result]:
     """Return what a run pays more, in milliseconds; by instructions, if they are counted, that is what has to be met.

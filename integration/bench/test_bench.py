@@ -12,14 +12,18 @@ from pathlib import Path
 import pytest
 
 from indexguard.logs.files import LogStream
+from indexguard.policy.reader import read_policy
 from integration.bench.__main__ import ROWS, main
+from integration.bench.advisories import more_rows
 from integration.bench.children.log_child import BLOCK, write_log
+from integration.bench.children.names_child import make_names
 from integration.bench.children.policy_child import NAMES, PREFIXES, make_policy
 from integration.bench.downloads import group_of
 from integration.bench.processes import parse_import_times, run_for_peak, run_timed
-from integration.bench.ratios import Spread, interleave, paired_ratios, spread_of
+from integration.bench.ratios import Cost, Spread, interleave, paired_ratios, spread_of
 from integration.bench.report import Report, Result
 from integration.bench.served import StaticIndex
+from integration.bench.serving.runs import ALL_KEYS, OFF
 from integration.harness.cases import read_cases
 from integration.harness.dists import Dist
 
@@ -171,6 +175,41 @@ def test_large_policy_is_what_it_says() -> None:
     assert len(names) == NAMES
     assert text.count('\n    "') == NAMES + PREFIXES
     assert make_policy()[0] == text
+
+
+def test_all_keys_are_a_policy_that_has_them(tmp_path: Path) -> None:
+    records = tmp_path / "records.json"
+    records.write_text("{}", encoding="utf-8")
+    text = ALL_KEYS.format(records=records, ledger=tmp_path / "ledger.db")
+    index = '[indexes.public]\nurl = "pypi"\npackages = ["*"]\n'
+    policy = read_policy(f"version = 1\n{index}{text}".encode(), "policy.toml")
+    said = (policy.serving, policy.ledger, policy.deny, policy.advisories)
+    assert None not in said
+    assert policy.typo_action == "block"
+    plain = read_policy(f"version = 1\n{index}{OFF}".encode(), "policy.toml")
+    assert (plain.serving, plain.ledger, plain.deny, plain.advisories, plain.typosquat) == (None,) * 5
+    assert plain.typo_action == "off"
+
+
+def test_names_of_every_kind() -> None:
+    popular = [f"popular-name-{number}" for number in range(1000)]
+    kinds = make_names(popular)
+    assert make_names(popular) == kinds
+    assert {len(names) for names in kinds.values()} == {500}
+    assert set(kinds["popular"]) <= set(popular)
+    assert not set(kinds["like no other"]) & set(popular)
+
+
+def test_what_advisories_add_is_told_by_instructions() -> None:
+    costs = [Cost(1.0, 0.4), Cost(9.0, 0.8)]
+    more = [Cost(1.1, 0.5), Cost(9.0, 1.0)]
+    wall, cpu, counted = more_rows("more", costs, more, [[1000.0], [1010.0]])
+    assert (wall.target, cpu.target) == (None, None)
+    assert counted.spread is not None
+    assert counted.spread.median == pytest.approx(4)  # a hundredth of 400 ms, the quickest run
+    assert counted.verdict == "met"
+    _, cpu = more_rows("more", costs, more, [None, None])
+    assert (cpu.target, cpu.verdict) == (5, "MISSED")
 
 
 def test_log_is_whole_events_of_every_kind(tmp_path: Path) -> None:

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from integration.harness.pips import Environment
 
 _ONE = "pip download of one small package"
-_OFF = '[typosquat]\naction = "off"\n'
+OFF = '[typosquat]\naction = "off"\n'
 _POPULAR, _OTHER = "requests", "billing-models"
 _PROJECT, _FILES = "acme-core", 5000
 _PAGE = f"a page of {_FILES:,} files, JSON, all keys, against none of them"
 _ROOMS = ("ledger", "advisories", "typosquat", "policy.serving", "inpip.serving", "inpip.filter.typos")
-_ALL = """
+ALL_KEYS = """
 [defaults]
 min-age = {{ for = "3d", unknown = "first-seen" }}
 formats = ["wheel", "sdist"]
@@ -74,10 +74,10 @@ def write_policies(setting: Setting, folder: Path, what: str, url: str) -> dict[
     :param folder: where the ledger and the advisory records of ``all`` lie.
     """
     records = folder / "records.json"
-    records.write_text(json.dumps(make_record("evil-name", "MAL-2026-1", ["1.0"])), encoding="utf-8")
+    records.write_text(json.dumps(make_record("evil-name", "MAL-2026-1", ["1.0"], sha256=["0" * 64])), encoding="utf-8")
     own = '[indexes.own]\nurl = "https://own.example/simple/"\nnamespaces = ["acme"]\n'
     text = f'{own}[indexes.public]\nurl = "{url}"\npublic = true\npackages = ["*", "{_PROJECT}"]\n'
-    more = {"plain": "", "off": _OFF, "warn": "", "all": _ALL.format(records=records, ledger=folder / f"{what}.db")}
+    more = {"plain": "", "off": OFF, "warn": "", "all": ALL_KEYS.format(records=records, ledger=folder / f"{what}.db")}
     return {name: setting.write_policy(f"{what}-{name}", text + keys) for name, keys in more.items()}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from ..patterns import Name, parse_version
@@ -270,6 +270,11 @@ class FileJudge:
         """Whether some layer looks at files."""
         return bool(self._views)
 
+    @property
+    def wants_pins(self) -> bool:
+        """Whether some layer asks for a hash that the requirement carries."""
+        return any(view.terms.hashes is not None and view.terms.hashes.need == "pinned" for view in self._views)
+
     def find_untold(self, file: FileFacts) -> str | None:
         """Return what is not known of a file, and some layer asks for; None if all is known. For who has no page."""
         for view in self._views:
@@ -323,12 +328,12 @@ def parse_time(text: object) -> datetime | None:
     day, clock, sign, hours, minutes = found.groups()
     try:
         time = datetime.fromisoformat(f"{day}T{clock}+00:00")
-        if sign:
-            away = timedelta(hours=int(hours), minutes=int(minutes))
-            time = time - away if sign == "+" else time + away
+        if not sign:
+            return time
+        away = timedelta(hours=int(hours), minutes=int(minutes))
+        return time - away if sign == "+" else time + away
     except (ValueError, OverflowError):
         return None
-    return time.astimezone(timezone.utc)
 
 
 def find_waiver(waivers: Iterable[Waiver], name: Name, code: str, file: FileFacts) -> Waiver | None:

@@ -80,10 +80,11 @@ def read_body(last: Exchange | None) -> Body:
     entries = tree.get("files") if isinstance(tree, dict) else None
     files: dict[str, Told] = {}
     for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and isinstance(entry.get("url"), str):
-            _add(
-                files, name_of(entry["url"]), Told(parse_time(entry.get("upload-time")), bool(entry.get("provenance")))
-            )
+        url = entry.get("url") if isinstance(entry, dict) else None
+        if isinstance(url, str):
+            told = Told(parse_time(entry.get("upload-time")), bool(entry.get("provenance")))
+            name = name_of(url)
+            files[name] = told if name not in files else _stricter(files[name], told)
     return Body(files, _find_status(tree), any(told.attested for told in files.values()), is_json=True)
 
 
@@ -98,13 +99,10 @@ def name_of(url: str) -> str:
     return unquote(posixpath.basename(unquote(path).rstrip("/")))
 
 
-def _add(files: dict[str, Told], name: str, told: Told) -> None:
-    """Note what is told of a file; of one that the page lists twice, what speaks against it."""
-    first = files.get(name)
-    if first is not None:
-        times = None if first.uploaded is None or told.uploaded is None else max(first.uploaded, told.uploaded)
-        told = Told(times, first.attested and told.attested)
-    files[name] = told
+def _stricter(first: Told, told: Told) -> Told:
+    """Return, of a file that a page lists twice, what speaks against it."""
+    times = None if first.uploaded is None or told.uploaded is None else max(first.uploaded, told.uploaded)
+    return Told(times, first.attested and told.attested)
 
 
 def _find_status(tree: object) -> str | None:

@@ -69,10 +69,12 @@ class FileSifter:
         if not judge.judges:
             return list(candidates)
         files = [facts_of(candidate, body) for candidate in candidates]
-        remembered = [
-            _NOTHING if known is None or is_repository(candidate.link) else known.of(file.filename)
+        remembered = (
+            _NOTHING
+            if known is None or (not file.hashes and is_repository(candidate.link))
+            else known.of(file.filename)
             for candidate, file in zip(candidates, files)
-        ]
+        )
         advised = self._advise(search, page, files)
         search.facts = {} if search.facts is None else search.facts
         notes = Notes(search, page)
@@ -121,6 +123,9 @@ class FileSifter:
                 continue
             if id(page) not in judges:
                 judges[id(page)] = FileJudge(search.authority, page.verdict, page.answered, PageFacts(), self._now)
+            if not judges[id(page)].wants_pins:
+                kept.append(candidate)
+                continue
             file = facts_of(candidate, NOTHING)
             judged = judges[id(page)].judge(file, checks=UNPINNED)
             if judged is not NO_OBJECTION:

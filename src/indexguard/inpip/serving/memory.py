@@ -236,8 +236,6 @@ def _note_new(
     """Note the files of a page that are not remembered yet, or of which something more is known now."""
     known, offered, body = page
     for version, link in offered:
-        if is_repository(link):  # it has no content that stays
-            continue
         filename = name_file(link)
         before = known.get(filename)
         told = body.files.get(filename)
@@ -245,7 +243,8 @@ def _note_new(
         if before is not None and before.sha256 is not None and attested <= before.attested:
             continue
         sighting = Sighting(name, version, filename, _sha256_of(link), place, now, attested)
-        if before is None or (before.sha256 or sighting.sha256) != before.sha256 or attested > before.attested:
+        is_new = before is None or (before.sha256 or sighting.sha256) != before.sha256 or attested > before.attested
+        if is_new and not is_repository(link):  # that has no content that stays
             shelf.new.setdefault((place, name, filename), sighting)
 
 
