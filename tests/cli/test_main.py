@@ -103,7 +103,7 @@ def test_usage_names_every_option(command: indexguard.cli.parsing.Command) -> No
     command.add_options(group)
     actions = group._group_actions  # noqa: SLF001  # argparse tells them nowhere else
     options = {option for action in actions for option in action.option_strings}
-    assert options | {"-h"} == set(re.findall(r"(?<![\w-])--?[a-z-]+", command.usage))
+    assert options | {"-h"} == set(re.findall(r"(?<![\w-])--?[a-z0-9-]+", command.usage))
     positional = {action.metavar for action in actions if not action.option_strings}
     assert positional <= set(re.findall(r"(?<![\w-])[A-Z]+(?![\w-])", command.usage))
 

@@ -37,7 +37,7 @@ def test_document_is_printed_whole_but_for_its_markers(shell: Shell, topic: str)
 
 
 def test_marker_within_a_line_leaves_the_line(shell: Shell) -> None:
-    assert "never skipped: `deny`, " in shell("manual", "policy").out
+    assert "never skipped: `extends`, " in shell("manual", "policy").out
 
 
 def test_topic_in_other_words(shell: Shell) -> None:

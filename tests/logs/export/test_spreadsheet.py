@@ -77,5 +77,5 @@ def test_selected_file() -> None:
 
 
 def test_every_field_has_a_column() -> None:
-    nested = {"chosen": "chosen_file", "rule": "rule_file", "ci": "ci_provider", "seal": "seal_exit"}
+    nested = {"chosen": "chosen_file", "rule": "rule_file", "ci": "ci_provider", "seal": "seal_exit", "squat": "squat_above"}
     assert {field for field in sample("selected") if nested.get(field, field) not in COLUMNS} == {"schema"}

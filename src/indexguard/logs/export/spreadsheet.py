@@ -25,6 +25,8 @@ COLUMNS = (
     "run", "seq", "parent_run", "user", "host", "pid", "ppid", "guard", "pip", "python", "executable", "prefix", "cwd",
     "command", "ci_provider", "ci_job", "ci_run", "ci_repository", "ci_ref", "seal_events", "seal_exit", "prev",
     "same_file", "drill",
+    "squat_own_newest", "squat_newest", "squat_above", "squat_jump", "squat_oldest_upload", "squat_newest_upload",
+    "squat_first_seen",
 )  # fmt: skip
 """The columns; their order never changes, and new ones come at the end."""
 
@@ -49,10 +51,10 @@ def line(event: Event) -> str:
 def _cells(event: Event) -> dict[str, Cell]:
     found: dict[str, Cell] = {column: text(event, column) for column in COLUMNS}
     found.update((column, number(event, column)) for column in _NUMBERS)
-    for prefix in ("chosen", "rule", "ci"):
+    for prefix in ("chosen", "rule", "ci", "squat"):
         inner = table(event, prefix)
         found.update((c, text(inner, c[len(prefix) + 1 :])) for c in COLUMNS if c.startswith(f"{prefix}_"))
-    seal = table(event, "seal")
+    seal, squat = table(event, "seal"), table(event, "squat")
     return {
         **found,
         "time": timestamp(event),
@@ -67,6 +69,8 @@ def _cells(event: Event) -> dict[str, Cell]:
         "command": shlex.join(texts(event, "command")),
         "seal_events": number(seal, "events"),
         "seal_exit": number(seal, "exit"),
+        "squat_above": number(squat, "above"),
+        "squat_jump": number(squat, "jump"),
     }
 
 
