@@ -79,3 +79,10 @@ def test_selected_file() -> None:
 def test_every_field_has_a_column() -> None:
     nested = {"chosen": "chosen_file", "rule": "rule_file", "ci": "ci_provider", "seal": "seal_exit", "squat": "squat_above"}
     assert {field for field in sample("selected") if nested.get(field, field) not in COLUMNS} == {"schema"}
+
+
+def test_squatter_is_compared_with_the_own_index() -> None:
+    told = {"own_newest": "1.2", "newest": "99.0", "above": 3, "jump": 98, "oldest_upload": None, "newest_upload": None}
+    (row,) = _rows(sample("shadowed") | {"squat": told})
+    shown = {column: row[f"squat_{column}"] for column in (*told, "first_seen")}
+    assert shown == {key: "" if value is None else str(value) for key, value in told.items()} | {"first_seen": ""}
