@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import MAXYEAR, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ...errors import HASH_CHANGED, TOO_YOUNG, clean, cut
-from ...patterns import newest_first
+from ...errors import FORMAT_NOT_ALLOWED, HASH_CHANGED, HASH_MISSING, TOO_YOUNG, clean, cut
+from ...patterns import newest_first, parse_version
 from ..search.page import Drop
 from ..search.search import Search
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ...decision.serving import Objection
     from ...decision.verdict import Finding
 
+_ROUTINE = (FORMAT_NOT_ALLOWED, HASH_MISSING, TOO_YOUNG)
+"""Codes that old files of nearly every project meet."""
 _LONG = 60
 """How many characters of a version are shown."""
 
@@ -25,6 +27,19 @@ def detail_of(drop: Drop) -> str:
     newest = newest_first(drop.objections, 1)[0]
     told = explain(drop.objections[newest])
     return told if len(drop.versions) == 1 else f"{_show(newest)}: {told}"
+
+
+def is_passed_over(search: Search, drop: Drop) -> bool:
+    """Tell whether pip, left alone, would choose a version that is kept: the dropped files are older, or others of it.
+
+    A final version is what pip prefers to any pre-release. What may be an attack is never passed over.
+    """
+    if drop.finding.code not in _ROUTINE:
+        return False
+    kept = {version for versions in search.kept_versions.values() for version in versions}
+    every = kept | drop.versions
+    finals = {text for text in every if (version := parse_version(text)) is not None and not version.is_prerelease}
+    return newest_first(finals or every, 1)[0] in kept
 
 
 def explain(objection: Objection) -> str:

@@ -50,16 +50,15 @@ def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> No
     :param refused_next: whether the run is refused if nothing is left: the refusal then says it all.
     """
     _warn_of_unasked(speaker, search)
-    parts = [_dropped(drop) for drop in _enforced(search) if not drop.finding.is_known]
+    drops = [drop for drop in _enforced(search) if not drop.finding.is_known and not (refused_next and _is_idle(search, drop))]
+    parts = list(map(_dropped, drops))
     parts += [
         f"every other remote source, because {page.shown} {page.outcome} ({INDEX_FAILED})" for page in search.failed
     ]
     same = _same_files(search)
     if not (parts or same) or (refused_next and not search.kept):
         return
-    rules = {place_of_rule(drop.finding) for drop in search.drops if drop.finding.enforced} or {
-        _rule_of_failure(search)
-    }
+    rules = {place_of_rule(drop.finding) for drop in drops or _enforced(search)} or {_rule_of_failure(search)}
     dropped = [f"dropped {'; '.join(_some(parts))}"] if parts else []
     speaker.warn(f"indexguard: {search.name}: {'; '.join([*dropped, f'kept {_kept(search)}', *same, *sorted(rules)])}")
 
@@ -152,6 +151,15 @@ def find_explanations(searches: Sequence[Search]) -> list[GuardError]:
 
 def _enforced(search: Search) -> list[Drop]:
     return [drop for drop in search.drops if drop.finding.enforced and (drop.files or drop.is_unseen)]
+
+
+def _is_idle(search: Search, drop: Drop) -> bool:
+    """Tell whether pip would hardly have taken what was dropped for what a policy asks of files: then the log tells."""
+    if not drop.objections:
+        return False
+    from .files import is_passed_over
+
+    return is_passed_over(search, drop)
 
 
 def _same_files(search: Search) -> list[str]:
