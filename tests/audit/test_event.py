@@ -92,6 +92,8 @@ def test_line_is_bounded_whatever_the_index_sends() -> None:
     event = built("refused", "name-mismatch", context, name=huge, versions=[huge] * 500, kept=[huge] * 500,
         index_asked=f"https://a.example/{huge}", index_answered=huge, message=huge,
         offered=[Offer(huge, huge, huge, f"https://a.example/{huge}")] * 500, requested_by=[huge] * 500,
+        squat={"own_newest": huge, "newest": huge}, chosen=(Offer(huge, huge, None, huge), None),
+        rivals=([(Offer(huge, huge, None, huge), huge)] * 500, huge),
     )  # fmt: skip
     assert len(json.dumps(event)) < 500_000
 
@@ -102,6 +104,14 @@ def test_text_from_an_index_is_escaped() -> None:
     )  # fmt: skip
     assert (event["name"], event["versions"]) == ("a\\x1b[2Jb", ["1\\n2"])
     assert (event["message"], event["index_asked"]) == ("m\\r\\u202eevil", "https://a.example/\\x07x")
+    rival = Offer("1\x07", "a\x1b.whl", None, "https://a.example/")
+    event = built("shadowed", "shadowed-name",
+        squat={"own_newest": "1\n2", "newest": "9\x1b[31m", "above": 1},
+        chosen=(rival, None), rivals=([(rival, "https://a.example/")], "the first\n"),
+    )  # fmt: skip
+    assert event["squat"] == {"own_newest": "1\\n2", "newest": "9\\x1b[31m", "above": 1}
+    assert json.dumps(event).count("\\\\x1b.whl") == 2
+    assert event["chosen"]["why"] == "the first\\n"
 
 
 def test_no_field_holds_a_planted_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,7 @@ def build_event(
         "more_offered": fields.more_offered + max(0, len(fields.offered) - MAX_VERSIONS),
         "same_file": [bounded(redact_text(name), MAX_NAME) for name in fields.same_file[:MAX_VERSIONS]],
         "chosen": _chosen(fields),
-        "squat": None if fields.squat is None else dict(fields.squat),
+        "squat": None if fields.squat is None else _bound_texts(fields.squat),
         "requested_by": [bounded(parent, MAX_NAME) for parent in fields.requested_by[:MAX_CHAIN]],
         "rule": _rule(fields.finding or fields.origin),
         "policy": [
@@ -161,6 +161,11 @@ def _rule(found: Finding | Origin) -> dict[str, Any] | None:
         "pattern": None if rule is None else str(rule.pattern),
         "indexes": [] if rule is None else [escape(index) for index in rule.indexes],
     }
+
+
+def _bound_texts(told: Mapping[str, Any]) -> dict[str, Any]:
+    # Versions come from file names, and those from whoever wrote the page.
+    return {key: bounded(value, MAX_NAME) if isinstance(value, str) else value for key, value in told.items()}
 
 
 def _chosen(fields: EventFields) -> dict[str, Any] | None:
