@@ -224,7 +224,7 @@ def _as_json(state: State) -> dict[str, Any]:
         "python": facts.python or None,
         "executable": facts.executable or None,
         "indexes": [facts.show(url) for url in facts.indexes],
-        "places": [vars(place) for place in found.places],
+        "places": [place._asdict() for place in found.places],
         "layers": told["layers"],
         "policy_faults": [describe_fault(error) for error in found.faults],
         "built_in_rule": told["built_in_rule"],
