@@ -206,13 +206,14 @@ def find_version(filename: str, name: Name) -> str | None:
     As tolerant as pip (20.3 to 26.3), which accepts any spelling of the name: what pip would take for a file of the
     project counts as offered, compatible with this platform or not.
     """
+    if filename.endswith(".whl"):  # most files
+        return _find_wheel_version(filename, name)
     ending = next(filter(filename.lower().endswith, _ARCHIVES), None)
     if ending is None:
         return None
     stem = filename[: -len(ending)]
     if ending == ".whl":
-        distribution, _, rest = stem.partition("-")
-        return rest.partition("-")[0] if rest and normalise_name(distribution) == name else None
+        return _find_wheel_version(filename, name)
     # The name itself may hold dashes: each may be the end of the name, as pip has it. None after another separator can,
     # and none behind more text than the name has: the time does not grow with the square of what a page sends.
     for dash in _END_OF_PART.finditer(stem):
@@ -224,6 +225,11 @@ def find_version(filename: str, name: Name) -> str | None:
         if len(part) > len(name):
             return None
     return None
+
+
+def _find_wheel_version(filename: str, name: Name) -> str | None:
+    distribution, _, rest = filename[: -len(".whl")].partition("-")
+    return rest.partition("-")[0] if rest and normalise_name(distribution) == name else None
 
 
 def find_names(filename: str) -> Collection[Name] | None:

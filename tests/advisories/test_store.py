@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -88,8 +89,15 @@ def test_found_by_version_and_by_content(tmp_path: Path, shop: Store, form: str)
     assert found.find_versions(Name("evil-twin"), None) == ()
     assert found.find_versions(Name("evil"), "1.0") == ()
     assert found.find_file(SHA256.upper()) == (Hit("MAL-2026-1", by_sha256=True),)
-    for digest in (OTHER, "", "x" * 64, SHA256[:-1], "é" * 64):
+    others = (OTHER, "", "x" * 64, SHA256[:-1], "é" * 64)
+    for digest in others:
         assert found.find_file(digest) == ()
+    blank = f" {SHA256[1:]}"
+    many = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(1000)]
+    for wrong in ([], many, [*others], [blank, blank], [*many, *others, blank]):
+        assert found.may_know([*wrong, SHA256, *wrong])
+    assert not found.may_know(many)
+    assert not found.may_know([OTHER, SHA256[:-1]])
     assert found.knows(Name("evil-twin"))
     assert found.knows_files
     assert not found.is_empty

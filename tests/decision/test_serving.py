@@ -6,12 +6,13 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from indexguard.decision.authority import Authority
 from indexguard.decision.serving import (
     CHECKS,
+    NO_OBJECTION,
     NOT_ADVISED,
     NOT_REMEMBERED,
     UNPINNED,
@@ -294,6 +295,59 @@ def test_an_objection_that_ends_is_gone_when_it_says(asks: str, file: FileFacts)
         if objection.until is not None:
             assert objection.until > NOW
             assert "too-young" not in codes(judge([make_layer(asks)], file, now=objection.until))
+
+
+TIMES = st.one_of(
+    st.sampled_from([None, 1, "", "2026-13-30T12:00:00Z", "2026-11-31T12:00:00Z", "!!!", "2026-W48-1T12:00:00Z"]),
+    st.builds(
+        lambda age, day, form: form.format((NOW - age).replace(day=day).replace(tzinfo=None).isoformat()),
+        st.sampled_from(HOURS),
+        st.integers(1, 30),
+        st.sampled_from(["{}Z", "{}.123Z", "{}", "{}+05:00", "{}z", " {}Z", "{}.Z"]),
+    ),
+)
+
+
+@given(
+    st.lists(ASKS, min_size=1, max_size=3),
+    FILES,
+    TIMES,
+    st.builds(
+        PageFacts, st.sampled_from([None, "archived", "quarantined"]), st.sampled_from([(), ("0.9",), ("1.0",), ("2.0",)])
+    ),
+    st.sampled_from(["", '[provenance]\ndowngrade = "block"\n']),
+)
+def test_nothing_is_objected_to_what_is_clear(
+    asks: list[str], file: FileFacts, time: object, page: PageFacts, more: str
+) -> None:
+    layers = [make_layer(ask, more) for ask in asks]
+    file = file._replace(uploaded=parse_time(time))
+    judging = FileJudge(Authority(layers, Name("foo"), NOW.date()), PASS, PYPI, page, NOW)
+    clearance = judging.clearance
+    digest = file.hashes.get("sha256", "")
+    is_clear = clearance is not None and clearance.clears(file.kind, digest, time)
+    event("clear" if is_clear else "not clear")
+    if is_clear:
+        assert judging.judge(file) is NO_OBJECTION
+
+
+@pytest.mark.parametrize(
+    ("asks", "time", "expected"),
+    [
+        ('min-age = "3d"', "2026-11-27T12:00:00Z", True),
+        ('min-age = "3d"', "2026-11-27T12:00:00.999Z", True),
+        ('min-age = "3d"', "2026-11-27T12:00:01Z", False),
+        ('min-age = "3d"', "2026-10-31T12:00:00Z", False),
+        ('min-age = "0d"', None, True),
+        ('formats = ["wheel"]\nrequire-hashes = "index"', None, True),
+        ('formats = ["sdist"]', None, False),
+    ],
+)
+def test_most_files_are_clear(asks: str, time: object, *, expected: bool) -> None:
+    authority = Authority([make_layer(asks)], Name("foo"), NOW.date())
+    clearance = FileJudge(authority, PASS, PYPI, PageFacts(), NOW).clearance
+    assert clearance is not None
+    assert clearance.clears("wheel", "ab" * 32, time) is expected
 
 
 # Two places, one file name

@@ -6,11 +6,10 @@ In instructions: they do not depend on what else a machine does.
 from __future__ import annotations
 
 import functools
-import json
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from integration.bench.advisories import make_record, no_indexes_left
+from integration.bench.advisories import make_records, no_indexes_left
 from integration.bench.page import PageChild
 from integration.bench.processes import import_times, run_timed
 from integration.bench.ratios import interleave, spread_of
@@ -30,6 +29,7 @@ _ONE = "pip download of one small package"
 OFF = '[typosquat]\naction = "off"\n'
 _POPULAR, _OTHER = "requests", "billing-models"
 _PROJECT, _FILES = "acme-core", 5000
+_RECORDS = 1000
 _PAGE = f"a page of {_FILES:,} files, JSON, all keys, against none of them"
 _ROOMS = ("ledger", "advisories", "typosquat", "policy.serving", "inpip.serving", "inpip.filter.typos")
 ALL_KEYS = """
@@ -74,7 +74,7 @@ def write_policies(setting: Setting, folder: Path, what: str, url: str) -> dict[
     :param folder: where the ledger and the advisory records of ``all`` lie.
     """
     records = folder / "records.json"
-    records.write_text(json.dumps(make_record("evil-name", "MAL-2026-1", ["1.0"], sha256=["0" * 64])), encoding="utf-8")
+    records.write_text(f"[{','.join(text for _, text in make_records(_RECORDS))}]", encoding="utf-8")
     own = '[indexes.own]\nurl = "https://own.example/simple/"\nnamespaces = ["acme"]\n'
     text = f'{own}[indexes.public]\nurl = "{url}"\npublic = true\npackages = ["*", "{_PROJECT}"]\n'
     more = {"plain": "", "off": OFF, "warn": "", "all": ALL_KEYS.format(records=records, ledger=folder / f"{what}.db")}

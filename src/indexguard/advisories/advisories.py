@@ -8,6 +8,8 @@ from typing import NamedTuple
 from ..patterns import Name
 from .index import Entry, Index
 
+_DIGITS = 64  # of a SHA-256
+
 
 class Hit(NamedTuple):
     """A record that means a file."""
@@ -34,12 +36,17 @@ class Advisories:
     def find_file(self, sha256: str) -> tuple[Hit, ...]:
         """Return the records that name a file by its SHA-256, whatever its name."""
         digest = sha256.lower()
-        if len(digest) != 64 or not digest.isalnum():  # noqa: PLR2004  # hexadecimal digits
+        if not _is_digest(digest):
             return ()
-        try:
-            return self._hits((index.find_file(digest) for index in self._indexes), None, by_sha256=True)
-        except ValueError:  # not hexadecimal
-            return ()
+        return self._hits((index.find_file(digest) for index in self._indexes), None, by_sha256=True)
+
+    def may_know(self, digests: Sequence[str]) -> bool:
+        """Tell whether a record may name one of many files by its SHA-256 (``find_file`` tells which).
+
+        :param digests: in lower case.
+        """
+        wanted = [it for it in digests if len(it) == _DIGITS]
+        return any(index.may_have_files(wanted) for index in self._indexes)
 
     def find_records(self, name: Name) -> list[str]:
         """Return the records that name a project, whatever its versions."""
@@ -72,3 +79,7 @@ class Advisories:
         newest = max((modified for modified, _ in copies), default="")
         is_withdrawn = any(withdrawn for modified, withdrawn in copies if modified == newest)
         return entry.modified == newest and not is_withdrawn
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == _DIGITS and not text.strip("0123456789abcdef")

@@ -19,6 +19,8 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from ..patterns import Name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .records import Affected
 
 FORMAT = 3
@@ -84,6 +86,24 @@ class Index:
         with self._lock:
             return self._entries(b"h:%b" % sha256.encode(), Name("")) if self._may_have(key) else ()
 
+    def may_have_files(self, digests: Sequence[str]) -> bool:
+        """Tell whether something may be said of one of many files.
+
+        :param digests: what is said to be the SHA-256 of each, in lower case.
+        """
+        try:
+            keys = array("Q", bytes.fromhex("".join([digest[:16] for digest in digests])))
+        except ValueError:
+            return True
+        if len(keys) != len(digests):  # there was a blank in one
+            return True
+        if sys.byteorder == "little":
+            keys.byteswap()
+        with self._lock:
+            if len(keys) <= _FEW:
+                return any(map(self._may_have, keys))
+            return not set(keys).isdisjoint(self._all_keys())
+
     def find_record(self, record: str) -> list[tuple[str, bool]]:
         """Return of each record of that identifier when it was modified, and whether it is withdrawn."""
         with self._lock:
@@ -101,11 +121,16 @@ class Index:
             self._asked += 1
             if self._asked <= _FEW:
                 return self._has_in_file(key)
+        keys = self._all_keys()
+        place = bisect_left(keys, key)
+        return place < len(keys) and keys[place] == key
+
+    def _all_keys(self) -> array[int]:
+        if self._keys is None:
             self._keys = array("Q")
             self._file.seek(self._body)
             self._keys.frombytes(self._file.read(8 * self._count))
-        place = bisect_left(self._keys, key)
-        return place < len(self._keys) and self._keys[place] == key
+        return self._keys
 
     def _has_in_file(self, key: int) -> bool:
         low, high = 0, self._count

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from ..patterns import Name, parse_version
@@ -27,9 +28,10 @@ Major = tuple[int, int]
 STRONG = {"sha256": 64, "sha384": 96, "sha512": 128}
 """The hashes that count, each with its number of hexadecimal digits."""
 _DIGITS = {**STRONG, "sha224": 56, "sha1": 40, "md5": 32}
-_HEXADECIMAL = re.compile("[0-9a-fA-F]+")
+_HEXADECIMAL = "0123456789abcdefABCDEF"
 _NO_SERVING = Serving()
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII)
+_TIME = r"(?a)(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))"
+"""Not compiled yet: most times are in the usual form."""
 
 
 class FileFacts(NamedTuple):
@@ -74,6 +76,31 @@ class Advised(NamedTuple):
     """The records that name its project and version."""
     of_content: Collection[str] = ()
     """The records that name its sha256, whatever its name."""
+
+
+class Clearance(NamedTuple):
+    """What no layer objects to, whatever else is true of a file: said at once, since a page may list thousands."""
+
+    kinds: frozenset[str]
+    """The formats that every layer allows."""
+    needs_hash: bool
+    latest: str | None
+    """The last time of upload that is old enough for every layer, as PEP 700 writes it, to the second; None for any."""
+
+    def clears(self, kind: str, sha256: str, time: object) -> bool:
+        """Tell whether nothing is to be objected to a file that nothing remembers with another content.
+
+        :param sha256: what the page gives, and pip checks; empty for nothing.
+        :param time: when it was uploaded, in the page's own words.
+        """
+        return (
+            kind in self.kinds
+            and bool(sha256 or not self.needs_hash)
+            and (
+                self.latest is None
+                or (isinstance(time, str) and time[:_SECONDS] <= self.latest and _usual_time()(time) is not None)
+            )
+        )
 
 
 NOT_REMEMBERED = Remembered()
@@ -234,6 +261,7 @@ CHECKS: tuple[Check, ...] = (
 """In this order: of each layer the first that blocks is told."""
 _CLOSED = "it is not in the ledger, which this user cannot write: `indexguard ledger import`, or a run of root, adds it"
 _SHOWN = 16  # digits of a hash
+_SECONDS = len("2026-11-30T12:00:00")
 _AN = {"wheel": "a wheel", "sdist": "an sdist"}
 
 
@@ -269,6 +297,24 @@ class FileJudge:
     def judges(self) -> bool:
         """Whether some layer looks at files."""
         return bool(self._views)
+
+    @property
+    def clearance(self) -> Clearance | None:
+        """What a file needs for ``judge`` to object to nothing; None where that depends on more."""
+        kinds, needs_hash, latest = set(_AN), False, None
+        for view in self._views:
+            has_status = view.page.status is not None and view.status.find(view.page.status) != "off"
+            if has_status or (view.downgrade != "off" and view.owner.public and view.oldest_attested):
+                return None
+            kinds &= set(_AN if view.terms.formats is None else view.terms.formats.kinds)
+            needs_hash |= view.terms.hashes is not None and view.terms.hashes.need == "index"
+            if view.terms.min_age is not None and view.terms.min_age.span:
+                try:
+                    latest = min(filter(None, (latest, view.now - view.terms.min_age.span)))
+                except OverflowError:
+                    return None
+        time = None if latest is None else latest.replace(tzinfo=None).isoformat(timespec="seconds")
+        return Clearance(frozenset(kinds), needs_hash, time)
 
     @property
     def wants_pins(self) -> bool:
@@ -322,7 +368,7 @@ class FileJudge:
 
 def parse_time(text: object) -> datetime | None:
     """Return a time of PEP 700 (ISO 8601 with its zone) in UTC; None for what is none."""
-    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    found = re.fullmatch(_TIME, text) if isinstance(text, str) else None
     if found is None:
         return None
     day, clock, sign, hours, minutes = found.groups()
@@ -334,6 +380,13 @@ def parse_time(text: object) -> datetime | None:
         return time - away if sign == "+" else time + away
     except (ValueError, OverflowError):
         return None
+
+
+@lru_cache(maxsize=1)
+def _usual_time() -> Callable[[str], object]:
+    """Return what finds the usual form of PEP 700, without the last days of a month: such texts are in the order of time."""
+    day = r"[1-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
+    return re.compile(day + r"T(?:[01]\d|2[0-3])(?::[0-5]\d){2}(?:\.\d+)?Z", re.ASCII).fullmatch
 
 
 def find_waiver(waivers: Iterable[Waiver], name: Name, code: str, file: FileFacts) -> Waiver | None:
@@ -356,7 +409,7 @@ def is_hashed(hashes: Mapping[str, str]) -> bool:
 def is_digest(name: object, value: object) -> bool:
     """Tell whether what a page gives as a hash is one, of an algorithm that is known: hexadecimal, and of its length."""
     digits = _DIGITS.get(name) if isinstance(name, str) else None
-    return isinstance(value, str) and len(value) == digits and _HEXADECIMAL.fullmatch(value) is not None
+    return isinstance(value, str) and len(value) == digits and not value.strip(_HEXADECIMAL)
 
 
 def find_mismatched(

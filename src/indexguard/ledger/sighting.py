@@ -15,8 +15,8 @@ MAX_TEXT = 500
 """Characters of a file's name, of a version and of a project's name."""
 MAX_URL = 2000
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_TIME = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?Z")
+_DIGITS = 64  # of a sha256
+_TIME = r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?Z"
 _BEGINNING = '{"ledger":'
 _KEYS = ("name", "version", "file", "index", "first_seen")
 
@@ -48,7 +48,7 @@ class Sighting(NamedTuple):
             all(text and text.isprintable() and len(text) <= MAX_TEXT for text in texts)
             and 0 < len(self.place) <= MAX_URL
             and self.place.isprintable()
-            and (self.sha256 is None or _SHA256.fullmatch(self.sha256) is not None)
+            and (self.sha256 is None or _is_digest(self.sha256))
             and 0 <= self.first_seen < 2**40
         )
 
@@ -70,6 +70,10 @@ class Sighting(NamedTuple):
         return json.dumps(self.as_record(), separators=(",", ":")) + "\n"
 
 
+def _is_digest(text: str) -> bool:
+    return len(text) == _DIGITS and not text.strip("0123456789abcdef")
+
+
 def show_time(seconds: int) -> str:
     """Return a time as text, UTC: ``2030-01-31T12:00:00Z``; one that no calendar has, as the number it is."""
     try:
@@ -83,7 +87,7 @@ def read_time(text: object) -> int:
 
     :raises ValueError: it is no such text.
     """
-    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    found = re.fullmatch(_TIME, text) if isinstance(text, str) else None
     if found is None:
         raise ValueError("no time such as 2030-01-31T12:00:00Z")
     year, month, day, hour, minute, second = map(int, found.groups())

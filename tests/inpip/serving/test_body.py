@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from indexguard.inpip.serving.body import NOTHING, Body, Told, name_of, read_body
 
-NOON = datetime(2026, 11, 30, 12, tzinfo=timezone.utc)
+NOON = "2026-11-30T12:00:00Z"
 
 
 def read(content: Any) -> Body:
@@ -32,7 +31,7 @@ def test_what_a_page_tells() -> None:
     body = read(
         {
             "files": [
-                entry(**{"upload-time": "2026-11-30T12:00:00Z"}),
+                entry(**{"upload-time": NOON}),
                 entry("b-1.0.tar.gz", provenance="https://files.example/b.provenance"),
                 entry("c-1.0.tar.gz", provenance=None),
             ],
@@ -48,7 +47,7 @@ def test_what_a_page_tells() -> None:
 
 
 def test_of_a_file_that_is_listed_twice_what_speaks_against_it_counts() -> None:
-    times = ["2026-11-30T12:00:00Z", "2020-01-01T00:00:00Z"]
+    times = [NOON, "2020-01-01T00:00:00Z"]
     body = read(
         {"files": [entry(**{"upload-time": time, "provenance": "x" if time < "2026" else None}) for time in times]}
     )

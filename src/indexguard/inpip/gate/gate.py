@@ -338,7 +338,7 @@ class Gate:
         if search is not None:
             # Counted, not listed: that would be most of the log. What was kept from pip is listed where it was.
             fields = fields._replace(more_offered=len(search.kept))
-            if len(search.by_answer) > 1 or search.facts:
+            if len(search.by_answer) > 1 or search.facts is not None:
                 from .rivals import complete  # few names come from several indexes, few policies ask more of files
 
                 fields = complete(fields, search, source, page)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def complete(fields: EventFields, search: Search, chosen: Link, page: Page | None) -> EventFields:
     """Return the fields of ``selected`` with that."""
-    if fields.chosen is not None and search.facts and chosen.url in search.facts:
+    if fields.chosen is not None and search.facts is not None and chosen.url in search.facts:
         offer, index = fields.chosen
         fields = fields._replace(chosen=(as_offer(offer.version, chosen, search.facts), index))
     return fields._replace(rivals=find_rivals(search, chosen, page))
@@ -31,6 +31,8 @@ def find_rivals(search: Search, chosen: Link, page: Page | None) -> tuple[list[t
     pip prefers a wheel to an sdist, and the more specific wheel; of equal ones the order of its indexes decides: the new
     resolver takes the last of them, the legacy one the first (20.3 to 26.3).
     """
+    if len(search.by_answer) < 2:  # noqa: PLR2004  # then no other index has shown anything
+        return [], ""
     candidate = search.find_candidate(chosen)
     equal = [] if candidate is None else [it for it in search.kept if it.version == candidate.version]
     others = [(it, found) for it in equal if (found := search.page_of(it.link)) is not None and found is not page]

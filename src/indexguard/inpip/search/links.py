@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from ..objects import Link
 
 
+_DIGITS = 64  # of a sha256
+
+
 def newest_files(files: Sequence[tuple[str, Link]], limit: int) -> list[tuple[str, Link]]:
     """Return some of many files, those of the newest versions first.
 
@@ -35,13 +38,39 @@ def name_file(link: Link) -> str:
     return link.filename
 
 
-def find_offered(links: Iterable[Link], name: Name) -> list[tuple[str, Link]]:
-    """Return version and link of every file of this name, fit for this platform or not."""
+def find_sha256(link: Link) -> str:
+    """Return the sha256 of a file as most pages give it: alone, in lower case, and checked by pip; else nothing.
+
+    Quick, as there may be thousands; where there is nothing, ``serving.hashes`` looks at what else the page gives.
+    """
+    several = getattr(link, "_hashes", None)
+    if isinstance(several, dict) and len(several) == 1:
+        digest = several.get("sha256")
+        is_digest = isinstance(digest, str) and len(digest) == _DIGITS and not digest.strip("0123456789abcdef")
+        # No other hash that pip takes has as many digits: what it checks is this.
+        if is_digest and link.hash == digest:
+            return str(digest)
+    return ""
+
+
+def find_offered(links: Iterable[Link], name: Name, names: dict[str, str]) -> list[tuple[str, Link]]:
+    """Return version and link of every file of this name, fit for this platform or not.
+
+    :param names: is given the file name of each of them, by URL.
+    """
     found = []
+    links = list(links)
+    every = "".join([link.url for link in links])
+    are_plain = every.isprintable() and not any(mark in every for mark in "%?#")
     for link in links:
+        url = link.url
         # pip believes an egg fragment before the file name (20.3 to 26.3); to read it costs, so only where there is one.
-        egg = link.egg_fragment if "egg=" in link.url else None
-        version = find_version(f"{egg}.zip" if egg else name_file(link), name)
+        egg = link.egg_fragment if not are_plain and "egg=" in url else None
+        folder, _, filename = url.rpartition("/") if are_plain else ("", "", "")
+        if not filename or folder[-1:] == "/":
+            filename = name_file(link)
+        version = find_version(f"{egg}.zip" if egg else filename, name)
         if version is not None:
             found.append((version, link))
+            names[url] = filename
     return found

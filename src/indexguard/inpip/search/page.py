@@ -96,6 +96,8 @@ class Page:
     """Why a --find-links page does not count, where no policy decides: it failed, or lists nothing."""
     found: list[tuple[str, Link]] | None = None
     """What ``offered`` has found."""
+    names: dict[str, str] = field(default_factory=dict)
+    """The names of those files, by URL."""
     first_seen: datetime | None = None
     """When a ledger first saw a file of the name here, on a page that squats it."""
     times: tuple[datetime, datetime] | None = None
@@ -159,12 +161,12 @@ class Page:
         """Return version and link of every file of this name on the page, fit for this platform or not: found out once."""
         if self.found is None:
             links = self.links or () if self.listing is None else self.listing.links_of(name)
-            self.found = find_offered(links, name)
+            self.found = find_offered(links, name, self.names)
         return self.found
 
     def take_links(self, links: list[Link], listing: Listing | None = None) -> None:
         """Note the links of the page that came back, and its final URL (``Link.comes_from``, pip 20.3 to 26.3)."""
-        self.links, self.listing, self.found = links, listing, None
+        self.links, self.listing, self.found, self.names = links, listing, None, {}
         for link in links:
             self.answer(link.comes_from)
             return
@@ -237,7 +239,7 @@ class Page:
     def forget(self) -> None:
         """Forget the files too, when the name is decided: most are such as pip itself has forgotten."""
         if self.links is not None:
-            self.links, self.listing, self.found = [], None, None
+            self.links, self.listing, self.found, self.names = [], None, None, {}
 
     def _lists(self, name: Name) -> bool:
         if self.listing is not None:

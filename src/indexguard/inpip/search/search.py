@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -75,7 +75,7 @@ class Search:
     """Where a page was asked for the file that a lock names, and none lets it pass: why a page keeps it from pip."""
     failures_count: bool = False
     """Whether an index that failed refuses the name."""
-    facts: dict[str, FileFacts] | None = None
+    facts: Mapping[str, FileFacts] | None = None
     """By URL, what pages tell of their files, where a policy asks for it."""
     same_files: Sequence[SameFile] | None = None
     """None before there is a squatter to compare with."""

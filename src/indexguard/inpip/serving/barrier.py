@@ -93,7 +93,7 @@ class Barrier:
         if not found or not (is_named or knows_files):
             return found
         digests = [self._sha256_of(candidate.link) for candidate in found]
-        if not is_named and not any(map(self._is_known, digests)):
+        if not is_named and not any(it is not None and it.may_know(digests) for it in self._advisories):
             return found
         page = self._searches.page
         listing = None if page is None or page.is_local else page
@@ -208,8 +208,8 @@ class Barrier:
 
     def _sha256_of(self, link: Link) -> str:
         """Return the digest that is given of a file, or that of one of this machine."""
-        told = {link.hash_name: link.hash, **(getattr(link, "_hashes", None) or {})}
-        digest = told.get("sha256")
+        told = getattr(link, "_hashes", None) or {}
+        digest = told.get("sha256") if "sha256" in told or link.hash_name != "sha256" else link.hash
         if isinstance(digest, str):
             return digest.lower()
         place = find_reference(link.url)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ..objects import Exchange
     from ..search.page import Page
 
-_KEYS = (b'"upload-time"', b'"provenance"', b'"project-status"')
+_PROVENANCE = b'"provenance"'
+_KEYS = (b'"upload-time"', _PROVENANCE, b'"project-status"')
 _STATUS = b"project-status"
 _META = rb"(?i)<meta\s[^>]*pypi:project-status[\"'\s][^>]*>"
 _CONTENT = rb"(?i)\bcontent\s*=\s*[\"']([^\"']*)[\"']"
@@ -32,10 +33,15 @@ _CONTENT = rb"(?i)\bcontent\s*=\s*[\"']([^\"']*)[\"']"
 class Told(NamedTuple):
     """What a page tells of one file."""
 
-    uploaded: datetime | None = None
-    """In UTC; None where it does not tell, or tells no time."""
+    time: object = None
+    """When it was uploaded, in the page's own words: text, or whatever it gives."""
     attested: bool = False
     """Whether it gives an attestation."""
+
+    @property
+    def uploaded(self) -> datetime | None:
+        """When it was uploaded, in UTC; None where the page does not tell, or tells no time."""
+        return parse_time(self.time)
 
 
 class Body(NamedTuple):
@@ -82,10 +88,11 @@ def read_body(last: Exchange | None) -> Body:
     for entry in entries if isinstance(entries, list) else ():
         url = entry.get("url") if isinstance(entry, dict) else None
         if isinstance(url, str):
-            told = Told(parse_time(entry.get("upload-time")), bool(entry.get("provenance")))
+            told = Told._make((entry.get("upload-time"), bool(entry.get("provenance"))))
             name = name_of(url)
             files[name] = told if name not in files else _stricter(files[name], told)
-    return Body(files, _find_status(tree), any(told.attested for told in files.values()), is_json=True)
+    attested = _PROVENANCE in content and any(told.attested for told in files.values())
+    return Body(files, _find_status(tree), attested, is_json=True)
 
 
 def name_of(url: str) -> str:
@@ -101,8 +108,9 @@ def name_of(url: str) -> str:
 
 def _stricter(first: Told, told: Told) -> Told:
     """Return, of a file that a page lists twice, what speaks against it."""
-    times = None if first.uploaded is None or told.uploaded is None else max(first.uploaded, told.uploaded)
-    return Told(times, first.attested and told.attested)
+    times = {it.uploaded: it.time for it in (first, told) if it.uploaded is not None}
+    is_told = first.uploaded is not None and told.uploaded is not None
+    return Told(times[max(times)] if is_told else None, first.attested and told.attested)
 
 
 def _find_status(tree: object) -> str | None:
@@ -121,5 +129,5 @@ def note_times(page: Page, name: Name) -> None:
     """Note when the first and the last file of a page were uploaded that squats a name."""
     files = read_body(page.exchanges[-1] if page.exchanges else None).files
     offered = {name_file(link) for _, link in page.offered(name)}
-    times = [told.uploaded for filename, told in files.items() if told.uploaded is not None and filename in offered]
+    times = [time for filename, told in files.items() if filename in offered and (time := told.uploaded) is not None]
     page.times = (min(times), max(times)) if times else None

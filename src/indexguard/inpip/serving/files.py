@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ...decision.serving import (
     NO_OBJECTION,
-    NOT_ADVISED,
     UNPINNED,
-    Advised,
     FileFacts,
     FileJudge,
     PageFacts,
     Remembered,
 )
 from ...patterns import find_version
-from ..search.links import name_file
+from ..search.links import find_sha256, name_file
 from ..search.page import Page
 from ..search.search import Search
 from ..speech.speaker import Speaker
@@ -26,10 +24,12 @@ from .hashes import hashes_of, is_repository
 from .notes import Notes
 
 if TYPE_CHECKING:
+    from typing import Callable
+
     from ...policy.identity import Location
     from ..gate.requests import Requests
-    from ..objects import Candidate, Finder
-    from .memory import Memory
+    from ..objects import Candidate, Finder, Link
+    from .memory import Memory, Recollection
 
 _OF_A_BUILD = frozenset(("install", "--prefix", "--no-user", "--no-warn-script-location"))
 """Words of the command by which pip installs build requirements (20.3 to 26.3)."""
@@ -68,20 +68,18 @@ class FileSifter:
         judge = self._judge_of(search, page, answered, body, {} if known is None else known.attested)
         if not judge.judges:
             return list(candidates)
-        files = [facts_of(candidate, body) for candidate in candidates]
-        remembered = (
-            _NOTHING
-            if known is None or (not file.hashes and is_repository(candidate.link))
-            else known.of(file.filename)
-            for candidate, file in zip(candidates, files)
-        )
-        advised = self._advise(search, page, files)
-        search.facts = {} if search.facts is None else search.facts
+        facts = search.facts = search.facts if isinstance(search.facts, Facts) else Facts()
+        facts.add(candidates, body)
+        clears = _clearing(judge, known, page, body)
         notes = Notes(search, page)
         kept = []
-        for candidate, file, memory, advice in zip(candidates, files, remembered, advised):
-            search.facts[candidate.link.url] = file
-            judged = judge.judge(file, memory, advice)
+        for candidate in candidates:
+            if clears is not None and clears(candidate.link):
+                kept.append(candidate)
+                continue
+            file = facts_of(candidate, body)
+            is_remembered = known is not None and (file.hashes or not is_repository(candidate.link))
+            judged = judge.judge(file, known.of(file.filename) if known is not None and is_remembered else _NOTHING)
             if judged is not NO_OBJECTION:
                 notes.take(candidate.link, file, judged)
             if judged.verdict.refusal is None:
@@ -114,16 +112,17 @@ class FileSifter:
             getattr(finder, "_best_candidates", {}).pop(key, None)
 
     def _sift_unpinned(self, search: Search, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
-        judges: dict[int, FileJudge] = {}
+        judges = {
+            id(page): judge
+            for page in dict.fromkeys(search.by_answer.values())
+            if not page.is_local and page.answered is not None
+            for judge in [FileJudge(search.authority, page.verdict, page.answered, PageFacts(), self._now)]
+            if judge.wants_pins
+        }
         kept = []
-        for candidate in candidates:
+        for candidate in candidates if judges else ():
             page = search.page_of(candidate.link)
-            if page is None or page.is_local or page.answered is None:
-                kept.append(candidate)
-                continue
-            if id(page) not in judges:
-                judges[id(page)] = FileJudge(search.authority, page.verdict, page.answered, PageFacts(), self._now)
-            if not judges[id(page)].wants_pins:
+            if page is None or id(page) not in judges:
                 kept.append(candidate)
                 continue
             file = facts_of(candidate, NOTHING)
@@ -134,7 +133,7 @@ class FileSifter:
                 notes.tell(self._speaker)
             if judged.verdict.refusal is None:
                 kept.append(candidate)
-        return candidates if len(kept) == len(candidates) else kept
+        return candidates if not judges or len(kept) == len(candidates) else kept
 
     @property
     def _is_for_a_build(self) -> bool:
@@ -143,11 +142,6 @@ class FileSifter:
         # build needs, out of the way.
         is_marked = context.parent_run is not None and _OF_A_BUILD.issubset(context.command)
         return self._requests.is_building or is_marked
-
-    def _advise(self, search: Search, page: Page, files: Sequence[FileFacts]) -> Sequence[Advised]:
-        """Return what denials and advisories say of each file; nothing without any."""
-        del search, page
-        return [NOT_ADVISED] * len(files)
 
     def _judge_of(
         self, search: Search, page: Page, answered: Location, body: Body, remembered: Mapping[str, set[str]]
@@ -167,6 +161,63 @@ class FileSifter:
                 self._bodies[key] = body
             return body
         return self._bodies.get(key, NOTHING)
+
+
+class Facts(Mapping[str, FileFacts]):
+    """What pages tell of their files, by URL: worked out when it is asked for, which is of few."""
+
+    def __init__(self) -> None:
+        self._pages: list[tuple[Mapping[str, Candidate], Body]] = []
+
+    def add(self, candidates: Sequence[Candidate], body: Body) -> None:
+        """Add the files of a page; of a URL that several list, the last one counts."""
+        self._pages.append(({candidate.link.url: candidate for candidate in candidates}, body))
+
+    def __getitem__(self, url: str) -> FileFacts:
+        """Return what is told of a file.
+
+        :raises KeyError: no page lists it.
+        """
+        for listed, body in reversed(self._pages):
+            if url in listed:
+                return facts_of(listed[url], body)
+        raise KeyError(url)
+
+    def __contains__(self, url: object) -> bool:
+        """Tell whether a page lists a file."""
+        return any(url in listed for listed, _ in self._pages)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the URLs."""
+        return iter(set().union(*(listed for listed, _ in self._pages)))
+
+    def __len__(self) -> int:
+        """Return how many files are listed."""
+        return len(set().union(*(listed for listed, _ in self._pages)))
+
+
+def _clearing(judge: FileJudge, known: Recollection | None, page: Page, body: Body) -> Callable[[Link], bool] | None:
+    """Return what tells of most files of a page that no layer objects to them; None where it depends on more."""
+    clearance = judge.clearance
+    if clearance is None:
+        return None
+    memories = [] if known is None else [sightings for _, sightings, _ in known.by_layer if sightings]
+    names, told_of, clears = page.names, body.files.get, clearance.clears
+
+    def is_clear(link: Link) -> bool:
+        url = link.url
+        name = names.get(url)
+        if name is None or url[:4] != "http":  # perhaps a repository
+            return False
+        digest = find_sha256(link)
+        for sightings in memories:
+            before = sightings.get(name)
+            if before is not None and before.sha256 != digest and before.sha256 is not None:
+                return False
+        told = told_of(name)
+        return clears("wheel" if name[-4:] == ".whl" else "sdist", digest, "" if told is None else told.time)
+
+    return is_clear
 
 
 def facts_of(candidate: Candidate, body: Body) -> FileFacts:

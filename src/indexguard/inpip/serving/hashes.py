@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ...decision.serving import STRONG, is_digest
+from ..search.links import find_sha256
 
 if TYPE_CHECKING:
     from ..objects import Link
@@ -19,11 +20,10 @@ def hashes_of(link: Link) -> dict[str, str]:
     """
     if is_repository(link):
         return {}
+    usual = find_sha256(link)
+    if usual:
+        return {"sha256": usual}
     several = getattr(link, "_hashes", None)
-    if isinstance(several, dict) and len(several) == 1:  # the usual page: quick, as there may be thousands
-        digest = several.get("sha256")
-        if isinstance(digest, str) and is_digest("sha256", digest) and _checks(link, "sha256", digest):
-            return {"sha256": digest}
     # A JSON page may give any value as a hash.
     told = {link.hash_name: link.hash, **(several if isinstance(several, dict) else {})}
     found = {name: value for name, value in told.items() if is_digest(name, value)}

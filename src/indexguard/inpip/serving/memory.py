@@ -19,7 +19,6 @@ from ...errors import escape, hide
 from ...ledger.place import does_count, find_obstacle, is_closed, is_given, path_of
 from ...ledger.sighting import LedgerError, Sighting
 from ...policy.trust import Trust
-from ..search.links import name_file
 from ..search.page import Page
 from ..search.search import Search
 from ..speech.speaker import Speaker
@@ -145,7 +144,7 @@ class Memory:
                 known = shelf.recall(search.name, tuple(hide(str(url)) for url in owner.urls))
                 place = _place_of(owner, page.asked)
                 if not given:
-                    _note_new(shelf, search.name, place, (known, offered, body), int(now.timestamp()))
+                    _note_new(shelf, search.name, place, (known, page, offered, body), int(now.timestamp()))
                 new = NOT_REMEMBERED
                 if counts and shelf.problem is None:
                     new = NOT_IN_LEDGER if shelf.is_closed else Remembered(now)
@@ -230,17 +229,18 @@ def _note_new(
     shelf: _Shelf,
     name: Name,
     place: str,
-    page: tuple[Mapping[str, Sighting], Sequence[tuple[str, Link]], Body],
+    seen: tuple[Mapping[str, Sighting], Page, Sequence[tuple[str, Link]], Body],
     now: int,
 ) -> None:
     """Note the files of a page that are not remembered yet, or of which something more is known now."""
-    known, offered, body = page
+    known, page, offered, body = seen
+    names, shown = page.names, body.files if body.tells_provenance else {}
     for version, link in offered:
-        filename = name_file(link)
+        filename = names[link.url]
         before = known.get(filename)
-        told = body.files.get(filename)
+        told = shown.get(filename)
         attested = told is not None and told.attested
-        if before is not None and before.sha256 is not None and attested <= before.attested:
+        if before is not None and before.sha256 is not None and (before.attested or not attested):
             continue
         sighting = Sighting(name, version, filename, _sha256_of(link), place, now, attested)
         is_new = before is None or (before.sha256 or sighting.sha256) != before.sha256 or attested > before.attested

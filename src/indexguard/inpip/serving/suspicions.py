@@ -65,7 +65,7 @@ class Suspects:
         if not self._found or not offered:
             return candidates
         told = read_body(page.exchanges[-1] if page.exchanges else None).files.values()
-        uploaded = [it.uploaded for it in told if it.uploaded is not None]
+        uploaded = [time for it in told if (time := it.uploaded) is not None]
         signs = find_signs({version for version, _ in offered}, uploaded, datetime.now(timezone.utc))
         if not signs:
             return candidates

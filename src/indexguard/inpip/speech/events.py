@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Optional
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...decision.serving import FileFacts
     from ..objects import Link
 
-    Facts = Optional[dict[str, FileFacts]]
+    Facts = Optional[Mapping[str, FileFacts]]
 
 
 def record_search(speaker: Speaker, run: Run, search: Search) -> None:
