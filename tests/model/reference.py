@@ -197,12 +197,20 @@ class _Clerk:
         return {"locked-link" if code == "direct-url" else code for code in codes}
 
     def _judge_hop(self, reference: Reference, left: str | None, url: str) -> set[str]:
-        """Judge what the download of a lock's link is led to where it passes as a file of an index only."""
+        """Judge what the download of a lock's link is led to where it passes as a file of an index."""
         if self._asks_of_files(reference):
             return set()  # it passes as a direct URL only
-        holding = [policy for policy in self.policies if self.errand.locked and _holds(policy, reference)]
-        only = [policy for policy in holding if judge_direct([policy], reference.name, reference.url, requested=True)]
-        return {code for policy in only for code in [_judge_file_hop(policy, reference.name, left, url)] if code}
+        found: set[str] = set()
+        for policy in self.policies if self.errand.locked else ():
+            if not _holds(policy, reference):
+                continue
+            code = _judge_file_hop(policy, reference.name, left, url)
+            if code is not None and not judge_direct([policy], reference.name, reference.url, requested=True):
+                # To this layer it is an allowed reference, too, which may be led where those may.
+                found |= judge_direct([policy], reference.name, url, requested=True)
+            elif code is not None:
+                found.add(code)
+        return found
 
     def _asks_of_files(self, reference: Reference) -> bool:
         """Tell whether the page, not the lock, is asked about a file that a lock names."""

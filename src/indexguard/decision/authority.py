@@ -179,7 +179,7 @@ class Authority:
                 rule is not None
                 and link is not None
                 and place is not None
-                and _may_hold(layer.policy, rule, link, place)
+                and may_hold(layer.policy, rule, link, place)
             ):
                 if rule.is_expired(self._today):
                     return Finding("entry-expired", layer, rule)
@@ -206,7 +206,7 @@ class Authority:
             owner = None if page is None else layer.policy.find_owner(page)
             if page is not None:
                 return Origin("own" if owner is not None and owner.name in rule.indexes else "other", layer, rule)
-            is_held = link is not None and place is not None and _may_hold(layer.policy, rule, link, place)
+            is_held = link is not None and place is not None and may_hold(layer.policy, rule, link, place)
             return Origin("own" if is_held else "none", layer, rule)
 
         return min((say(*view) for view in views), key=lambda origin: origin.word == "own", default=UNKNOWN)
@@ -291,7 +291,8 @@ def _is_served(policy: Policy, rule: Rule, asked: Location) -> bool:
     return index is not None and index.name in rule.indexes
 
 
-def _may_hold(policy: Policy, rule: Rule, link: Location, place: Location) -> bool:
+def may_hold(policy: Policy, rule: Rule, link: Location, place: Location) -> bool:
+    """Tell whether a file that a lock names lies in an index that may serve the name (``Authority.locked``)."""
     return any(
         any(link.is_at_or_under(url) for url in index.urls)
         if index.files_from is None

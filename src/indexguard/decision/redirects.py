@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..policy.identity import Location, is_trusted
 from ..policy.model import Index, Layer, Policy
 from ..policy.rules import Rule
-from .authority import Authority
+from .authority import Authority, may_hold
 from .verdict import Finding, Verdict
 
 UNREAD = ("%",)
@@ -76,6 +76,16 @@ def judge_hop_of_reference(
     """
     found = authority.direct(target, requested=requested).findings
     return Verdict(tuple(finding for finding in found if not _may_lead(finding, place, target)))
+
+
+def find_holding(authority: Authority, link: Location | None, place: Location) -> list[Layer]:
+    """Return the layers to which a file that a lock names lies in one of the name's own indexes.
+
+    :param link: as for ``Authority.locked``.
+    """
+    if link is None:
+        return []
+    return [layer for layer, rule in authority.rules if rule is not None and may_hold(layer.policy, rule, link, place)]
 
 
 def _may_lead(finding: Finding, place: Location | None, target: Location | None) -> bool:

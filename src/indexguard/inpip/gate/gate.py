@@ -165,7 +165,8 @@ class Gate:
         approval = None if name is None else self._searches.find_approval(name, link)
         if name is not None and approval is not None and (approval[1] is None or approval[1].is_local):
             # A file that a lock, a --find-links option or a local page names: a requested direct URL.
-            self._requests.watch(requirement, link, name, requested=True)
+            locked: dict[str, Link] = getattr(self._finder, "_locked_links", {})  # pip >= 26.2
+            self._requests.watch(requirement, link, name, requested=True, locked=locked.get(name) == link)
         elif name is not None and self._run.layers:
             self._requests.watch_file(requirement, link, name)
         distribution: Distribution = call()
@@ -228,7 +229,7 @@ class Gate:
             raise self._refuse_reference(requirement, verdict.refusal, fields, late=late)
         if requested:
             self._requests.note_local(source, place)
-        return self._requests.watch(requirement, link, name, requested=requested or is_locked)
+        return self._requests.watch(requirement, link, name, requested=requested or is_locked, locked=is_locked)
 
     def _refuse_reference(
         self,

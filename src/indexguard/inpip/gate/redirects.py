@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ...audit.event import EventFields
-from ...decision.redirects import UNREAD, judge_hop_of_file, judge_hop_of_reference
-from ...decision.verdict import Verdict
+from ...decision.redirects import UNREAD, find_holding, judge_hop_of_file, judge_hop_of_reference
+from ...decision.verdict import Finding, Verdict
 from ...patterns import Name
 from ...policy.identity import Location, find_reference, redact
 from ..run import Run
+from ..search.locks import goes_by_page
 from ..search.searches import Searches
 from ..speech.events import with_offers
 from .references import Reference
@@ -22,12 +23,17 @@ if TYPE_CHECKING:
 def judge(run: Run, reference: Reference, name: Name, url: str, *, unverified: bool) -> Verdict:
     """Say whether a watched download may be led to a URL, for a name."""
     authority, place = run.authority(name), find_reference(url)
-    found = []
-    if reference.holders:
+    of_file: tuple[Finding, ...] = ()
+    if reference.holders or reference.locked:
         of_file = judge_hop_of_file(authority, _locate(run, url), unverified=unverified).findings
-        found += [finding for finding in of_file if finding.layer in reference.holders]
+    found = [finding for finding in of_file if finding.layer in reference.holders]
     of_reference = judge_hop_of_reference(authority, reference.place, place, requested=reference.requested).findings
-    return Verdict((*found, *(finding for finding in of_reference if finding.layer not in reference.holders)))
+    passed = {id(layer) for layer in reference.holders}
+    if reference.locked and of_reference and reference.place is not None and not goes_by_page(authority):
+        # A file of an index that is an allowed reference, too, may be led where either of the two may be.
+        holding = find_holding(authority, run.locate_locked(str(reference.place)), reference.place)
+        passed |= {id(layer) for layer in holding} - {id(finding.layer) for finding in of_file}
+    return Verdict((*found, *(finding for finding in of_reference if id(finding.layer) not in passed)))
 
 
 def describe(searches: Searches, link: Link | None, name: Name, url: str) -> EventFields:

@@ -29,6 +29,8 @@ class Reference(NamedTuple):
     holders: tuple[Layer, ...] = ()
     """Layers to which it is a file of one of the name's own indexes: of one that a lock names, and that is not allowed
     as a reference, or of all where an index lists it."""
+    locked: bool = False
+    """Whether a lock file names it."""
 
 
 def redirect_hook(check: Callable[[str, str], None]) -> Hook:

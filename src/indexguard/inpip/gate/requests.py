@@ -131,7 +131,9 @@ class Requests:
         """Return the link that a requirement's link comes from; pip replaces it by that of a wheel built from it before."""
         return self._built_from.get(link.url, link)
 
-    def watch(self, requirement: Requirement, link: Link, name: Name, *, requested: bool) -> Reference | None:
+    def watch(
+        self, requirement: Requirement, link: Link, name: Name, *, requested: bool, locked: bool
+    ) -> Reference | None:
         """Have every redirect of a reference's download judged like the reference; None where pip downloads nothing.
 
         Each layer by itself: to one that refuses the reference as such it has passed as a file of the name's own index.
@@ -139,7 +141,7 @@ class Requests:
         place = find_reference(link.url)
         objections = self._run.authority(name).direct(place, requested=requested).findings
         holders = tuple(finding.layer for finding in objections if finding.layer is not None and finding.enforced)
-        return self._watch(link, Reference(requirement, name, requested, [], place, holders))
+        return self._watch(link, Reference(requirement, name, requested, [], place, holders, locked))
 
     def watch_file(self, requirement: Requirement, link: Link, name: Name) -> None:
         """Have every redirect of the download of a file judged that an index lists."""

@@ -87,7 +87,7 @@ def judge_listed(
     if not _needs_page(search.authority, verdict, place):
         return verdict
     search.asks_own = True
-    asks = _asks_of_files(search.authority)
+    asks = goes_by_page(search.authority)
     anew = _without_lists(finder, search) if asks else nullcontext()
     with anew, searches.looking_up(hashed=bool(requirement.hash_options)):
         finder.find_all_candidates(name)
@@ -136,10 +136,11 @@ def find_drops(search: Search, link: Link) -> list[Drop]:
 def _needs_page(authority: Authority, verdict: Verdict, place: Location | None) -> bool:
     if any(finding.code == LOCKED_LINK for finding in verdict.findings):
         return True
-    return _asks_of_files(authority) and not (place is not None and place.is_local)
+    return goes_by_page(authority) and not (place is not None and place.is_local)
 
 
-def _asks_of_files(authority: Authority) -> bool:
+def goes_by_page(authority: Authority) -> bool:
+    """Tell whether a layer asks something of files: then the page is asked about the file that a lock names."""
     if all(layer.policy.serving is None for layer, _ in authority.rules):
         return False
     from ...decision.serving import asks_of_files
@@ -154,7 +155,7 @@ def find_page(search: Search, link: Link, roots: Iterable[Requirement]) -> Page 
     """
     refused = {id(it) for drop in search.drops if drop.objections and drop.finding.enforced for _, it in drop.offered}
     requirements = [it for it in roots if it.name is not None and normalise_name(it.name) == search.name]
-    judged = (search.facts or {}) if _asks_of_files(search.authority) else None
+    judged = (search.facts or {}) if goes_by_page(search.authority) else None
     for page, version, listed in _files_of(search):
         if id(listed) in refused or (judged is not None and listed.url not in judged):
             continue
