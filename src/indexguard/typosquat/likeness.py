@@ -19,6 +19,7 @@ RAISED = {A: A, B: A, C: B}
 NOT_ALIKE = ("", "")
 _TWO = 2
 _VOWELS = frozenset("aeiou")
+_DIGITS = dict.fromkeys(map(ord, "0123456789"))
 _ROWS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
@@ -65,6 +66,8 @@ def distance(name: str, other: str, limit: int) -> int:
     ours, theirs = name[start : len(name) - end], other[start : len(other) - end]
     if abs(len(ours) - len(theirs)) > limit:
         return limit + 1
+    if (len(ours) <= 1 and len(theirs) <= 1) or not ours or not theirs:
+        return max(len(ours), len(theirs))  # most errors are one
     before: list[int] = []
     row = list(range(len(theirs) + 1))
     for place, letter in enumerate(ours):
@@ -187,4 +190,4 @@ def _different_letters(name: str, target: str) -> int:
 
 
 def _without_digits(name: str) -> str:
-    return "".join(letter for letter in name if not letter.isdigit()).strip("-")
+    return name.translate(_DIGITS).strip("-")

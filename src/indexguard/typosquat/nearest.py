@@ -57,16 +57,22 @@ def _of_namespaces(name: str, claims: Claims, popular: Names) -> Iterator[Likene
         if stem == bare or len(bare) < MIN_LETTERS - 1:
             continue  # `acme*` has every name that begins so; with a few letters too many names begin
         head = "-".join(name.split("-")[: bare.count("-") + 1])
-        if head not in {name, bare} and not popular.has_word(head):
-            if fold(head) == fold(bare):
-                yield Likeness(f"{stem}*", "letters that look alike", A, claimed=True)
-            elif len(bare) > MIN_LETTERS and distance(head, bare, 1) == 1:
-                yield Likeness(f"{stem}*", "one error", A, claimed=True)
+        how = "" if head in {name, bare} else _compare_start(head, bare)
+        if how and not popular.has_word(head):
+            yield Likeness(f"{stem}*", how, A, claimed=True)
         rest = _without_start(name, bare)
         # Where popular names begin so, it is a word of the language.
         if len(rest) >= _REST and not popular.has_start(bare):
             tier = A if popular.has_word(rest) or rest in claims.names else B if len(bare) > MIN_LETTERS else C
             yield Likeness(f"{stem}{rest}", "but for a dash", tier, claimed=True)
+
+
+def _compare_start(head: str, bare: str) -> str:
+    """Return what was mistyped of a namespace; empty where it is not like it."""
+    if fold(head) == fold(bare):
+        return "letters that look alike"
+    is_near = len(bare) > MIN_LETTERS and abs(len(head) - len(bare)) <= 1 and distance(head, bare, 1) == 1
+    return "one error" if is_near else ""
 
 
 def _without_start(name: str, bare: str) -> str:
