@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import subprocess
@@ -9,7 +10,9 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -135,6 +138,29 @@ def test_who_cannot_write_in_time_is_told(store: Store) -> None:
         other.execute("ROLLBACK")
     assert store.record([seen("acme_core-1.0.zip")]).new == 1
     other.close()
+
+
+def test_all_that_opening_waits_for_takes_no_longer_than_one_wait(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite waits in each statement anew, and several may be held up: by a killed writer's log, by the last to close."""
+    store.record([seen()])
+    store.close()
+    waits: list[int] = []
+
+    class Connection(sqlite3.Connection):
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+            pragma, _, value = sql.partition(" = ")
+            if pragma == "PRAGMA busy_timeout":
+                waits.append(int(value))
+            return super().execute(sql, *parameters)
+
+    clock = itertools.count(step=0.125)  # every look at it finds that so much has passed
+    monkeypatch.setattr(store_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    connect = partial(sqlite3.connect, factory=Connection)
+    monkeypatch.setattr(store_module, "sqlite3", SimpleNamespace(**{**vars(sqlite3), "connect": connect}))
+    assert set(recall(store)) == {"acme_core-1.0.tar.gz"}
+    assert waits == [325, 200, 75, 0, 450]
 
 
 def test_a_ledger_is_made_once_by_many_at_once(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ..errors import escape
@@ -252,33 +252,36 @@ class Store:
             return None
         except PermissionError:
             raise LedgerError(f"the ledger {escape(str(self.path))} cannot be searched: {NOT_SEARCHABLE}") from None
-        connection = self._connect("rw" if os.access(self.path, os.W_OK) else "ro")
+        until = time.monotonic() + self._patience
+        connection = self._connect("rw" if os.access(self.path, os.W_OK) else "ro", until)
         try:
-            self._check(connection)
+            self._check(connection, until)
+            _wait_at_most(connection, self._patience)
         except BaseException:
             connection.close()
             raise
         self._connection, self._process = connection, os.getpid()
         return connection
 
-    def _check(self, connection: sqlite3.Connection) -> None:
+    def _check(self, connection: sqlite3.Connection, until: float) -> None:
         """See that the file is a ledger.
 
         :raises LedgerError: it is another program's, or of another version.
         """
-        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+        if _ask(connection, "PRAGMA application_id", until) != APPLICATION:
             raise LedgerError(f"{escape(str(self.path))} is no ledger: it is a file of another program")
-        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        if _ask(connection, "PRAGMA user_version", until) != VERSION:
             raise LedgerError(f"the ledger {escape(str(self.path))} was made by another version of indexguard")
 
-    def _connect(self, mode: str) -> sqlite3.Connection:
+    def _connect(self, mode: str, until: float) -> sqlite3.Connection:
         """Open the file.
 
+        :param until: how long to wait for others, by ``time.monotonic``.
         :raises sqlite3.Error: it cannot be read.
         """
         connection = _connect(self.path, f"mode={mode}", self._patience)
         try:
-            _settle(connection, self.path, self._max_size)
+            _settle(connection, self.path, self._max_size, until)
         except sqlite3.OperationalError as error:
             connection.close()
             log = self.path.with_name(f"{self.path.name}-wal")
@@ -330,12 +333,12 @@ def _begin(connection: sqlite3.Connection, wait: float) -> None:
     :raises sqlite3.Error: others write for too long, or this user may not.
     """
     until = time.monotonic() + wait
-    connection.execute("PRAGMA busy_timeout = 0")
+    _wait_at_most(connection, 0)
     try:
         while not _try_to_begin(connection, is_last=time.monotonic() > until):
             time.sleep(_PAUSE)
     finally:
-        connection.execute(f"PRAGMA busy_timeout = {int(max(wait, _PATIENCE) * 1000)}")
+        _wait_at_most(connection, max(wait, _PATIENCE))
 
 
 def _try_to_begin(connection: sqlite3.Connection, *, is_last: bool) -> bool:
@@ -354,19 +357,32 @@ def _connect(path: Path, option: str, wait: float) -> sqlite3.Connection:
     return sqlite3.connect(uri, wait, uri=True, isolation_level=None, check_same_thread=False)
 
 
-def _settle(connection: sqlite3.Connection, path: Path, max_size: int) -> None:
+def _ask(connection: sqlite3.Connection, pragma: str, until: float) -> Any:
+    """Return what a pragma tells; SQLite waits for others in each anew, and here all of them together until then.
+
+    :raises sqlite3.Error: it does not end in time.
+    """
+    _wait_at_most(connection, max(0.0, until - time.monotonic()))
+    return connection.execute(pragma).fetchone()[0]
+
+
+def _wait_at_most(connection: sqlite3.Connection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+
+def _settle(connection: sqlite3.Connection, path: Path, max_size: int, until: float) -> None:
     """Set what holds for one connection.
 
     :raises sqlite3.Error: the file cannot be read.
     """
     _distrust(connection)
-    journal = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    journal = _ask(connection, "PRAGMA journal_mode", until)
     if (journal == "wal") == is_shared_over_network(path):  # it was moved, or copied
         with suppress(sqlite3.OperationalError):  # another one has it open, or we may not write: it stays as it is
             _choose_journal(connection, path)
     # With a write-ahead log a killed process loses nothing, and a power failure the last transactions at most.
     connection.execute("PRAGMA synchronous = NORMAL")
-    size = connection.execute("PRAGMA page_size").fetchone()[0]
+    size = _ask(connection, "PRAGMA page_size", until)
     connection.execute(f"PRAGMA max_page_count = {max(1, max_size // size)}")
 
 
