@@ -1,4 +1,4 @@
-"""Draws worlds in which places of one rule are at odds: they give one file name several contents. Seldom drawn otherwise."""
+"""Draws worlds for what is seldom met otherwise: places of one rule at odds, and a lone index of whose files much is asked."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from urllib.parse import quote
 from hypothesis import strategies as st
 
 from model.refusals import NAMES
+from model.terms import TERMS, sightings
 from model.web import Answer, Layer, Page, World
-from model.worlds import CORP, HOSTS, MIRROR, Played, lookups, several_files, worlds
+from model.worlds import CORP, HOSTS, MIRROR, Played, lookups, several_files, worlds, write_toml
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
 
 
 def all_worlds() -> SearchStrategy[Played]:
-    """Draw a world: one in ten is at odds."""
-    return st.integers(0, 9).flatmap(lambda number: worlds_at_odds() if number == 9 else worlds())
+    """Draw a world: one in ten is at odds, and in one of ten a lone index is asked something."""
+    seldom = {8: worlds_that_ask, 9: worlds_at_odds}
+    return st.integers(0, 9).flatmap(lambda number: seldom.get(number, worlds)())
 
 
 @st.composite
@@ -38,7 +40,26 @@ def worlds_at_odds(draw: DrawFn) -> Played:
     web = draw(pages_at_odds(name))
     layer = Layer(draw(st.sampled_from(["machine", "user", "environment"])), policy)
     world = World((layer,), draw(st.permutations([CORP, MIRROR]).map(tuple)), web=web)
-    return world, tuple(draw(st.lists(lookups([name]), min_size=1, max_size=3)))
+    return world, draw(lookups([name]))
+
+
+@st.composite
+def worlds_that_ask(draw: DrawFn) -> Played:
+    """Draw a world of one public index, of whose files a policy asks something, and what pip looks up."""
+    name = draw(st.sampled_from(NAMES))
+    pattern = draw(st.sampled_from(["*", name]))
+    index = {"url": CORP, "public": True, "packages": [pattern], **draw(TERMS)}
+    policy: dict[str, Any] = {"version": 1, "mode": draw(st.sampled_from(["enforce", "enforce", "audit"]))}
+    policy["indexes"] = {"index0": index}
+    remembers = draw(st.booleans()) or "first-seen" in write_toml(policy)
+    if remembers:
+        policy["ledger"] = {"path": "/FOLDER/ledger.db", "trust": "user"}
+    layer = Layer(draw(st.sampled_from(["machine", "user", "environment"])), policy)
+    web: dict[str, Answer] = {
+        f"{CORP}{name}/": Page(draw(several_files([name], HOSTS)), draw(st.sampled_from(["html", "json", "json"])))
+    }
+    world = World((layer,), (CORP,), web=web, seen=draw(sightings(web)) if remembers else ())
+    return world, draw(lookups([name]))
 
 
 @st.composite

@@ -380,18 +380,20 @@ def worlds(draw: DrawFn) -> Played:
         world = replace(
             world, web={url: FORBIDDEN if answer == UNAUTHORISED else answer for url, answer in web.items()}
         )
-    return world, tuple(draw(st.lists(lookups(names), min_size=1, max_size=3)))
+    return world, draw(lookups(names))
 
 
 @st.composite
-def lookups(draw: DrawFn, names: Sequence[str]) -> Lookup:
-    """Draw a requirement."""
-    return Lookup(
-        draw(st.sampled_from(names).flatmap(spelled_names)),
-        draw(st.sampled_from(SPECIFIERS)),
-        draw(rarely(("0" * 64,), ())),
-        resolves=draw(rarely(value=False, other=True)),
+def lookups(draw: DrawFn, names: Sequence[str]) -> tuple[Lookup, ...]:
+    """Draw what one finder looks up: it has a resolver, or it only looks, and remembers what it has found."""
+    one = st.builds(
+        Lookup,
+        st.sampled_from(names).flatmap(spelled_names),
+        st.sampled_from(SPECIFIERS),
+        rarely(("0" * 64,), ()),
+        resolves=st.just(draw(rarely(value=False, other=True))),
     )
+    return tuple(draw(st.lists(one, min_size=1, max_size=3)))
 
 
 # What the stage gets
