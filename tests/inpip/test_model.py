@@ -247,14 +247,18 @@ def test_what_goes_round_the_indexes(stage: Stage, record_property: Record, mode
     check_reached(counts, {f"runs refused: {code}" for code in wanted}, MANY)
 
 
+@pytest.mark.parametrize("audited", [False, True])
 @pytest.mark.parametrize("terms", [{"min-age": "3d"}, {"formats": ["wheel"]}, {"require-hashes": "index"}, {}])
 def test_the_page_is_asked_for_a_lock_where_a_policy_asks_something_of_files(
-    stage: Stage, terms: Mapping[str, Any]
+    stage: Stage, terms: Mapping[str, Any], audited: bool
 ) -> None:
-    """Seldom drawn: a lock, such a key, and a name that is not refused for another reason."""
+    """Seldom drawn: a lock, such a key, and a name that is not refused for another reason, perhaps beside an audit."""
     if not in_range(stage.pip, ">=26.1"):
         pytest.skip(f"pip {stage.pip} reads no lock")
     corp, wheel = "https://corp.example/simple/", "tool-1.0-py3-none-any.whl"
+    # Which refuses the lock's link, as far as it is asked.
+    audit = {"version": 1, "mode": "audit", "direct-urls": {"requested": "block"}}
+    beside = (Layer("machine", audit),) if audited else ()
     for pattern in ("*", "tool"):
         for folder in (corp, "https://files.example/a/"):
             for page in (None, Failure("status", 503)):
@@ -263,9 +267,9 @@ def test_the_page_is_asked_for_a_lock_where_a_policy_asks_something_of_files(
                 web: dict[str, Answer] = {f"{folder}{wheel}": Download(wheel, "tool", ())}
                 if page is not None:
                     web[f"{corp}tool/"] = page
-                world = World((Layer("machine", policy),), (corp, PYPI_URL), web=web)
+                world = World((*beside, Layer("user", policy)), (corp, PYPI_URL), web=web)
                 errand = Errand(world, (Reference("tool", f"{folder}{wheel}", "tool"),), locked=True)
                 (told,) = stage.play(write_errand((errand, ["named"], False)))
                 compare_errand(judge_errand(errand), told)
                 asks = place_of(f"{corp}tool/") in map(place_of, told["asked"])
-                assert asks == bool(terms)
+                assert asks == (bool(terms) or audited)

@@ -43,6 +43,8 @@ class Lookup:
     hashes: tuple[str, ...] = ()
     resolves: bool = True
     """Whether pip resolves; otherwise the command only looks."""
+    locked: bool = False
+    """Whether the project's own lock has the name: then it is nobody's typing error."""
 
 
 class Passing(NamedTuple):
@@ -261,7 +263,7 @@ class Judge:
     def _spelling(self, policy: Mapping[str, Any]) -> str | None:
         """Say how surely another name was meant: "only `*` matches n, n is confusable"."""
         rule = rule_for(policy, self.name)
-        is_watched = rule is not None and not rule.claims
+        is_watched = rule is not None and not rule.claims and not self.lookup.locked
         return tier_of(self.name, rules_of(policy), policy.get("typosquat", {})) if is_watched else None
 
     def _is_unverified(self, place: Place | None) -> bool:

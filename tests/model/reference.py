@@ -129,18 +129,18 @@ class _Clerk:
         if asks:
             # The text: "The page is asked only … where a FILE key is set for the index; then the page's entry, not the
             # lock's, is judged by PAGE and FILE". None lists it here.
-            expected = judge(self.world, Lookup(reference.name))
+            expected = judge(self.world, Lookup(reference.name, locked=self.errand.locked))
             self.outcome.may_ask |= set(expected.asked)
             self.outcome.codes |= expected.refused
         if self.errand.locked and not all(layer.enforces for layer in self.world.layers):
             # To log "same decisions, same log lines" the page is looked at for a layer in audit mode, too; its
             # `direct-urls` alone can be what the lock is at odds with.
-            self.outcome.may_ask |= set(judge(self.world, Lookup(reference.name)).asked)
+            self.outcome.may_ask |= set(judge(self.world, Lookup(reference.name, locked=self.errand.locked)).asked)
         codes = self._judge(reference, reference.url, requested=requested, held=held)
         if codes:
             if self.errand.locked and "locked-link" in codes:
                 # The text: "or if the page of an index of the rule that pip is configured with lists it". None does here.
-                expected = judge(self.world, Lookup(reference.name))
+                expected = judge(self.world, Lookup(reference.name, locked=self.errand.locked))
                 self.outcome.may_ask |= set(expected.asked)
                 codes = codes | expected.refused
             self.outcome.refuse(codes)
@@ -245,7 +245,7 @@ class _Clerk:
 
     def _look_elsewhere(self, dist: Reference | Parent) -> None:
         """Note that pip may look for the name in the indexes."""
-        expected = judge(self.world, Lookup(dist.name))
+        expected = judge(self.world, Lookup(dist.name, locked=self.errand.locked))
         self.outcome.codes |= expected.refused
         self.outcome.may_ask |= set(expected.asked)
 

@@ -63,7 +63,8 @@ def look_up(
         locked[search.name] = kept_link
     page = find_page(search, link, roots)
     drops = [] if page is not None else find_drops(search, link)
-    if drops or (page is None and all(finding.code != LOCKED_LINK for finding in verdict.findings)):
+    if drops or (page is None and goes_by_page(search.authority)):
+        # Then no layer takes it for a file of its index, whatever another one, or an audit, says of the link.
         search.lock_drops = drops
     if search.lock_drops:
         search.forget_drops()
@@ -97,7 +98,7 @@ def judge_listed(
         search.settle(MAX_VERSIONS)
     if page is not None:
         return PASS
-    if dropped or any(finding.code == LOCKED_LINK for finding in verdict.findings):
+    if dropped or not asks:
         return Verdict(dropped) if dropped else verdict
     if search.failed:
         return Verdict(tuple(outcome.find_failures(search.authority, built_in=False)))
