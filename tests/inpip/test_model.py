@@ -26,8 +26,8 @@ from integration.harness.pips import in_range, plain_environment, pythons_for
 from indexguard.inpip.children import BOOTSTRAP
 from model.errands import Sent, sent_errands, write_errand
 from model.policy import Expected, Passing, judge
-from model.reference import PYPI_FILES, Outcome, judge_errand
-from model.web import PYPI_URL, normal, place_of
+from model.reference import PYPI_FILES, Errand, Outcome, Reference, judge_errand
+from model.web import PYPI_URL, Answer, Download, Failure, Layer, World, normal, place_of
 from model.worlds import Played, worlds, write_world
 from support.environments import PROJECT, clean_environ
 
@@ -246,3 +246,26 @@ def test_what_goes_round_the_indexes(stage: Stage, record_property: Record, mode
         check()
     wanted = {"direct-url", "local-path", "name-mismatch", *(["locked-link", "version-not-allowed"] if locks else [])}
     check_reached(counts, {f"runs refused: {code}" for code in wanted}, MANY)
+
+
+def test_what_only_an_audit_asks_for_a_lock_refuses_nobody(stage: Stage) -> None:
+    """Seldom drawn: its `direct-urls` has the page asked, which fails, is not there, or is none of this pip's."""
+    if not in_range(stage.pip, ">=26.1"):
+        pytest.skip(f"pip {stage.pip} reads no lock")
+    corp, wheel = "https://corp.example/simple/", "tool-1.0-py3-none-any.whl"
+    index = {"url": corp, "packages": ["tool"], "files-from": ["files.example"]}
+    policy = {"version": 1, "mode": "enforce", "indexes": {"corp": index}}
+    audit = {"version": 1, "mode": "audit", "direct-urls": {"requested": "block"}}
+    layers = (Layer("machine", audit), Layer("user", policy))
+    link = f"https://files.example/a/{wheel}"
+    arrived = []
+    for page in (Failure("status", 503), Failure("status", 401), None):
+        for indexes in ((corp, PYPI_URL), (PYPI_URL,)):
+            web: dict[str, Answer] = {link: Download(wheel, "tool", ())}
+            if page is not None:
+                web[f"{corp}tool/"] = page
+            errand = Errand(World(layers, indexes, web=web), (Reference("tool", link, "tool"),), locked=True)
+            (told,) = stage.play(write_errand((errand, ["named"], False)))
+            compare_errand(judge_errand(errand), told)
+            arrived += told["arrived"]
+    assert list(map(normal, arrived)) == ["tool"] * 6

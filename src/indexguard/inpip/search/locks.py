@@ -55,6 +55,12 @@ def look_up(
         source = link.comes_from
         if isinstance(source, str):
             search.by_answer[source] = page
+    elif not any(finding.enforced for finding in verdict.findings if finding.code == LOCKED_LINK):
+        # Only an audit had the page asked, to log what it would decide: what came of that refuses nobody.
+        search.forget_drops()
+        search.asks_own = False
+        for asked in search.pages:
+            asked.failure = None
 
 
 def is_listed(searches: Searches, finder: Any, name: Name, requirement: Requirement, link: Link) -> bool:
