@@ -273,3 +273,26 @@ def test_the_page_is_asked_for_a_lock_where_a_policy_asks_something_of_files(
                 compare_errand(judge_errand(errand), told)
                 asks = place_of(f"{corp}tool/") in map(place_of, told["asked"])
                 assert asks == (bool(terms) or audited)
+
+
+def test_what_only_an_audit_asks_for_a_lock_refuses_nobody(stage: Stage) -> None:
+    """Seldom drawn: its `direct-urls` has the page asked, which fails, is not there, or is none of this pip's."""
+    if not in_range(stage.pip, ">=26.1"):
+        pytest.skip(f"pip {stage.pip} reads no lock")
+    corp, wheel = "https://corp.example/simple/", "tool-1.0-py3-none-any.whl"
+    index = {"url": corp, "packages": ["tool"], "files-from": ["files.example"]}
+    policy = {"version": 1, "mode": "enforce", "indexes": {"corp": index}}
+    audit = {"version": 1, "mode": "audit", "direct-urls": {"requested": "block"}}
+    layers = (Layer("machine", audit), Layer("user", policy))
+    link = f"https://files.example/a/{wheel}"
+    arrived = []
+    for page in (Failure("status", 503), Failure("status", 401), None):
+        for indexes in ((corp, PYPI_URL), (PYPI_URL,)):
+            web: dict[str, Answer] = {link: Download(wheel, "tool", ())}
+            if page is not None:
+                web[f"{corp}tool/"] = page
+            errand = Errand(World(layers, indexes, web=web), (Reference("tool", link, "tool"),), locked=True)
+            (told,) = stage.play(write_errand((errand, ["named"], False)))
+            compare_errand(judge_errand(errand), told)
+            arrived += told["arrived"]
+    assert list(map(normal, arrived)) == ["tool"] * 6

@@ -74,6 +74,12 @@ def look_up(
         source = link.comes_from
         if isinstance(source, str):
             search.by_answer[source] = page
+    elif search.lock_drops is None and not any(it.enforced for it in verdict.findings if it.code == LOCKED_LINK):
+        # Only an audit had the page asked, to log what it would decide: what came of that refuses nobody.
+        search.forget_drops()
+        search.asks_own = False
+        for asked in search.pages:
+            asked.failure = None
 
 
 def judge_listed(
