@@ -18,13 +18,13 @@ from ...policy.identity import find_reference, is_trusted
 from ..run import Run
 from ..search.page import Page
 from ..search.search import Judged, Search
-from ..search.searches import Searches
+from ..search.searches import Searches, find_locked
 from ..speech import events
 from ..speech.speaker import Speaker
 from .pages import configured_places, counts_failures, index_pages, is_local_file, trusted_hosts
 
 if TYPE_CHECKING:
-    from ..objects import BestCandidate, Call, Candidate, Finder, Link
+    from ..objects import BestCandidate, Call, Candidate, Finder
     from ..serving.files import FileSifter
     from .typos import TypoFilter
 
@@ -50,7 +50,7 @@ class NameFilter:
         """Sift the whole list: local files, files that no page lists, failed indexes, and names that several offer."""
         found: Sequence[Candidate] = call()
         search = self._searches.of(finder, normalise_name(project_name))
-        if id(found) not in search.lists and _locked_link(finder, search) is not None:
+        if id(found) not in search.lists and find_locked(finder, search.name) is not None:
             from ..search.locks import look_up  # few runs have one
 
             look_up(self._run, finder, search, found[0], call, roots=self._searches.roots)
@@ -135,7 +135,7 @@ class NameFilter:
         return self._sifter.sift_unpinned(search, kept)
 
     def _may_settle(self, finder: Finder, search: Search) -> bool:
-        if search.asks_own and _locked_link(finder, search) is None:
+        if search.asks_own and find_locked(finder, search.name) is None:
             return False  # what was dropped is still to be looked through, for the file of a lock
         # A requirement with hashes says nothing of whether the name is ambiguous: then the pages are still to be asked.
         return not self._is_built_in(search) or all(judged.alike is not None for judged in search.lists.values())
@@ -153,7 +153,7 @@ class NameFilter:
             for only in search.pages:
                 only.failure = None
         failed = self._find_failed(search)
-        locked = _locked_link(finder, search)
+        locked = find_locked(finder, search.name)
         kept = []
         source: object = None
         is_listed = False
@@ -188,7 +188,7 @@ class NameFilter:
 
     def _complete_pages(self, finder: Finder, search: Search) -> None:
         """Note the indexes that pip was configured with and did not even ask (not https, and not a trusted host)."""
-        if _locked_link(finder, search) is not None and not search.asks_own:
+        if find_locked(finder, search.name) is not None and not search.asks_own:
             return  # a lock file names the file itself: no index is missing
         search.not_configured = search.authority.configured(configured_places(self._run, finder, search))
         met = {page.page_url for page in search.pages}
@@ -224,8 +224,3 @@ class NameFilter:
         for finding in verdict.findings:
             search.drop(finding, page, [(str(candidate.version), candidate.link)])
         return verdict.refusal is None
-
-
-def _locked_link(finder: Finder, search: Search) -> Link | None:
-    links: dict[str, Link] = getattr(finder, "_locked_links", {})  # pip >= 26.2
-    return links.get(search.name)

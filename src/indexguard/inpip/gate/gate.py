@@ -20,7 +20,7 @@ from ...policy.identity import find_reference, redact
 from .. import seams
 from ..run import Run
 from ..search.page import Page
-from ..search.searches import Searches
+from ..search.searches import Searches, find_locked
 from ..speech.events import as_offer
 from ..speech.speaker import Speaker
 from .distributions import name_of, names_in, names_in_wheel, parents_of
@@ -165,8 +165,8 @@ class Gate:
         approval = None if name is None else self._searches.find_approval(name, link)
         if name is not None and approval is not None and (approval[1] is None or approval[1].is_local):
             # A file that a lock, a --find-links option or a local page names: a requested direct URL.
-            locked: dict[str, Link] = getattr(self._finder, "_locked_links", {})  # pip >= 26.2
-            self._requests.watch(requirement, link, name, requested=True, locked=locked.get(name) == link)
+            is_locked = find_locked(self._finder, name) == link
+            self._requests.watch(requirement, link, name, requested=True, locked=is_locked)
         elif name is not None and self._run.layers:
             self._requests.watch_file(requirement, link, name)
         distribution: Distribution = call()

@@ -115,3 +115,9 @@ class Searches:
             yield
         finally:
             self._local.hashed = before
+
+
+def find_locked(finder: object, name: Name) -> Link | None:
+    """Return the file that a lock names for a project (pip >= 26.2, whose finder knows)."""
+    links: dict[str, Link] = getattr(finder, "_locked_links", {})
+    return links.get(name)
