@@ -24,10 +24,10 @@ from indexguard.audit.run_context import RunContext
 from indexguard.cli import COMMANDS
 from indexguard.cli.manual import find_documents
 from indexguard.cli.policy.codes import table
+from indexguard.cli.policy.lints import lint_policy
 from indexguard.codes import words_of
 from indexguard.decision.verdict import Finding
 from indexguard.errors import CODES
-from indexguard.policy.lints import lint_policy
 from indexguard.policy.model import Layer, Policy
 from indexguard.policy.reader import read_policy
 from indexguard.policy.rules import Rule

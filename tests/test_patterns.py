@@ -10,18 +10,14 @@ from hypothesis import strategies as st
 from integration.harness.cases import read_cases
 
 from indexguard._vendor.packaging.utils import canonicalize_name
-from indexguard._vendor.packaging.version import Version
 from indexguard.patterns import (
     Name,
     Pattern,
     find_names,
     find_version,
-    is_in_range,
-    newest_first,
     normalise_name,
     normalise_names,
     parse_pattern,
-    parse_range,
     split_entry,
 )
 
@@ -122,41 +118,6 @@ def test_split_entry(entry: str, parts: tuple[str, str]) -> None:
 def test_what_a_requirement_may_hold_beside(entry: str) -> None:
     with pytest.raises(ValueError, match="is not a name or pattern"):
         split_entry(entry)
-
-
-@pytest.mark.parametrize(
-    ("allowed", "version", "inside"),
-    CASES["ranges"],
-)
-def test_ranges(allowed: str, version: str, *, inside: bool) -> None:
-    assert is_in_range(parse_range(allowed), version) is inside
-
-
-@pytest.mark.parametrize("text", ["2.0", "=2", "=>2", ">=two", "^2", ">=2 <3", "~=1", "latest"])
-def test_what_is_no_range(text: str) -> None:
-    with pytest.raises(ValueError, match="PEP 440"):
-        parse_range(text)
-
-
-def test_newest_first() -> None:
-    versions = {"1.10", "1.9", "2.0rc1", "weird", "1.9.post1", "1.9.0"}
-    newest = ["2.0rc1", "1.10", "1.9.post1", "1.9.0", "1.9", "weird"]
-    assert [newest_first(versions, limit) for limit in range(8)] == [newest[:limit] for limit in range(8)]
-
-
-VERSIONS = st.one_of(
-    st.from_regex(r"\A[0-9]{1,3}(\.[0-9]{1,2}){0,3}((a|rc|\.post|\.dev|\+l)[0-9])?\Z"), st.text("1.0ar-", max_size=4)
-)
-
-
-@given(st.sets(VERSIONS), st.integers(0, 5))
-@example({"9" * 5000, "9" * 3999, "1" * 4001}, 2)
-def test_the_newest_of_many_are_the_first_of_all(versions: set[str], limit: int) -> None:
-    in_order = newest_first(versions, len(versions))
-    assert sorted(in_order) == sorted(versions)
-    assert newest_first(versions, limit) == in_order[:limit]
-    parsed = [Version(text) for text in in_order if is_in_range(parse_range(""), text)]
-    assert parsed == sorted(parsed, reverse=True)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from typing import Callable, NoReturn
 from indexguard.cli.console import Console
 from indexguard.cli.log import events
 from indexguard.cli.parsing import BadInputError
+from indexguard.cli.policy.lints import lint_policy
 from indexguard.errors import PolicyError
 from indexguard.patterns import Name, normalise_name
-from indexguard.policy.lints import lint_policy
 from indexguard.policy.model import Policy
 from indexguard.policy.reader import read_policy
 from indexguard.policy.rules import Rule

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 from functools import lru_cache
-from typing import NamedTuple
+
+from .tuples import NamedTuple
 
 
 class Words(NamedTuple):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
+
+from .tuples import NamedTuple
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")

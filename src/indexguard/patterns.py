@@ -1,4 +1,4 @@
-"""Project names, the patterns that match them, and version ranges: the one door to ``packaging``.
+"""Project names, the patterns that match them, and what file names claim.
 
 Names compare after PEP 503 normalisation. A pattern is an exact name, a prefix ending in ``*``, or ``*`` alone.
 """
@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from heapq import nlargest
 from itertools import compress, islice
-from typing import TYPE_CHECKING, NamedTuple, NewType, cast
+from typing import TYPE_CHECKING, NewType, cast
+
+from .tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    from ._vendor.packaging.specifiers import SpecifierSet as SpecifierSet  # noqa: PLC0414  # other rooms name the type
-    from ._vendor.packaging.version import Version as Version  # noqa: PLC0414  # likewise
 
 Name = NewType("Name", str)
 """A project name after PEP 503 normalisation."""
@@ -29,9 +27,6 @@ _MANY_PARTS = 8
 """Between dashes, in the names of files: hardly one has more."""
 _PYTHON_TAG = re.compile(r"-py\d")
 _SEPARATORS = re.compile(r"[-_.]+")
-_RELEASE = re.compile(r"[0-9]+(?:\.[0-9]+)*")
-_MAX_DIGITS = 4000
-"""Of a number that every Python converts."""
 
 
 @lru_cache(maxsize=512)  # the files of a page have few spellings
@@ -134,66 +129,6 @@ def split_entry(text: str) -> tuple[str, str]:
     if found is None:
         raise ValueError(f"{text!r} is not a name or pattern, with or without a version range")
     return found["pattern"], (found["range"] or "").strip()
-
-
-@lru_cache(maxsize=64)  # one requirement, and all the versions that are compared with it
-def parse_range(text: str) -> SpecifierSet:
-    """Read a version range (PEP 440).
-
-    :raises ValueError: the text is not a specifier set.
-    """
-    from ._vendor.packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415  # few policies narrow
-
-    try:
-        return SpecifierSet(text)
-    except InvalidSpecifier:
-        raise ValueError(f"{text!r} is not a version range as PEP 440 defines it") from None
-
-
-def is_in_range(allowed: SpecifierSet, version: str) -> bool:
-    """Tell whether ``version`` lies in ``allowed``; pre-releases count, a version that PEP 440 cannot parse does not."""
-    parsed = parse_version(version)
-    return parsed is not None and allowed.contains(parsed, prereleases=True)
-
-
-def is_version(text: str) -> bool:
-    """Tell whether a text is a version (PEP 440)."""
-    return parse_version(text) is not None
-
-
-def newest_first(versions: Collection[str], limit: int) -> list[str]:
-    """Return version texts, the newest first; those that PEP 440 cannot parse come last.
-
-    :param limit: how many are returned at most: a page may list 100,000, of which a message names a few.
-    """
-    # Most versions are numbers and dots, which compare as tuples do; only the others have to be read.
-    numbers = {text for text in versions if len(text) < _MAX_DIGITS and _RELEASE.fullmatch(text)}
-    newest = nlargest(limit, numbers, key=_release_of)
-    others = set(versions) - numbers
-    if not others:
-        return newest
-    others.update(newest)
-    parsed = [(version, text) for text in others if (version := parse_version(text)) is not None]
-    known = [text for _, text in nlargest(limit, parsed)]  # of equal versions (1.0 and 1.0.0), the texts decide
-    return known + nlargest(limit - len(known), others.difference(text for _, text in parsed))
-
-
-def _release_of(text: str) -> tuple[tuple[int, ...], str]:
-    numbers = list(map(int, text.split(".")))
-    while numbers and not numbers[-1]:  # 1.0 is 1
-        numbers.pop()
-    return tuple(numbers), text
-
-
-@lru_cache(maxsize=512)
-def parse_version(text: str) -> Version | None:
-    """Return a version (PEP 440) that can be compared; None for a text that is none."""
-    from ._vendor.packaging.version import Version  # noqa: PLC0415  # loaded when files are dropped, not before
-
-    try:
-        return Version(text)
-    except ValueError:  # InvalidVersion is one; so is a number of more digits than this Python converts
-        return None
 
 
 _DISTRIBUTIONS = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg")

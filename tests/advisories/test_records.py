@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from integration.bench.advisories import make_record
 
 from indexguard.advisories.records import Affected, NoRecordError, read_records
-from indexguard.patterns import Name, parse_version
+from indexguard.patterns import Name
+from indexguard.versions import parse_version
 
 SHA256 = "c8784cf0aa8fa13a43614fbd6d51902feeecafdc06fc4db2695fd2572db66db8"
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from indexguard.decision.authority import Authority
 from indexguard.decision.outcome import Settings
 from indexguard.decision.verdict import PASS, Verdict
-from indexguard.patterns import Name, Pattern, normalise_name, parse_range
+from indexguard.patterns import Name, Pattern, normalise_name
 from indexguard.policy.identity import Location
 from indexguard.policy.model import Layer, Policy
 from indexguard.policy.rules import Rule
+from indexguard.ranges import parse_range
 from support.strategies import (
     CORP,
     LOCAL,

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from integration.harness.cases import read_cases
 
+from indexguard.cli.policy.lints import lint_policy
 from indexguard.errors import PolicyError
 from indexguard.patterns import normalise_name
-from indexguard.policy.lints import lint_policy
 from indexguard.policy.model import FilesFrom, Policy
 from indexguard.policy.reader import MAX_BYTES, read_policy
 from indexguard.policy.rules import Rule

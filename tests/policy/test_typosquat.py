@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from indexguard.cli.policy.lints import lint_policy
 from indexguard.errors import PolicyError
 from indexguard.logs.replay import Replay
 from indexguard.patterns import Name
 from indexguard.policy.identity import PYPI as PYPI_PLACE
 from indexguard.policy.identity import Location, parse_location
 from indexguard.policy.layers import find_layers
-from indexguard.policy.lints import lint_policy
 from indexguard.policy.model import Layer
 from indexguard.policy.reader import read_policy
 from indexguard.policy.serving.typosquat import TyposquatSettings, read_names

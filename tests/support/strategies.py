@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from indexguard.decision.outcome import Settings
 from indexguard.decision.verdict import Verdict
 from indexguard.inpip.run import Run
-from indexguard.patterns import Name, normalise_name, parse_pattern, parse_range
+from indexguard.patterns import Name, normalise_name, parse_pattern
 from indexguard.policy.identity import Location, parse_location
 from indexguard.policy.model import FilesFrom, Index, Layer, Policy
 from indexguard.policy.reader import read_policy
 from indexguard.policy.rules import Rule, Rules
+from indexguard.ranges import parse_range
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from ..patterns import Name
+from ..tuples import NamedTuple
 from .index import Entry, Index
 
 _DIGITS = 64  # of a SHA-256

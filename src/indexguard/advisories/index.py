@@ -14,9 +14,10 @@ import sys
 from array import array
 from bisect import bisect_left
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
 from ..patterns import Name
+from ..tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..patterns import Name, normalise_name, parse_version
+from ..patterns import Name, normalise_name
+from ..tuples import NamedTuple
+from ..versions import parse_version
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,199}")
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")

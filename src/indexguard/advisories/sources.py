@@ -13,9 +13,9 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from operator import attrgetter
-from typing import NamedTuple
 
 from ..errors import escape
+from ..tuples import NamedTuple
 
 MAX_TEXT = 512 * 1024 * 1024
 """Bytes of one JSON text, which may hold all records there are; a larger one is not read."""

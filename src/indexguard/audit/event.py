@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import Any
 
 from .. import __version__
 from ..decision.authority import UNKNOWN, Origin
 from ..decision.verdict import Finding
 from ..errors import CODES, escape
 from ..policy.identity import redact
+from ..tuples import NamedTuple
 from .kinds import EventKind
 from .redaction import MAX_NAME, bounded, redact_text
 from .run_context import RunContext

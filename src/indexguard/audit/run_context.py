@@ -6,10 +6,10 @@ import os
 import pwd
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from ..errors import escape
 from ..policy.model import Layer
+from ..tuples import NamedTuple
 from .redaction import MAX_NAME, bounded, redact_command, redact_text
 
 # By build service: the variable that marks its jobs; those with job, run, repository and ref.

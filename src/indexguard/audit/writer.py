@@ -17,9 +17,10 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import escape
+from ..tuples import NamedTuple
 from .line import digest, encode, link
 from .place import FILE_NAME, NO_HOME, mark_of_loss, rotated_files
 from .worker import pause

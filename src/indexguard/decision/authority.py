@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, Optional
 
-from ..patterns import Name, is_in_range
+from ..patterns import Name
 from ..policy.identity import Location
 from ..policy.model import FilesFrom, Known, Layer, Policy
 from ..policy.rules import Rule
+from ..tuples import NamedTuple
 from .verdict import PASS, Finding, Verdict
 
 _LOCAL = Location("file", "", 0)
@@ -302,7 +303,7 @@ def may_hold(policy: Policy, rule: Rule, link: Location, place: Location) -> boo
 
 
 def _check_version(layer: Layer, rule: Rule, version: str) -> Finding | None:
-    if rule.versions is None or is_in_range(rule.versions, version):
+    if rule.versions is None or rule.versions.contains(version):
         return None
     return Finding("version-not-allowed", layer, rule)
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import NamedTuple
 
 from ..policy.identity import PYPI, Location
 from ..policy.model import Layer
 from ..policy.rules import Rule
+from ..tuples import NamedTuple
 from .authority import Authority, claims
 from .serving import NO_OBJECTION, NOT_ADVISED, Advised, FileFacts, Judged, Objection, find_waiver
 from .verdict import Finding, Verdict

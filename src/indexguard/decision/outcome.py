@@ -7,12 +7,12 @@ Pure, as the whole room: what pip met comes in as values.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..errors import join_key
-from ..patterns import is_in_range, parse_range
 from ..policy.identity import Location
 from ..policy.model import Layer
+from ..tuples import NamedTuple
 from .authority import Authority, FileCheck
 from .verdict import PASS, Finding, Verdict
 
@@ -324,9 +324,11 @@ def satisfies(specifier: str, version: str) -> bool:
     """
     if not specifier:
         return True
+    from ..ranges import parse_range  # noqa: PLC0415  # most runs refuse nothing
+
     try:
         # pip's specifier is of pip's own copy of packaging: read again, so that all pips compare alike.
-        return is_in_range(parse_range(specifier), version)
+        return parse_range(specifier).contains(version)
     except ValueError:  # a legacy specifier of pip < 24.1: whether the file fits is not known, so it counts
         return True
 

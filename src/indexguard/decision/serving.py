@@ -10,18 +10,20 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
-from ..patterns import Name, parse_version
+from ..patterns import Name
 from ..policy.identity import Location
 from ..policy.model import Index, Layer
 from ..policy.rules import Rule
 from ..policy.serving.terms import NO_TERMS, Serving, StatusActions, Terms, Waiver
+from ..tuples import NamedTuple
+from ..versions import parse_version
 from .authority import Authority
 from .verdict import PASS, Finding, Verdict
 
 if TYPE_CHECKING:
-    from ..patterns import Version
+    from ..versions import Version
 
 Major = tuple[int, int]
 """A major line: the epoch, and the first number of the release."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..policy.model import Layer
+from ..tuples import NamedTuple
 from ..typosquat.likeness import RAISED, A, C, Likeness
 from .authority import Authority
 from .verdict import PASS, Finding, Verdict

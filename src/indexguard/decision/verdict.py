@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ..policy.model import Layer
 from ..policy.rules import Rule
+from ..tuples import NamedTuple
 
 
 class Finding(NamedTuple):

@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..audit.place import log_path
 from ..audit.recorder import Recorder
@@ -23,6 +23,7 @@ from ..errors import GUARD_BROKEN, GuardError, hiders
 from ..policy.identity import find_location
 from ..policy.layers import find_layers
 from ..policy.log import LogSettings
+from ..tuples import NamedTuple
 from . import mains, mark, seams
 from .filter.finder import NameFilter
 from .filter.pages import PageFilter
@@ -122,6 +123,7 @@ class Guard(NamedTuple):
         """
 
         def load_and_order(call: Call, resolver: object, req_set: Resolved) -> object:
+            from ..ranges import load_comparison
             from . import builds, children, failing  # noqa: F401
             from .filter import ambiguous, local_files, mirrors, odd_pages, redirects, same_files  # noqa: F401
             from .gate import hops, refusals, setup_py  # noqa: F401
@@ -129,6 +131,8 @@ class Guard(NamedTuple):
             from .search import absence, asking, failures, simple_page  # noqa: F401
             from .speech import audit_mode, details, words  # noqa: F401
 
+            serving = [it.policy.serving for it in self.run.layers]
+            load_comparison(is_needed=any(it is not None and it.downgrade != "off" for it in serving))
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
             self.searches.settled = not self.searches.resolving
             return order(call, resolver, req_set)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import _ssl
 import ssl
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..audit.event import EventFields
@@ -17,6 +17,7 @@ from ..decision import outcome
 from ..errors import clean
 from ..policy.identity import locate, redact
 from ..policy.sections import find_tls_places
+from ..tuples import NamedTuple
 from .run import Run
 from .seams import pip_module
 from .speech.speaker import Speaker

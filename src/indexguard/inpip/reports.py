@@ -12,9 +12,9 @@ import os
 import re
 import stat
 import tempfile
-from typing import NamedTuple
 
 from ..errors import CODES, GuardError
+from ..tuples import NamedTuple
 from .mark import MARK, REQUESTED
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")

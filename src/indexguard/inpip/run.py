@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import NamedTuple
 
 from ..decision.authority import Authority
 from ..decision.outcome import Settings
 from ..patterns import Name
 from ..policy.identity import PYPI, Location, locate
 from ..policy.model import Layer
+from ..tuples import NamedTuple
 
 
 class Run(NamedTuple):

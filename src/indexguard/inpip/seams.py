@@ -8,10 +8,11 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._vendor.wrapt import FunctionWrapper
 from ..errors import PIP_NOT_UNDERSTOOD, GuardError
+from ..tuples import NamedTuple
 
 Filter = Callable[..., Any]
 """Stands for a method of pip: ``(call, instance, *arguments)``, the arguments being those that its seam names."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..patterns import Name, normalise_name
+from ..tuples import NamedTuple
 
 FORMAT = 1
 """The version of the lines. It changes when a field changes its meaning or goes; a new field does not count."""

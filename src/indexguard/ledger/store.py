@@ -14,12 +14,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from ..errors import escape
 from ..patterns import Name
 from ..policy.serving.folders import make_folder
+from ..tuples import NamedTuple
 from .place import NO_HOME, NOT_SEARCHABLE, is_shared_over_network
 from .sighting import LedgerError, Sighting
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..audit.kinds import REFUSALS, SELECTED
+from ..tuples import NamedTuple
 from .files import Event
 from .record import text
 

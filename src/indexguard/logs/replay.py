@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timezone
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Optional
 
 from .. import errors
 from ..advisories.advising import advise
@@ -24,6 +24,7 @@ from ..decision.verdict import PASS, Finding, Verdict
 from ..patterns import Name, normalise_name, parse_pattern
 from ..policy.identity import PYPI, Location, find_reference
 from ..policy.model import Layer
+from ..tuples import NamedTuple
 from ..typosquat.likeness import Likeness
 from ..typosquat.watch import Watch
 from .files import Event

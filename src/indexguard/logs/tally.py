@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..audit.kinds import KNOWN, SELECTED
 from ..errors import SHADOWED_NAME
+from ..tuples import NamedTuple
 from .concerns import Concerns, Count, without_temporary
 from .files import Event
 

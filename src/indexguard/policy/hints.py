@@ -1,28 +1,23 @@
 """What a person probably meant: the writer of a faulty policy, or who gave pip a URL that is nearly the policy's.
 
-Loaded with the first fault, the first index that is not known, and with what excepts something: ``reason``, ``expires``.
+Loaded with the first fault, and the first index that is not known.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import date, time
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import TOKEN, cut, escape
-from ..patterns import parse_pattern, parse_range
+from ..patterns import parse_pattern
+from ..ranges import parse_range
 from .identity import UnknownLocation, parse_location, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from .identity import Location
-
-    class FaultReader(Protocol):
-        """What collects faults (``table.TableReader``)."""
-
-        def unexpected(self, key: str, found: object, expected: str, suggestion: str | None = None) -> None:
-            """Note a value that is none of those expected."""
 
     class NamedPlace(Protocol):
         """An index of a policy (``model.Index``)."""
@@ -239,58 +234,3 @@ def _path_differences(pips: Sequence[str], policys: Sequence[str]) -> Iterator[s
     for which, rest in (("pip", policys[short:]), ("the policy", pips[short:])):
         if rest:
             yield f"{which} lacks `/{'/'.join(rest)}` at the end" if _USUAL_ENDS.intersection(rest) else None
-
-
-def read_reason(reader: FaultReader, key: str, table: Mapping[str, Any]) -> str | None:
-    """Return the reason that the table at ``key`` gives, if it gives one."""
-    value = table.get("reason")
-    if value is None or isinstance(value, str):
-        return value
-    reader.unexpected(f"{key}.reason", value, "a text")
-    return None
-
-
-def read_date(reader: FaultReader, key: str, table: Mapping[str, Any]) -> date | None:
-    """Return the last valid day that a table gives, if it gives one.
-
-    :param key: of the date itself.
-    """
-    value = table.get("expires")
-    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
-        return value
-    close = None
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        close = f"expires = {value}"
-    elif isinstance(value, datetime):
-        close = f"expires = {value.date().isoformat()}"
-    reader.unexpected(key, value, "a date without quotes and without a time, such as 2027-01-31", close)
-    return None
-
-
-_SIZE = re.compile(r"([0-9]{1,12}) ?(KiB|MiB|GiB)")
-_SMALLEST = 64 * 2**10
-_SIZES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-
-
-def read_size(reader: FaultReader, key: str, table: Mapping[str, Any]) -> int | None:
-    """Return a size in bytes; None where the table does not have that key."""
-    found = read_number(reader, key, table, _SIZE, 'a size of at least 64 KiB, such as "100 MiB"')
-    size = None if found is None else found[0] * _SIZES[found[1]]
-    if size is not None and size < _SMALLEST:
-        reader.unexpected(key, table["max-size"], 'a size of at least 64 KiB, such as "100 MiB"')
-    return size
-
-
-def read_number(
-    reader: FaultReader, key: str, table: Mapping[str, Any], pattern: re.Pattern[str], expected: str
-) -> tuple[int, str] | None:
-    """Return a number and its unit."""
-    name = key.rpartition(".")[2]
-    if name not in table:
-        return None
-    value = table[name]
-    found = pattern.fullmatch(value) if isinstance(value, str) else None
-    if found is None or int(found[1]) == 0:
-        reader.unexpected(key, value, expected)
-        return None
-    return int(found[1]), found[2]

@@ -12,11 +12,12 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import TOKEN, escape
 from ..patterns import is_distribution
+from ..tuples import NamedTuple
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _VCS_PORTS = {**_DEFAULT_PORTS, "ssh": 22, "git": 9418, "svn": 3690, "sftp": 22, "file": 0}

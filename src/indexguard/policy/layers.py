@@ -9,10 +9,11 @@ import hashlib
 import os
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from .._vendor import platformdirs
 from ..errors import POLICY_MISSING, Fault, PolicyError
+from ..tuples import NamedTuple
 from .model import Layer
 from .reader import read_policy
 from .trust import VARIABLE, NotSearchableError, Trust, read_trusted

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import NamedTuple
+
+from ..tuples import NamedTuple
 
 
 class SyslogAddress(NamedTuple):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..errors import Fault, PolicyError
+from ..tuples import NamedTuple
 from .identity import PYPI, Location
 from .log import USUAL_LOG, LogSettings
 from .rules import Rules

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..patterns import parse_pattern, parse_range, split_entry
-from .hints import explain_pattern, find_prefix, find_range, read_date, read_reason
+from ..patterns import parse_pattern, split_entry
+from ..ranges import parse_range
 from .rules import Rule
 from .table import TERMS, Keys, TableReader
+from .values import read_last_day, read_reason
 
 if TYPE_CHECKING:
-    from ..patterns import Pattern, SpecifierSet
+    from ..patterns import Pattern
+    from ..ranges import Range
 
 _ENTRY = Keys(("name", "version", "reason", "expires", *TERMS))
 
@@ -51,7 +53,7 @@ def _read_table(
         else:
             reader.unexpected(f"{key}.version", text, 'a version range, such as ">=2,<3"')
     reason = read_reason(reader, key, table)
-    expires = read_date(reader, f"{key}.expires", table)
+    expires = read_last_day(reader, f"{key}.expires", table)
     terms = None
     if not table.keys().isdisjoint(TERMS):
         from .serving.read_terms import read_terms  # noqa: PLC0415  # few entries say what is asked of files
@@ -65,15 +67,19 @@ def _pattern(reader: TableReader, key: str, text: str, found: str) -> Pattern | 
     try:
         return parse_pattern(text)
     except ValueError:
+        from .hints import explain_pattern, find_prefix  # noqa: PLC0415  # only where a policy has faults
+
         expected = "a project name, a prefix ending in `*`, or `*`" + explain_pattern(found)
         reader.unexpected(key, found, expected, find_prefix(text))
         return None
 
 
-def _range(reader: TableReader, key: str, text: str) -> SpecifierSet | None:
+def _range(reader: TableReader, key: str, text: str) -> Range | None:
     try:
         return parse_range(text)
     except ValueError:
+        from .hints import find_range  # noqa: PLC0415  # only where a policy has faults
+
         expected = 'a version range as PEP 440 defines it, such as ">=2,<3"'
         reader.unexpected(key, text, expected, find_range(text))
         return None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple, Union
+from typing import TYPE_CHECKING, Union
 
 from ..patterns import Name, Pattern
+from ..tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from datetime import date
 
-    from ..patterns import SpecifierSet
+    from ..ranges import Range
     from .serving.terms import Terms
 
 
@@ -23,7 +24,7 @@ class Rule(NamedTuple):
     """Names of indexes, private to the file; more than one only for a ``[[merge]]``."""
     key: str
     """Where it stands in the file: ``indexes.corp.packages[3]``, ``merge[0].packages[1]``."""
-    versions: SpecifierSet | None = None
+    versions: Range | None = None
     """The versions that the entry allows; None allows all."""
     reason: str | None = None
     expires: date | None = None

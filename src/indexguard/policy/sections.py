@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from .. import hiding
 from ..errors import TOKEN, Fault, PolicyError, hiders, join_key
 from ..patterns import Name, normalise_name, parse_pattern
-from .hints import find_url, read_date, read_number, read_reason, read_size
+from .hints import find_url
 from .identity import Location, UnknownLocation, parse_reference, redact
 from .log import LogSettings, SyslogAddress
 from .model import MAY_MEAN_ABSENT, NEVER_ABSENT, DirectUrls, Known, Layer
 from .table import MAX_BYTES, Keys, TableReader
 from .trust import read_trusted
+from .values import read_last_day, read_number, read_reason, read_size
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -36,7 +37,7 @@ _SEGMENT_WITH_BRACES = re.compile(r"(?<=[^/:])/[^/]*[{}][^/]*")
 _SINKS = ("file", "stderr", "syslog", "journald")
 _DEV_LOG = SyslogAddress("unix", "/dev/log")
 _SYSLOG = re.compile(r"(?P<transport>udp|tcp)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/:@?#\[\]]+):(?P<port>[0-9]{1,5})")
-_AGE = re.compile(r"([0-9]{1,6}) ?(h|d|w)")
+_AGE = "([0-9]{1,6}) ?(h|d|w)"
 _AGES = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -115,7 +116,7 @@ def _known(reader: TableReader, key: str, value: object, places: dict[Name, str]
             names += [] if name is None else [name]
     elif isinstance(value, dict):
         reader.fault(f"{key}.packages", "missing; expected the names of public projects that you know of")
-    return Known(key, frozenset(names), read_reason(reader, key, table), read_date(reader, f"{key}.expires", table))
+    return Known(key, frozenset(names), read_reason(reader, key, table), read_last_day(reader, f"{key}.expires", table))
 
 
 def _exact_name(reader: TableReader, key: str, text: object, places: dict[Name, str]) -> Name | None:

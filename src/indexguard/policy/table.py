@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .._vendor import tomli
 from ..errors import Fault, escape, join_key
+from ..tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -9,9 +9,9 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from typing import NamedTuple
 
 from ..errors import POLICY_MISSING, POLICY_UNREADABLE, Fault, PolicyError
+from ..tuples import NamedTuple
 from .table import MAX_BYTES
 
 VARIABLE = "INDEXGUARD_POLICY"

@@ -8,8 +8,8 @@ what the tiers find, and what they find amiss.
 from __future__ import annotations
 
 from operator import ne
-from typing import NamedTuple
 
+from ..tuples import NamedTuple
 from .names import MIN_LETTERS, MIN_TWICE, MIN_TWICE_USUAL, fold
 
 A, B, C = "A", "B", "C"

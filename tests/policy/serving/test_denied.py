@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexguard.cli.policy.lints import NOTE, WARNING, lint_policy
 from indexguard.errors import Fault, PolicyError
 from indexguard.patterns import Name
 from indexguard.policy.layers import find_layers
-from indexguard.policy.lints import NOTE, WARNING, lint_policy
 from indexguard.policy.model import Policy
 from indexguard.policy.reader import read_policy
 from indexguard.policy.serving import advisories

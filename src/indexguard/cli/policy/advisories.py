@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...advisories.building import Counts, build
 from ...advisories.checking import make_check
@@ -14,6 +14,7 @@ from ...advisories.store import Store
 from ...errors import escape
 from ...policy.layers import survey_layers
 from ...policy.serving.advisories import USUAL_KINDS
+from ...tuples import NamedTuple
 from ..console import GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 

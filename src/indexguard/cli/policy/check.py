@@ -13,7 +13,6 @@ from typing import Any
 from ...errors import POLICY_UNREADABLE, Fault, PolicyError
 from ...logs.opening import explain
 from ...policy.layers import survey_layers
-from ...policy.lints import WARNING, Lint, lint_policy
 from ...policy.model import Layer
 from ...policy.reader import MAX_BYTES, read_policy
 from ...policy.sections import read_certificates
@@ -22,6 +21,7 @@ from ...policy.trust import Trust, find_distrust
 from ..console import GREEN, RED, YELLOW, Console
 from ..files import open_named
 from ..parsing import BadInputError, Command
+from .lints import WARNING, Lint, lint_policy
 
 _FAULT = "fault"
 

@@ -13,7 +13,7 @@ from ...decision.outcome import ask, find_watching
 from ...decision.typosquat import NOTHING, Near, Suspicion, add_suspicion, judge_name
 from ...decision.verdict import PASS, Finding, Verdict
 from ...errors import CODES, UNKNOWN_INDEX, escape, join_key
-from ...patterns import Name, is_in_range, is_version, normalise_name, parse_pattern
+from ...patterns import Name, normalise_name, parse_pattern
 from ...policy.hints import find_nearest, find_reason
 from ...policy.identity import Location, is_remote_page, redact
 from ...policy.layers import find_layers
@@ -22,6 +22,7 @@ from ...policy.rules import Rule
 from ...survey.pip_facts import PipFacts, ask_pip
 from ...typosquat.likeness import Likeness
 from ...typosquat.watch import Watch
+from ...versions import is_version
 from ..console import BOLD, GREEN, RED, YELLOW, Console
 from ..parsing import BadInputError, Command
 from . import serving
@@ -386,7 +387,7 @@ def _details(explanation: Explanation, layer: Layer, rule: Rule) -> list[tuple[s
     if rule.versions is not None:
         answer = ""
         if explanation.version is not None:
-            allowed = is_in_range(rule.versions, explanation.version)
+            allowed = rule.versions.contains(explanation.version)
             answer = f": {explanation.version} is {'allowed' if allowed else 'refused (version-not-allowed)'}"
         details.append(("versions", f"{rule.versions}{answer}"))
     own = map(layer.policy.index, rule.indexes)

@@ -18,7 +18,6 @@ from ...errors import escape
 from ...policy.hints import find_reason
 from ...policy.identity import PYPI, Location
 from ...policy.layers import interpreter_policy_path, machine_policy_path, survey_layers, user_policy_path
-from ...policy.lints import lint_policy
 from ...policy.reader import read_policy
 from ...policy.trust import VARIABLE
 from ...survey.pip_facts import Listing, PipFacts, ask_pip
@@ -37,6 +36,7 @@ from .claims import (
     note_unclaimed,
     read_claims,
 )
+from .lints import lint_policy
 from .policy_text import IndexTable, is_insecure, name_index, render
 
 _AUDIT = (

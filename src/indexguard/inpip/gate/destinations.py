@@ -10,10 +10,11 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ...audit.place import log_path
 from ...policy.layers import account_folder
+from ...tuples import NamedTuple
 from ..run import Run
 from ..seams import pip_module
 from .distributions import entries_of_wheel

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ...patterns import Name
 from ...policy.identity import Location
 from ...policy.model import Layer
+from ...tuples import NamedTuple
 
 if TYPE_CHECKING:
     from ..objects import Requirement, Response

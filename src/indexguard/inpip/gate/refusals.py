@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ...audit.event import EventFields
 from ...errors import clean, escape
 from ...patterns import Name
 from ...policy.identity import redact
+from ...tuples import NamedTuple
 
 if TYPE_CHECKING:
     from ..objects import Link, Requirement

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ...patterns import Name, find_version, newest_first
+from ...patterns import Name, find_version
+from ...versions import newest_first
 
 if TYPE_CHECKING:
     from ..objects import Link

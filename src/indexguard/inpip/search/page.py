@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ...decision.verdict import PASS, Finding, Verdict
 from ...errors import clean, cut
 from ...patterns import Name, is_distribution, normalise_name
 from ...policy.identity import Location, find_location, redact
+from ...tuples import NamedTuple
 from .links import find_offered, name_file, newest_files
 
 if TYPE_CHECKING:

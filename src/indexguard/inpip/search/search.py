@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ...decision.authority import Authority
 from ...decision.outcome import NOT_TO_BE_ASKED, Met, find_failed
 from ...decision.verdict import PASS, Finding, Verdict
 from ...patterns import Name
 from ...policy.identity import Location
+from ...tuples import NamedTuple
 from .page import Drop, Page
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ import posixpath
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from ...decision.serving import parse_time
+from ...tuples import NamedTuple
 from ..search.links import name_file
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ...audit.worker import new_lock
 from ...decision.serving import NOT_IN_LEDGER, NOT_REMEMBERED, Remembered, find_ledger_failure
@@ -19,6 +19,7 @@ from ...errors import escape, hide
 from ...ledger.place import does_count, find_obstacle, is_closed, is_given, path_of
 from ...ledger.sighting import LedgerError, Sighting
 from ...policy.trust import Trust
+from ...tuples import NamedTuple
 from ..search.page import Page
 from ..search.search import Search
 from ..speech.speaker import Speaker

@@ -8,7 +8,7 @@ from ...audit.event import MAX_VERSIONS, EventFields
 from ...audit.kinds import NOTICED, WAIVED, EventKind
 from ...decision.serving import FileFacts, Judged, Objection
 from ...decision.verdict import Finding
-from ...patterns import newest_first
+from ...versions import newest_first
 from ..search.page import Drop, Page
 from ..search.search import Search
 from ..speech.events import with_offers

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ...audit.event import EventFields
-from ...patterns import newest_first, parse_version
+from ...versions import newest_first, parse_version
 from ..search.page import Drop, Page
 from ..search.search import Search
 

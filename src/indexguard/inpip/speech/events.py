@@ -11,7 +11,7 @@ from ...audit.kinds import DROPPED, KIND_OF_CODE, KNOWN, NOT_ASKED, PROBED, REFU
 from ...decision.outcome import find_failures, find_probed
 from ...decision.verdict import Finding
 from ...errors import REDIRECTED, SHADOWED_NAME, UNKNOWN_INDEX
-from ...patterns import newest_first
+from ...versions import newest_first
 from ..run import Run
 from ..search.links import newest_files
 from ..search.page import Drop, Page

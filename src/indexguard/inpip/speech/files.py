@@ -6,7 +6,7 @@ from datetime import MAXYEAR, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ...errors import FORMAT_NOT_ALLOWED, HASH_CHANGED, HASH_MISSING, TOO_YOUNG, clean, cut
-from ...patterns import newest_first, parse_version
+from ...versions import newest_first, parse_version
 from ..search.page import Drop
 from ..search.search import Search
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ...decision.verdict import Finding
 from ...errors import INDEX_NOT_CONFIGURED, REDIRECTED, UNKNOWN_INDEX, escape, join_key
 from ...patterns import normalise_name
 from ...policy.hints import find_nearest, find_reason, find_token
 from ...policy.model import Layer
+from ...tuples import NamedTuple
 from ..search.page import Page
 from ..search.search import Search
 

@@ -25,9 +25,9 @@ from ...errors import (
     cut,
     join_key,
 )
-from ...patterns import newest_first
 from ...policy.identity import redact
 from ...policy.model import MAY_MEAN_ABSENT, Index
+from ...versions import newest_first
 from ..search.page import Drop, Page
 from ..search.search import Search
 from .events import kept_by, with_offers
@@ -50,7 +50,11 @@ def warn_of_drops(speaker: Speaker, search: Search, *, refused_next: bool) -> No
     :param refused_next: whether the run is refused if nothing is left: the refusal then says it all.
     """
     _warn_of_unasked(speaker, search)
-    drops = [drop for drop in _enforced(search) if not drop.finding.is_known and not (refused_next and _is_idle(search, drop))]
+    drops = [
+        drop
+        for drop in _enforced(search)
+        if not drop.finding.is_known and not (refused_next and _is_idle(search, drop))
+    ]
     parts = list(map(_dropped, drops))
     parts += [
         f"every other remote source, because {page.shown} {page.outcome} ({INDEX_FAILED})" for page in search.failed

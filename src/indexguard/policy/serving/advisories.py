@@ -6,9 +6,10 @@ Only that the sources are there, and can be trusted, is found out here; the reco
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ...errors import Fault, PolicyError, escape
+from ...tuples import NamedTuple
 from ..table import Keys, TableReader
 from ..trust import find_distrust
 

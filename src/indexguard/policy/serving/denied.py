@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ...patterns import Name, Pattern, parse_pattern, parse_range, parse_version, split_entry
-from ..hints import find_prefix, find_range, read_reason
+from ...patterns import Name, Pattern, parse_pattern, split_entry
+from ...ranges import parse_range
+from ...tuples import NamedTuple
 from ..table import Keys, TableReader
+from ..values import read_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ...patterns import SpecifierSet
+    from ...ranges import Range
 
 _DENY = Keys(("packages", "reason"))
 
@@ -22,7 +24,7 @@ class Deny(NamedTuple):
     key: str
     """Where it stands in the file: ``deny[0].packages[1]``."""
     pattern: Pattern
-    versions: SpecifierSet | None = None
+    versions: Range | None = None
     """None denies all."""
     reason: str | None = None
 
@@ -34,8 +36,7 @@ class Deny(NamedTuple):
         """
         if self.versions is None or version is None:
             return self.versions is None
-        parsed = parse_version(version)
-        return parsed is None or self.versions.contains(parsed, prereleases=True)
+        return self.versions.contains(version, unparsable=True)
 
 
 class Denials:
@@ -90,6 +91,8 @@ def _read_entry(reader: TableReader, key: str, text: Any, reason: str | None) ->
         pattern_text, versions_text = split_entry(text)
         pattern = parse_pattern(pattern_text)
     except ValueError:
+        from ..hints import find_prefix  # noqa: PLC0415  # only where a policy has faults
+
         reader.unexpected(key, text, expected, find_prefix(text))
         return None
     if not versions_text:
@@ -97,5 +100,7 @@ def _read_entry(reader: TableReader, key: str, text: Any, reason: str | None) ->
     try:
         return Deny(key, pattern, parse_range(versions_text), reason)
     except ValueError:
+        from ..hints import find_range  # noqa: PLC0415  # only where a policy has faults
+
         reader.unexpected(key, text, "a version range as PEP 440 defines it", find_range(versions_text))
         return None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..hints import read_size
 from ..table import Keys, TableReader
+from ..values import read_size
 from .ledger import LedgerSettings
 
 if TYPE_CHECKING:

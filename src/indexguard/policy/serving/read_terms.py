@@ -17,8 +17,10 @@ from ...errors import (
     TYPOSQUAT,
     join_key,
 )
-from ...patterns import is_version, normalise_name, parse_pattern, parse_version
+from ...patterns import normalise_name, parse_pattern
+from ...versions import is_version
 from ..table import Keys, TableReader
+from ..values import read_last_day, read_reason
 from .terms import NO_TERMS, Formats, Hashes, MinAge, Serving, StatusActions, Terms, Waiver
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ _MIN_AGE = Keys(("for", "unknown"))
 _STATUS = Keys(StatusActions._fields)
 _PROVENANCE = Keys(("downgrade",))
 _WAIVE = Keys(("code", "packages", "reason", "expires", "sha256"))
-_SPAN = re.compile(r"([0-9]{1,5})([hdw])")
+_SPAN = "([0-9]{1,5})([hdw])"
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _KINDS = ("wheel", "sdist")
 _NEEDS = ("index", "pinned", "off")
@@ -60,9 +62,6 @@ def read_serving(reader: TableReader, tree: Mapping[str, Any]) -> Serving:
     defaults = tree.get("defaults")
     status = reader.table("status", tree.get("status", {}), _STATUS)
     provenance = reader.table("provenance", tree.get("provenance", {}), _PROVENANCE)
-    downgrade = reader.choice("provenance.downgrade", provenance, ("off", "log", "warn", "block"))
-    if downgrade != "off":
-        parse_version("0")  # loads what compares versions now: once pip installs, nothing more may be loaded (26.3)
     return Serving(
         defaults=read_terms(reader, "defaults", defaults) if isinstance(defaults, dict) else NO_TERMS,
         indexes={name: terms for name, terms in indexes.items() if terms != NO_TERMS},
@@ -71,7 +70,7 @@ def read_serving(reader: TableReader, tree: Mapping[str, Any]) -> Serving:
             archived=reader.choice("status.archived", status, ("log", "block", "warn", "off")),
             deprecated=reader.choice("status.deprecated", status, ("log", "block", "warn", "off")),
         ),
-        downgrade=downgrade,
+        downgrade=reader.choice("provenance.downgrade", provenance, ("off", "log", "warn", "block")),
         waivers=_waivers(reader, tree["waive"]) if "waive" in tree else (),
     )
 
@@ -100,7 +99,7 @@ def _min_age(reader: TableReader, key: str, value: object) -> MinAge:
 
 
 def _span(reader: TableReader, key: str, value: object) -> timedelta:
-    found = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    found = re.fullmatch(_SPAN, value) if isinstance(value, str) else None
     if found is not None:
         return timedelta(**{_UNITS[found[2]]: int(found[1])})
     close = f"{value}d" if type(value) is int and 0 <= value <= 99999 else None  # noqa: PLR2004  # as the pattern has it
@@ -137,9 +136,7 @@ def _waiver(reader: TableReader, key: str, value: object) -> Waiver:
             name, version = _pin(reader, f"{key}.packages[{place}]", text, code)
             versions[name] = versions.get(name, frozenset()) | ({version} if version else frozenset())
     digests = _digests(reader, f"{key}.sha256", table["sha256"]) if "sha256" in table else frozenset()
-    from ..hints import read_date, read_reason  # noqa: PLC0415  # few policies waive something
-
-    reason, expires = read_reason(reader, key, table), read_date(reader, f"{key}.expires", table)
+    reason, expires = read_reason(reader, key, table), read_last_day(reader, f"{key}.expires", table)
     if isinstance(value, dict):
         needed = ["packages", "reason", "expires", *(["sha256"] if code == HASH_CHANGED else [])]
         for missing in needed:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import NamedTuple
 
 from ...patterns import Name
+from ...tuples import NamedTuple
 
 
 class MinAge(NamedTuple):

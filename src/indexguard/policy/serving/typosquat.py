@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ...errors import Fault, PolicyError, escape
 from ...patterns import normalise_name, parse_pattern
+from ...tuples import NamedTuple
 from ...typosquat.preparation import parse_list
 from ..table import MAX_BYTES, TableReader
 from ..trust import read_trusted

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
-from ..errors import HASH_CHANGED, TOKEN, cut, join_key
-from ..patterns import Name, Pattern
-from .hints import is_secret
-from .model import Policy
-from .rules import Rule
-from .serving.terms import USUAL_STATUS, StatusActions
+from ...errors import HASH_CHANGED, TOKEN, cut, join_key
+from ...patterns import Name, Pattern
+from ...policy.hints import is_secret
+from ...policy.model import Policy
+from ...policy.rules import Rule
+from ...policy.serving.terms import USUAL_STATUS, StatusActions
 
 _BACKENDS = ("setuptools", "wheel", "hatchling", "flit-core", "poetry-core", "pdm-backend")
 _OPEN_TO_ALL = ("http", "git+http", "git+git", "hg+http", "svn+http", "svn+svn", "bzr+http")

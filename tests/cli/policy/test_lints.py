@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from indexguard.policy.lints import lint_policy
+from indexguard.cli.policy.lints import lint_policy
 from indexguard.policy.reader import read_policy
 
 
