@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import event, given
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from indexguard.decision.authority import Authority
@@ -21,8 +21,10 @@ from indexguard.decision.serving import (
     Judged,
     PageFacts,
     Remembered,
+    are_usual_times,
     asks_of_files,
     find_mismatched,
+    is_usual_time,
     parse_time,
 )
 from indexguard.decision.verdict import PASS, Finding, Verdict
@@ -313,7 +315,9 @@ TIMES = st.one_of(
     FILES,
     TIMES,
     st.builds(
-        PageFacts, st.sampled_from([None, "archived", "quarantined"]), st.sampled_from([(), ("0.9",), ("1.0",), ("2.0",)])
+        PageFacts,
+        st.sampled_from([None, "archived", "quarantined"]),
+        st.sampled_from([(), ("0.9",), ("1.0",), ("2.0",)]),
     ),
     st.sampled_from(["", '[provenance]\ndowngrade = "block"\n']),
 )
@@ -325,7 +329,7 @@ def test_nothing_is_objected_to_what_is_clear(
     judging = FileJudge(Authority(layers, Name("foo"), NOW.date()), PASS, PYPI, page, NOW)
     clearance = judging.clearance
     digest = file.hashes.get("sha256", "")
-    is_clear = clearance is not None and clearance.clears(file.kind, digest, time)
+    is_clear = clearance is not None and clearance.clears(file.kind, digest, time if is_usual_time(time) else None)
     event("clear" if is_clear else "not clear")
     if is_clear:
         assert judging.judge(file) is NO_OBJECTION
@@ -337,7 +341,8 @@ def test_nothing_is_objected_to_what_is_clear(
         ('min-age = "3d"', "2026-11-27T12:00:00Z", True),
         ('min-age = "3d"', "2026-11-27T12:00:00.999Z", True),
         ('min-age = "3d"', "2026-11-27T12:00:01Z", False),
-        ('min-age = "3d"', "2026-10-31T12:00:00Z", False),
+        ('min-age = "3d"', "2026-10-31T12:00:00Z", True),
+        ('min-age = "3d"', "2026-09-31T12:00:00Z", False),
         ('min-age = "0d"', None, True),
         ('formats = ["wheel"]\nrequire-hashes = "index"', None, True),
         ('formats = ["sdist"]', None, False),
@@ -347,7 +352,7 @@ def test_most_files_are_clear(asks: str, time: object, *, expected: bool) -> Non
     authority = Authority([make_layer(asks)], Name("foo"), NOW.date())
     clearance = FileJudge(authority, PASS, PYPI, PageFacts(), NOW).clearance
     assert clearance is not None
-    assert clearance.clears("wheel", "ab" * 32, time) is expected
+    assert clearance.clears("wheel", "ab" * 32, time if is_usual_time(time) else None) is expected
 
 
 # Two places, one file name
@@ -401,3 +406,30 @@ def test_whether_something_is_asked_of_files(layers: list[str], name: str, *, ex
 )
 def test_times(text: object, expected: datetime | None) -> None:
     assert parse_time(text) == expected
+
+
+USUAL = "2026-11-27T12:00:00Z"
+TIMES = st.one_of(
+    st.sampled_from(
+        [USUAL, "2026-11-27T12:00:00.999Z", f"{USUAL}\n", f"{USUAL}\n{USUAL}", "2026-02-30T12:00:00Z", "", None, 1]
+    ),
+    st.datetimes(min_value=datetime(1999, 1, 1)).map(lambda time: f"{time.isoformat()}Z"),  # noqa: DTZ001  # of no zone
+)
+
+
+@given(st.lists(TIMES))
+@example([USUAL] * 1000)
+@example([*[USUAL] * 199, None])
+@example([*[USUAL] * 150, "2026-11-31T12:00:00Z", *[USUAL] * 150])
+@example([*[USUAL] * 150, "2024-02-29T12:00:00Z", "2026-11-30T12:00:00Z", "2026-12-31T12:00:00Z"])
+def test_many_times_are_usual_where_each_is(times: list[object]) -> None:
+    assert are_usual_times(times) is all(map(is_usual_time, times))
+    assert all(parse_time(time) is not None for time in times if is_usual_time(time))
+
+
+@given(st.lists(st.datetimes(min_value=datetime(1999, 1, 1), timezones=st.just(timezone.utc)), max_size=5))  # noqa: DTZ001  # as hypothesis has it
+def test_usual_times_are_in_their_order(times: list[datetime]) -> None:
+    texts = [time.isoformat().replace("+00:00", "Z") for time in times]
+    assert are_usual_times(texts * 20)
+    assert [parse_time(text) for text in texts] == [time.replace(microsecond=0) for time in times]
+    assert sorted(text[:19] for text in texts) == [time.isoformat()[:19] for time in sorted(times)]

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-def recall(store: Store, *places: str) -> dict[str, Sighting]:
+def recall(store: Store, *places: str) -> Mapping[str, Sighting]:
     return store.recall(Name("acme-core"), places or (CORP,))
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional, cast
 
 from ..patterns import Name
 from ..policy.identity import Location
@@ -23,6 +22,8 @@ from .authority import Authority
 from .verdict import PASS, Finding, Verdict
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeGuard
+
     from ..versions import Version
 
 Major = tuple[int, int]
@@ -34,6 +35,10 @@ _HEXADECIMAL = "0123456789abcdefABCDEF"
 _NO_SERVING = Serving()
 _TIME = r"(?a)(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))"
 """Not compiled yet: most times are in the usual form."""
+_DATE = r"[1-9]\d{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+_USUAL = rf"{_DATE}T(?:[01]\d|2[0-3])(?::[0-5]\d){{2}}(?:\.\d+)?Z"
+_FEW = 50
+"""Times that are looked at one by one; to compile a pattern costs more."""
 
 
 class FileFacts(NamedTuple):
@@ -89,19 +94,16 @@ class Clearance(NamedTuple):
     latest: str | None
     """The last time of upload that is old enough for every layer, as PEP 700 writes it, to the second; None for any."""
 
-    def clears(self, kind: str, sha256: str, time: object) -> bool:
+    def clears(self, kind: str, sha256: str, time: str | None) -> bool:
         """Tell whether nothing is to be objected to a file that nothing remembers with another content.
 
         :param sha256: what the page gives, and pip checks; empty for nothing.
-        :param time: when it was uploaded, in the page's own words.
+        :param time: when it was uploaded, in the page's own words; None for what is no ``is_usual_time``.
         """
         return (
             kind in self.kinds
             and bool(sha256 or not self.needs_hash)
-            and (
-                self.latest is None
-                or (isinstance(time, str) and time[:_SECONDS] <= self.latest and _usual_time()(time) is not None)
-            )
+            and (self.latest is None or (time is not None and time[:_SECONDS] <= self.latest))
         )
 
 
@@ -384,11 +386,36 @@ def parse_time(text: object) -> datetime | None:
         return None
 
 
-@lru_cache(maxsize=1)
-def _usual_time() -> Callable[[str], object]:
-    """Return what finds the usual form of PEP 700, without the last days of a month: such texts are in the order of time."""
-    day = r"[1-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
-    return re.compile(day + r"T(?:[01]\d|2[0-3])(?::[0-5]\d){2}(?:\.\d+)?Z", re.ASCII).fullmatch
+def is_usual_time(text: object) -> TypeGuard[str]:
+    """Tell whether a text is a time in the usual form of PEP 700 (``2026-11-30T12:00:00.5Z``): such are in their order."""
+    if not isinstance(text, str) or text[4:17:3] != "--T::" or text[-1] != "Z":
+        return False
+    fraction = text[_SECONDS:-1]
+    if fraction and not (fraction[0] == "." and fraction.isascii() and fraction[1:].isdigit()):
+        return False
+    try:
+        datetime.fromisoformat(text[:_SECONDS])
+    except ValueError:
+        return False
+    return len(text) > _SECONDS
+
+
+def are_usual_times(texts: Collection[object]) -> bool:
+    """Tell whether all of many texts are such times."""
+    if len(texts) <= _FEW or not _look_usual(texts):
+        return all(map(is_usual_time, texts))
+    return True
+
+
+def _look_usual(texts: Collection[object]) -> bool:
+    try:
+        lines = "\n".join(cast("Collection[str]", texts)) + "\n"
+    except TypeError:
+        return False
+    end, pattern = 0, re.compile(rf"(?a)(?:{_USUAL}\n){{1,{_FEW}}}")  # no more than a pattern can go back on
+    while end < len(lines) and (found := pattern.match(lines, end)) is not None:
+        end = found.end()
+    return end == len(lines) and lines.count("\n") == len(texts)
 
 
 def find_waiver(waivers: Iterable[Waiver], name: Name, code: str, file: FileFacts) -> Waiver | None:

@@ -132,6 +132,8 @@ class Guard(NamedTuple):
             from .speech import audit_mode, details, words  # noqa: F401
 
             serving = [it.policy.serving for it in self.run.layers]
+            if any(it is not None for it in serving):
+                from .serving import notes  # noqa: F401
             load_comparison(is_needed=any(it is not None and it.downgrade != "off" for it in serving))
             # Not where the build requirements of one of several names are installed in this process (pip >= 26.0).
             self.searches.settled = not self.searches.resolving

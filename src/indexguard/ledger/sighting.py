@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
+from itertools import compress
+from operator import attrgetter
 from typing import Any
 
 from ..patterns import Name, normalise_name
@@ -69,6 +72,57 @@ class Sighting(NamedTuple):
     def as_line(self) -> str:
         """Return it as one line of an export, pure ASCII, with its end."""
         return json.dumps(self.as_record(), separators=(",", ":")) + "\n"
+
+
+class Sightings(Mapping[str, Sighting]):
+    """What is remembered of a project's files, by their names: of thousands on a page, few are looked at any closer.
+
+    :param place: of all files.
+    :param files: their names, a line each, as the others: versions, SHA-256 or nothing, first times, 1 where attested.
+    :raises ValueError: a text in it is no line.
+    """
+
+    def __init__(self, name: Name, place: str = "", files: str = "", *columns: str) -> None:
+        self._name, self._place = name, place
+        self._files = files.split("\n") if files else []
+        self._columns = [column.split("\n") for column in columns]
+        if any(len(column) != len(self._files) for column in self._columns):
+            raise ValueError("a text in it has several lines")
+        versions, digests, _, flags = self._columns or ([], [], [], [])
+        self.digests: Mapping[str, str] = dict(zip(self._files, digests))
+        """SHA-256 of each file, hexadecimal; empty where the index gave none."""
+        self.attested = frozenset(compress(self._files, map("1".__eq__, flags)) if "1" in flags else ())
+        """The files of which the index has shown an attestation."""
+        self.attested_versions = frozenset(compress(versions, map("1".__eq__, flags)) if self.attested else ())
+        self._made: dict[str, Sighting] = {}
+
+    @classmethod
+    def merged(cls, name: Name, several: Sequence[Sightings]) -> Sightings:
+        """Return what several URLs of one index have shown: of a file the earliest time counts, and the earliest hash."""
+        found: dict[str, Sighting] = {}
+        for it in sorted((it for one in several for it in one.values()), key=attrgetter("first_seen")):
+            before = found.setdefault(it.file, it)
+            if before.sha256 is None and it.sha256 is not None:
+                found[it.file] = before._replace(sha256=it.sha256)
+        rows = [(it.file, it.version, it.sha256 or "", str(it.first_seen), f"{it.attested:d}") for it in found.values()]
+        made = cls(name, "", *map("\n".join, zip(*rows)))
+        made._made = found
+        return made
+
+    def __getitem__(self, file: str) -> Sighting:
+        if file not in self._made:
+            if file not in self.digests:
+                raise KeyError(file)
+            version, digest, time, flag = (column[self._files.index(file)] for column in self._columns)
+            values = (self._name, version, file, digest or None, self._place, int(time), flag == "1")
+            self._made[file] = Sighting(*values)
+        return self._made[file]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 def _is_digest(text: str) -> bool:

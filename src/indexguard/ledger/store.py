@@ -19,10 +19,9 @@ from urllib.parse import quote
 
 from ..errors import escape
 from ..patterns import Name
-from ..policy.serving.folders import make_folder
 from ..tuples import NamedTuple
 from .place import NO_HOME, NOT_SEARCHABLE, is_shared_over_network
-from .sighting import LedgerError, Sighting
+from .sighting import LedgerError, Sighting, Sightings
 
 APPLICATION = 0x49474C31
 """Says in the file's header whose it is: "IGL1"."""
@@ -47,6 +46,12 @@ PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
 """
 _COLUMNS = "name, version, file, lower(hex(sha256)), place, first_seen, attested"
+_JOINED = ", ".join(
+    f"group_concat({column}, char(10))"
+    for column in ("file", "version", "lower(hex(sha256))", "first_seen", "attested")
+)
+_FIT = "typeof(first_seen) || typeof(attested) = 'integerinteger' AND (sha256 IS NULL OR typeof(sha256) = 'blob')"
+"""All files of a project in one row: a page may have thousands, and between two rows Python lets other threads run."""
 _FROM = "FROM file JOIN project ON project.id = file.project"
 
 
@@ -101,30 +106,22 @@ class Store:
         self._connection: sqlite3.Connection | None = None
         self._process = os.getpid()
 
-    def recall(self, name: Name, places: Sequence[str]) -> dict[str, Sighting]:
+    def recall(self, name: Name, places: Sequence[str]) -> Sightings:
         """Return what is remembered of a project's files, by their names; nothing where there is no ledger yet.
 
         :param places: the URLs of one index: of a file that several have shown, the earliest time counts, and the earliest
             hash that was told.
         :raises LedgerError: it cannot be read; ``BusyError`` where others hold it.
         """
-        found: dict[str, Sighting] = {}
-        query = f"SELECT version, file, sha256, first_seen, attested {_FROM} WHERE name = ? AND place = ?"
+        query = f"SELECT min({_FIT}), {_JOINED} {_FROM} WHERE name = ? AND place = ?"
         with self._using() as connection:
             if connection is None:
-                return found
-            rows = [(place, row) for place in places for row in connection.execute(query, (name, place)).fetchall()]
-            if len(places) > 1:
-                rows.sort(key=_seen)
-            for place, (version, file, digest, first_seen, attested) in rows:
-                before = found.get(file)
-                if before is None:
-                    # Thousands of a page: this is the quick way to make one.
-                    values = (name, version, file, digest.hex() if digest else None, place, first_seen, attested == 1)
-                    found[file] = Sighting._make(values)
-                elif digest and before.sha256 is None:
-                    found[file] = before._replace(sha256=digest.hex())
-        return found
+                return Sightings(name)
+            rows = [connection.execute(query, (name, place)).fetchone() for place in places]
+            if any(are_fit == 0 for are_fit, *_ in rows):
+                raise ValueError("values that no guard has written")
+            seen = [Sightings(name, place, *row) for place, (are_fit, *row) in zip(places, rows) if are_fit]
+            return seen[0] if len(seen) == 1 else Sightings.merged(name, seen)
 
     def places_of(self, name: Name) -> dict[str, int]:
         """Return which indexes have shown a project, each with the time at which it was first seen there.
@@ -300,6 +297,8 @@ class Store:
         :raises LedgerError: as ``_open``.
         :raises OSError: the system refuses.
         """
+        from ..policy.serving.folders import make_folder  # noqa: PLC0415  # most runs find a ledger
+
         folder = self.path.parent
         is_root = hasattr(os, "geteuid") and os.geteuid() == 0
         make_folder(str(folder))
@@ -477,10 +476,6 @@ def _complete(
             )
             completed += 1
     return completed, differing
-
-
-def _seen(row: tuple[str, tuple[str, str, bytes | None, int, int]]) -> int:
-    return row[1][3]
 
 
 def _sighting(row: tuple[str, str, str, str, str, int, int]) -> Sighting:

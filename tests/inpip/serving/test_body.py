@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexguard.inpip.serving.body import NOTHING, Body, Told, name_of, read_body
+from indexguard.inpip.serving.body import NOTHING, Body, name_of, read_body
 
 NOON = "2026-11-30T12:00:00Z"
 
@@ -39,7 +39,8 @@ def test_what_a_page_tells() -> None:
         }
     )
     assert body == Body(
-        {"a-1.0.tar.gz": Told(NOON), "b-1.0.tar.gz": Told(attested=True), "c-1.0.tar.gz": Told()},
+        {"a-1.0.tar.gz": NOON, "b-1.0.tar.gz": None, "c-1.0.tar.gz": None},
+        frozenset(["b-1.0.tar.gz"]),
         "archived",
         True,
         is_json=True,
@@ -51,9 +52,11 @@ def test_of_a_file_that_is_listed_twice_what_speaks_against_it_counts() -> None:
     body = read(
         {"files": [entry(**{"upload-time": time, "provenance": "x" if time < "2026" else None}) for time in times]}
     )
-    assert body.files == {"a-1.0.tar.gz": Told(NOON, attested=False)}
+    assert (body.times, body.attested) == ({"a-1.0.tar.gz": NOON}, frozenset())
     body = read({"files": [entry(**{"upload-time": times[1]}), entry()]})
-    assert body.files == {"a-1.0.tar.gz": Told()}
+    assert body.times == {"a-1.0.tar.gz": None}
+    body = read({"files": [entry(provenance="x"), entry(provenance="x"), entry("b-1.0.tar.gz", provenance="x")]})
+    assert body.attested == {"a-1.0.tar.gz", "b-1.0.tar.gz"}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_status_of_an_html_page(content: bytes, status: str | None) -> None:
 )
 def test_whatever_an_index_sends(content: bytes) -> None:
     body = read(content)
-    assert (dict(body.files), body.status, body.tells_provenance) == ({}, None, False)
+    assert (dict(body.times), body.status, body.tells_provenance) == ({}, None, False)
 
 
 def test_a_deep_body() -> None:
@@ -101,7 +104,8 @@ def test_a_deep_body() -> None:
 
 @given(st.dictionaries(st.sampled_from(["upload-time", "provenance", "url"]), st.none() | st.integers() | st.text()))
 def test_odd_entries(odd: dict[str, Any]) -> None:
-    assert all(told.uploaded is None for told in read({"files": [odd], "upload-time": 1}).files.values())
+    body = read({"files": [odd], "upload-time": 1})
+    assert all(body.uploaded(name) is None for name in body.times)
 
 
 def test_no_answer() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from indexguard.decision.serving import FileFacts
-from indexguard.inpip.serving.body import Body, Told
+from indexguard.inpip.serving.body import Body
 from indexguard.inpip.serving.files import facts_of
 from indexguard.inpip.serving.hashes import hashes_of
 
@@ -132,7 +132,7 @@ def test_a_repository_has_neither_hash_nor_age(pip_module: Callable[[str], Any],
     url = f"{scheme}://host.example/acme_core-1.0.zip#egg=acme-core-1.0&sha256={GOOD}"
     link = pip_module("_internal.models.link").Link(url)
     told = Body(
-        {"acme_core-1.0.zip": Told("2020-01-01T00:00:00Z", attested=True)}, tells_provenance=True
+        {"acme_core-1.0.zip": "2020-01-01T00:00:00Z"}, frozenset(["acme_core-1.0.zip"]), tells_provenance=True
     )
     candidate: Any = SimpleNamespace(version="1.0", link=link)
     assert facts_of(candidate, told) == FileFacts("acme_core-1.0.zip", "1.0", "sdist", {}, None, attested=False)

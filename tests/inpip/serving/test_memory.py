@@ -17,7 +17,7 @@ from indexguard.errors import hiders
 from indexguard.inpip.search.page import Page
 from indexguard.inpip.search.search import Search
 from indexguard.inpip.serving import memory as memory_module
-from indexguard.inpip.serving.body import NOTHING, Body, Told
+from indexguard.inpip.serving.body import NOTHING, Body
 from indexguard.inpip.serving.memory import Memory, Recollection
 from indexguard.inpip.speech.speaker import Speaker
 from indexguard.ledger import side
@@ -124,7 +124,7 @@ def test_nothing_is_written_where_nothing_is_new(bench: Bench) -> None:
 
 def test_a_hash_or_an_attestation_that_was_not_known_is_news(bench: Bench) -> None:
     layer = bench.layer()
-    attested = Body({FILE: Told(attested=True)}, tells_provenance=True)
+    attested = Body({FILE: None}, frozenset([FILE]), tells_provenance=True)
     digests: list[tuple[str | None, Body]] = [(None, NOTHING), ("a" * 64, NOTHING), ("a" * 64, attested)]
     for digest, body in digests:
         memory = bench.memory(layer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
 from ...decision.serving import NOT_IN_LEDGER, Remembered
@@ -47,7 +47,7 @@ def describe(layer: Layer, name: Name, indexes: Sequence[Index]) -> str:
     return f"{files}, the first seen {first} ({path}){counts}"
 
 
-def _look_up(layer: Layer, name: Name, indexes: Sequence[Index]) -> tuple[dict[str, Sighting], str | None]:
+def _look_up(layer: Layer, name: Name, indexes: Sequence[Index]) -> tuple[Mapping[str, Sighting], str | None]:
     """Return what is remembered, and why nothing can be."""
     places = [hide(str(url)) for index in indexes for url in index.urls]
     try:

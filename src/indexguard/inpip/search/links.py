@@ -54,6 +54,16 @@ def find_sha256(link: Link) -> str:
     return ""
 
 
+def name_files(links: Iterable[Link]) -> list[str]:
+    """Return the file name of each of many links, as ``name_file`` does."""
+    links = list(links)
+    urls = [link.url for link in links]
+    every = "".join(urls)
+    if not every.isprintable() or any(mark in every for mark in "%?#@"):
+        return list(map(name_file, links))
+    return [url.rpartition("/")[2] or name_file(link) for url, link in zip(urls, links)]
+
+
 def find_offered(links: Iterable[Link], name: Name, names: dict[str, str]) -> list[tuple[str, Link]]:
     """Return version and link of every file of this name, fit for this platform or not.
 
@@ -61,15 +71,10 @@ def find_offered(links: Iterable[Link], name: Name, names: dict[str, str]) -> li
     """
     found = []
     links = list(links)
-    every = "".join([link.url for link in links])
-    are_plain = every.isprintable() and not any(mark in every for mark in "%?#")
-    for link in links:
+    for link, filename in zip(links, name_files(links)):
         url = link.url
         # pip believes an egg fragment before the file name (20.3 to 26.3); to read it costs, so only where there is one.
-        egg = link.egg_fragment if not are_plain and "egg=" in url else None
-        folder, _, filename = url.rpartition("/") if are_plain else ("", "", "")
-        if not filename or folder[-1:] == "/":
-            filename = name_file(link)
+        egg = link.egg_fragment if "egg=" in url else None
         version = find_version(f"{egg}.zip" if egg else filename, name)
         if version is not None:
             found.append((version, link))

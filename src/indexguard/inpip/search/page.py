@@ -99,6 +99,8 @@ class Page:
     """What ``offered`` has found."""
     names: dict[str, str] = field(default_factory=dict)
     """The names of those files, by URL."""
+    digests: dict[str, str] = field(default_factory=dict)
+    """What ``links.find_sha256`` says of files, by URL, as far as somebody has asked."""
     first_seen: datetime | None = None
     """When a ledger first saw a file of the name here, on a page that squats it."""
     times: tuple[datetime, datetime] | None = None
@@ -167,7 +169,7 @@ class Page:
 
     def take_links(self, links: list[Link], listing: Listing | None = None) -> None:
         """Note the links of the page that came back, and its final URL (``Link.comes_from``, pip 20.3 to 26.3)."""
-        self.links, self.listing, self.found, self.names = links, listing, None, {}
+        self.links, self.listing, self.found, self.names, self.digests = links, listing, None, {}, {}
         for link in links:
             self.answer(link.comes_from)
             return
@@ -240,7 +242,7 @@ class Page:
     def forget(self) -> None:
         """Forget the files too, when the name is decided: most are such as pip itself has forgotten."""
         if self.links is not None:
-            self.links, self.listing, self.found, self.names = [], None, None, {}
+            self.links, self.listing, self.found, self.names, self.digests = [], None, None, {}, {}
 
     def _lists(self, name: Name) -> bool:
         if self.listing is not None:

@@ -20,6 +20,7 @@ from .. import seams
 from ..gate.distributions import name_of, names_in
 from ..gate.requests import Requests
 from ..run import Run
+from ..search.links import find_sha256
 from ..search.page import Page
 from ..search.search import Search
 from ..search.searches import Searches
@@ -92,10 +93,10 @@ class Barrier:
         knows_files = self._knows_files
         if not found or not (is_named or knows_files):
             return found
-        digests = [self._sha256_of(candidate.link) for candidate in found]
+        page = self._searches.page
+        digests = self._digests_of(found, {} if page is None else page.digests)
         if not is_named and not any(it is not None and it.may_know(digests) for it in self._advisories):
             return found
-        page = self._searches.page
         listing = None if page is None or page.is_local else page
         places = [self._place_of(it.link, listing) for it in found]
         return self._judging.sift(search, page, list(zip(found, digests, places)), is_listed=listing is not None)
@@ -205,6 +206,15 @@ class Barrier:
 
     def _place_of(self, link: Link, page: Page | None) -> Location | None:
         return self._run.locate_locked(link.url) if page is None else page.answered or page.asked
+
+    def _digests_of(self, found: Sequence[Candidate], known: dict[str, str]) -> list[str]:
+        """Return the digest of each file; those that most pages give are noted."""
+        digests = []
+        for candidate in found:
+            link = candidate.link
+            known[link.url] = digest = find_sha256(link)
+            digests.append(digest or self._sha256_of(link))
+        return digests
 
     def _sha256_of(self, link: Link) -> str:
         """Return the digest that is given of a file, or that of one of this machine."""

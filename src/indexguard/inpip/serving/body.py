@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -31,31 +31,24 @@ _CONTENT = rb"(?i)\bcontent\s*=\s*[\"']([^\"']*)[\"']"
 """Neither is compiled yet: most pages are JSON, and few of HTML tell a status."""
 
 
-class Told(NamedTuple):
-    """What a page tells of one file."""
-
-    time: object = None
-    """When it was uploaded, in the page's own words: text, or whatever it gives."""
-    attested: bool = False
-    """Whether it gives an attestation."""
-
-    @property
-    def uploaded(self) -> datetime | None:
-        """When it was uploaded, in UTC; None where the page does not tell, or tells no time."""
-        return parse_time(self.time)
-
-
 class Body(NamedTuple):
     """What a page tells beside its links."""
 
-    files: Mapping[str, Told] = {}
-    """By the name of the file, as pip takes it from its URL."""
+    times: Mapping[str, object] = {}
+    """When each file was uploaded, in the page's own words: text, or whatever it gives; None where it does not tell. By
+    the name of the file, as pip takes it from its URL."""
+    attested: frozenset[str] = frozenset()
+    """The files of which it gives an attestation."""
     status: str | None = None
     """Of the project."""
     tells_provenance: bool = False
     """Whether an attestation is told of any file, or the page is one that would tell it, as it once did."""
     is_json: bool = False
     """Whether it is a page that could tell."""
+
+    def uploaded(self, filename: str) -> datetime | None:
+        """Return when a file was uploaded, in UTC; None where the page does not tell, or tells no time."""
+        return parse_time(self.times.get(filename))
 
     def with_attested(self, remembered: Mapping[str, Collection[str]]) -> Body:
         """Return what the page tells to those who remember that it told of attestations.
@@ -85,15 +78,23 @@ def read_body(last: Exchange | None) -> Body:
     except (ValueError, RecursionError):  # then pip has not read it, either
         return NOTHING
     entries = tree.get("files") if isinstance(tree, dict) else None
-    files: dict[str, Told] = {}
-    for entry in entries if isinstance(entries, list) else ():
-        url = entry.get("url") if isinstance(entry, dict) else None
-        if isinstance(url, str):
-            told = Told._make((entry.get("upload-time"), bool(entry.get("provenance"))))
-            name = name_of(url)
-            files[name] = told if name not in files else _stricter(files[name], told)
-    attested = _PROVENANCE in content and any(told.attested for told in files.values())
-    return Body(files, _find_status(tree), attested, is_json=True)
+    entries = entries if isinstance(entries, list) else []
+    listed = [it for it in entries if isinstance(it, dict) and isinstance(it.get("url"), str)]
+    names = _names_of([it["url"] for it in listed])
+    times = dict(zip(names, [it.get("upload-time") for it in listed]))
+    proven = [name for name, it in zip(names, listed) if it.get("provenance")] if _PROVENANCE in content else []
+    if len(times) < len(names):  # some are listed twice: what speaks against them counts
+        unproven = {name for name, it in zip(names, listed) if not it.get("provenance")}
+        proven = [name for name in proven if name not in unproven]
+        times = _latest((name, it.get("upload-time")) for name, it in zip(names, listed))
+    return Body(times, frozenset(proven), _find_status(tree), bool(proven), is_json=True)
+
+
+def _names_of(urls: Sequence[str]) -> list[str]:
+    every = "".join(urls)
+    if "%" in every or "?" in every or "#" in every:
+        return [name_of(url) for url in urls]
+    return [url.rstrip("/").rpartition("/")[2] for url in urls]
 
 
 def name_of(url: str) -> str:
@@ -107,11 +108,13 @@ def name_of(url: str) -> str:
     return unquote(posixpath.basename(unquote(path).rstrip("/")))
 
 
-def _stricter(first: Told, told: Told) -> Told:
-    """Return, of a file that a page lists twice, what speaks against it."""
-    times = {it.uploaded: it.time for it in (first, told) if it.uploaded is not None}
-    is_told = first.uploaded is not None and told.uploaded is not None
-    return Told(times[max(times)] if is_told else None, first.attested and told.attested)
+def _latest(told: Iterable[tuple[str, object]]) -> dict[str, object]:
+    """Return the last time of each file; None where one of several is no time."""
+    found: dict[str, object] = {}
+    for name, time in told:
+        both = {parse_time(it): it for it in (found.get(name, time), time)}
+        found[name] = None if None in both else both[max(filter(None, both))]
+    return found
 
 
 def _find_status(tree: object) -> str | None:
@@ -128,7 +131,7 @@ def _find_meta(content: bytes) -> str | None:
 
 def note_times(page: Page, name: Name) -> None:
     """Note when the first and the last file of a page were uploaded that squats a name."""
-    files = read_body(page.exchanges[-1] if page.exchanges else None).files
-    offered = {name_file(link) for _, link in page.offered(name)}
-    times = [time for filename, told in files.items() if filename in offered and (time := told.uploaded) is not None]
+    body = read_body(page.exchanges[-1] if page.exchanges else None)
+    offered = {name_file(link) for _, link in page.offered(name)}.intersection(body.times)
+    times = [time for filename in offered if (time := body.uploaded(filename)) is not None]
     page.times = (min(times), max(times)) if times else None

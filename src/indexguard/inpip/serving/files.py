@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ...decision.serving import (
     NO_OBJECTION,
@@ -13,19 +13,21 @@ from ...decision.serving import (
     FileJudge,
     PageFacts,
     Remembered,
+    are_usual_times,
+    is_usual_time,
 )
 from ...patterns import find_version
-from ..search.links import find_sha256, name_file
+from ..search.links import find_sha256, name_file, name_files
 from ..search.page import Page
 from ..search.search import Search
 from ..speech.speaker import Speaker
-from .body import NOTHING, Body, Told, read_body
+from .body import NOTHING, Body, read_body
 from .hashes import hashes_of, is_repository
-from .notes import Notes
 
 if TYPE_CHECKING:
     from typing import Callable
 
+    from ...decision.serving import Judged
     from ...policy.identity import Location
     from ..gate.requests import Requests
     from ..objects import Candidate, Finder, Link
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
 _OF_A_BUILD = frozenset(("install", "--prefix", "--no-user", "--no-warn-script-location"))
 """Words of the command by which pip installs build requirements (20.3 to 26.3)."""
-_UNTOLD = Told()
 _NOTHING: Mapping[str, Remembered] = {}
 
 
@@ -71,21 +72,30 @@ class FileSifter:
         facts = search.facts = search.facts if isinstance(search.facts, Facts) else Facts()
         facts.add(candidates, body)
         clears = _clearing(judge, known, page, body)
-        notes = Notes(search, page)
+        objected = []
         kept = []
-        for candidate in candidates:
-            if clears is not None and clears(candidate.link):
+        for candidate, name in zip(candidates, name_files(it.link for it in candidates)):
+            if clears is not None and clears(candidate.link, name):
                 kept.append(candidate)
                 continue
             file = facts_of(candidate, body)
             is_remembered = known is not None and (file.hashes or not is_repository(candidate.link))
             judged = judge.judge(file, known.of(file.filename) if known is not None and is_remembered else _NOTHING)
             if judged is not NO_OBJECTION:
-                notes.take(candidate.link, file, judged)
+                objected.append((candidate.link, file, judged))
             if judged.verdict.refusal is None:
                 kept.append(candidate)
-        notes.tell(self._speaker)
+        self._tell(search, page, objected)
         return kept
+
+    def _tell(self, search: Search, page: Page, objected: Sequence[tuple[Link, FileFacts, Judged]]) -> None:
+        if objected:
+            from .notes import Notes  # of most pages nothing is objected to
+
+            notes = Notes(search, page)
+            for it in objected:
+                notes.take(*it)
+            notes.tell(self._speaker)
 
     def note_squat(self, search: Search, page: Page) -> None:
         """Note whether a page that squats the name was seen before, if something remembers that."""
@@ -128,9 +138,7 @@ class FileSifter:
             file = facts_of(candidate, NOTHING)
             judged = judges[id(page)].judge(file, checks=UNPINNED)
             if judged is not NO_OBJECTION:
-                notes = Notes(search, page)
-                notes.take(candidate.link, file, judged)
-                notes.tell(self._speaker)
+                self._tell(search, page, [(candidate.link, file, judged)])
             if judged.verdict.refusal is None:
                 kept.append(candidate)
         return candidates if not judges or len(kept) == len(candidates) else kept
@@ -144,12 +152,11 @@ class FileSifter:
         return self._requests.is_building or is_marked
 
     def _judge_of(
-        self, search: Search, page: Page, answered: Location, body: Body, remembered: Mapping[str, set[str]]
+        self, search: Search, page: Page, answered: Location, body: Body, remembered: Mapping[str, frozenset[str]]
     ) -> FileJudge:
         attested = []
         if body.tells_provenance:
-            names = (name for name, told in body.files.items() if told.attested)
-            attested = [version for name in names if (version := find_version(name, search.name)) is not None]
+            attested = [version for name in body.attested if (version := find_version(name, search.name)) is not None]
         facts = PageFacts(body.status, frozenset(attested))
         return FileJudge(search.authority, page.verdict, answered, facts, self._now, attested=remembered)
 
@@ -196,28 +203,34 @@ class Facts(Mapping[str, FileFacts]):
         return len(set().union(*(listed for listed, _ in self._pages)))
 
 
-def _clearing(judge: FileJudge, known: Recollection | None, page: Page, body: Body) -> Callable[[Link], bool] | None:
+def _clearing(
+    judge: FileJudge, known: Recollection | None, page: Page, body: Body
+) -> Callable[[Link, str], bool] | None:
     """Return what tells of most files of a page that no layer objects to them; None where it depends on more."""
     clearance = judge.clearance
     if clearance is None:
         return None
-    memories = [] if known is None else [sightings for _, sightings, _ in known.by_layer if sightings]
-    names, told_of, clears = page.names, body.files.get, clearance.clears
+    memories = [] if known is None else [sightings.digests for _, sightings, _ in known.by_layer if sightings]
+    time_of, clears, known_digests = _usual_times(body).get, clearance.clears, page.digests
 
-    def is_clear(link: Link) -> bool:
+    def is_clear(link: Link, name: str) -> bool:
         url = link.url
-        name = names.get(url)
-        if name is None or url[:4] != "http":  # perhaps a repository
+        if url[:4] != "http":  # perhaps a repository
             return False
-        digest = find_sha256(link)
-        for sightings in memories:
-            before = sightings.get(name)
-            if before is not None and before.sha256 != digest and before.sha256 is not None:
+        digest = known_digests.get(url) or find_sha256(link)
+        for digests in memories:
+            before = digests.get(name)
+            if before and before != digest:
                 return False
-        told = told_of(name)
-        return clears("wheel" if name[-4:] == ".whl" else "sdist", digest, "" if told is None else told.time)
+        return clears("wheel" if name[-4:] == ".whl" else "sdist", digest, time_of(name))
 
     return is_clear
+
+
+def _usual_times(body: Body) -> Mapping[str, str]:
+    if are_usual_times(body.times.values()):
+        return cast("Mapping[str, str]", body.times)
+    return {name: time for name, time in body.times.items() if is_usual_time(time)}
 
 
 def facts_of(candidate: Candidate, body: Body) -> FileFacts:
@@ -226,12 +239,11 @@ def facts_of(candidate: Candidate, body: Body) -> FileFacts:
     name = name_file(link)
     if is_repository(link):  # what it holds can be another thing each time
         return FileFacts(name, str(candidate.version), "sdist", attested=False if body.tells_provenance else None)
-    told = body.files.get(name, _UNTOLD)
     return FileFacts(
         name,
         str(candidate.version),
         "wheel" if name.endswith(".whl") else "sdist",
         hashes_of(link),
-        told.uploaded,
-        told.attested if body.tells_provenance else None,
+        body.uploaded(name),
+        name in body.attested if body.tells_provenance else None,
     )

@@ -17,7 +17,8 @@ from ...audit.worker import new_lock
 from ...decision.serving import NOT_IN_LEDGER, NOT_REMEMBERED, Remembered, find_ledger_failure
 from ...errors import escape, hide
 from ...ledger.place import does_count, find_obstacle, is_closed, is_given, path_of
-from ...ledger.sighting import LedgerError, Sighting
+from ...ledger.sighting import LedgerError, Sighting, Sightings
+from ...patterns import Name
 from ...policy.trust import Trust
 from ...tuples import NamedTuple
 from ..search.page import Page
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from typing import Callable
 
     from ...ledger.store import Store
-    from ...patterns import Name
     from ...policy.identity import Location
     from ...policy.model import Index, Layer
     from ..objects import Link
@@ -41,13 +41,13 @@ SECONDS = 0.3
 """How long one transaction may take."""
 LONGEST = 0.8
 """How long all of a run together."""
-_NOTHING: Mapping[str, Sighting] = {}
+_NOTHING = Sightings(Name(""))
 
 
 class Recollection(NamedTuple):
     """What the layers remember of the files of one page."""
 
-    by_layer: tuple[tuple[str, Mapping[str, Sighting], Remembered], ...] = ()
+    by_layer: tuple[tuple[str, Sightings, Remembered], ...] = ()
     """Of each layer with a ledger: its file, the sightings by file name, and what counts for a new file."""
 
     def of(self, filename: str) -> Mapping[str, Remembered]:
@@ -55,9 +55,9 @@ class Recollection(NamedTuple):
         return {path: _look_up(known.get(filename), new) for path, known, new in self.by_layer}
 
     @property
-    def attested(self) -> dict[str, set[str]]:
+    def attested(self) -> dict[str, frozenset[str]]:
         """The versions that each layer, by its file, remembers an attestation of."""
-        return {path: {it.version for it in known.values() if it.attested} for path, known, _ in self.by_layer}
+        return {path: known.attested_versions for path, known, _ in self.by_layer}
 
 
 class _Shelf:
@@ -90,7 +90,7 @@ class _Shelf:
             with suppress(LedgerError):  # what is wrong is told when the ledger is asked
                 side.record(self.store, [], SECONDS)
 
-    def recall(self, name: Name, places: Sequence[str]) -> Mapping[str, Sighting]:
+    def recall(self, name: Name, places: Sequence[str]) -> Sightings:
         """Return what is remembered; nothing where it cannot be read: ``problem`` says so."""
         if self.store is None or self.problem is not None:
             return _NOTHING
@@ -136,7 +136,6 @@ class Memory:
         :raises Exception: pip's own error: a layer stops pip without its ledger.
         """
         found = []
-        offered = page.offered(search.name)
         with self._lock:
             for layer, shelf, counts, given in self._layers:
                 owner = layer.policy.find_owner(answered)
@@ -145,7 +144,7 @@ class Memory:
                 known = shelf.recall(search.name, tuple(hide(str(url)) for url in owner.urls))
                 place = _place_of(owner, page.asked)
                 if not given:
-                    _note_new(shelf, search.name, place, (known, page, offered, body), int(now.timestamp()))
+                    _note_new(shelf, search.name, place, (known, page, body), int(now.timestamp()))
                 new = NOT_REMEMBERED
                 if counts and shelf.problem is None:
                     new = NOT_IN_LEDGER if shelf.is_closed else Remembered(now)
@@ -230,19 +229,20 @@ def _note_new(
     shelf: _Shelf,
     name: Name,
     place: str,
-    seen: tuple[Mapping[str, Sighting], Page, Sequence[tuple[str, Link]], Body],
+    seen: tuple[Sightings, Page, Body],
     now: int,
 ) -> None:
     """Note the files of a page that are not remembered yet, or of which something more is known now."""
-    known, page, offered, body = seen
-    names, shown = page.names, body.files if body.tells_provenance else {}
-    for version, link in offered:
-        filename = names[link.url]
-        before = known.get(filename)
-        told = shown.get(filename)
-        attested = told is not None and told.attested
-        if before is not None and before.sha256 is not None and (before.attested or not attested):
+    known, page, body = seen
+    shown = body.attested if body.tells_provenance else frozenset()
+    if body.times and shown <= known.attested and all(map(known.digests.get, body.times)):
+        return  # all files of the page, be they of this project or not
+    for version, link in page.offered(name):
+        filename = page.names[link.url]
+        attested = filename in shown
+        if known.digests.get(filename) and (not attested or filename in known.attested):
             continue
+        before = known.get(filename)
         sighting = Sighting(name, version, filename, _sha256_of(link), place, now, attested)
         is_new = before is None or (before.sha256 or sighting.sha256) != before.sha256 or attested > before.attested
         if is_new and not is_repository(link):  # that has no content that stays

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...audit.event import EventFields
 from ...audit.kinds import NOTICED, WAIVED
+from ...decision.serving import parse_time
 from ...decision.typosquat import NOTHING, Near, Suspicion, add_suspicion, find_signs, judge_name
 from ...decision.verdict import Finding, Verdict
 from ...errors import TYPOSQUAT
@@ -64,8 +65,8 @@ class Suspects:
         offered = page.offered(self._search.name)
         if not self._found or not offered:
             return candidates
-        told = read_body(page.exchanges[-1] if page.exchanges else None).files.values()
-        uploaded = [time for it in told if (time := it.uploaded) is not None]
+        told = read_body(page.exchanges[-1] if page.exchanges else None).times.values()
+        uploaded = [time for it in told if (time := parse_time(it)) is not None]
         signs = find_signs({version for version, _ in offered}, uploaded, datetime.now(timezone.utc))
         if not signs:
             return candidates
