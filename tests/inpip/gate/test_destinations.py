@@ -82,6 +82,8 @@ OWN = [
     "nice-1.0.data/scripts/indexguard",
     "nice-1.0.data/data/bin/indexguard",
     "nice/../indexguard.pth",
+    "_indexguard.pth",  # of an editable installation
+    "nice-1.0.data/data/lib/python3.99/site-packages/_indexguard.pth",
 ]
 NEVER = [
     f"nice-1.0.data/data/{POLICY}",
@@ -92,6 +94,10 @@ NEVER = [
     f"nice-1.0.data/data/{SITE}/../_indexguard/current",
     "nice-1.0.data/data/share/indexguard/hook/current/indexguard/__init__.py",
     "indexguard-seed.pth",
+    "_indexguard.py",
+    "_indexguard/__init__.py",
+    "_indexguard/_indexguard.pth",
+    "_indexguard_bootstrap.pth",
     "nice-1.0.data/data/pyvenv.cfg",
 ]
 

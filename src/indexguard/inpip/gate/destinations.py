@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _OWN = ("indexguard", "_indexguard_hook")
 _OWN_FILES = ("_indexguard_hook.py", "indexguard.pth")
 _ACTIVATED = ("_indexguard", "_indexguard_bootstrap", "indexguard-bootstrap", "indexguard-seed")
+_EDITABLE = "_indexguard.pth"
+"""What hatchling has an editable installation of the guard write: beside the files of ``activate``, and none of them."""
 _STEMS = frozenset((*_OWN, *_ACTIVATED, "sitecustomize"))
 _SITES = ("site-packages", "dist-packages")
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -91,7 +93,9 @@ class Guarded:
             if below is not None and not (own and below):
                 return True
         ways = [path, os.path.realpath(path)] if is_link else [path]
-        return any(not (own and place.is_own) for way in ways for place in self._met(way))
+        is_editable = os.path.basename(path) == _EDITABLE and os.path.basename(os.path.realpath(head)) in _SITES
+        met = (place for way in ways for place in self._met(way))
+        return any(not (own and (place.is_own or (is_editable and place.stems == _ACTIVATED))) for place in met)
 
     def _look_at(self, head: str) -> tuple[bool, bool]:
         """Tell whether a file in a folder may be one that the guard lives from, and whether the folder is there."""
@@ -130,7 +134,7 @@ class Guarded:
             if part in _SITES:  # that of another Python
                 for stems in (_OWN, _ACTIVATED):
                     if self._has_stem(head, tuple(parts[number + 1 :]), stems):
-                        yield _Place((), is_own=stems is _OWN)
+                        yield _Place((), is_own=stems is _OWN, stems=stems)
 
     def _add(self, path: str, *, is_own: bool, stems: tuple[str, ...] | None = None) -> None:
         whole = os.path.realpath(path)
