@@ -7,7 +7,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...patterns import Name, find_version
-from ...versions import newest_first
 
 if TYPE_CHECKING:
     from ..objects import Link
@@ -21,6 +20,8 @@ def newest_files(files: Sequence[tuple[str, Link]], limit: int) -> list[tuple[st
 
     :param files: version and link of each.
     """
+    from ...versions import newest_first  # of few pages so much is told
+
     newest = newest_first({version for version, _ in files}, limit)
     by_version: dict[str, list[tuple[str, Link]]] = {version: [] for version in newest}
     for file in files:

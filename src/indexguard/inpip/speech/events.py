@@ -11,7 +11,6 @@ from ...audit.kinds import DROPPED, KIND_OF_CODE, KNOWN, NOT_ASKED, PROBED, REFU
 from ...decision.outcome import find_failures, find_probed
 from ...decision.verdict import Finding
 from ...errors import REDIRECTED, SHADOWED_NAME, UNKNOWN_INDEX
-from ...versions import newest_first
 from ..run import Run
 from ..search.links import newest_files
 from ..search.page import Drop, Page
@@ -58,6 +57,8 @@ def _objections(page: Page, *, shadowed: bool) -> list[tuple[Finding, EventKind]
 
 def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> None:
     """Write the events of what was kept from pip."""
+    from ...versions import newest_first  # most runs keep nothing
+
     for drop in drops:
         page, code = drop.page, drop.finding.code
         if (page is not None and code == UNKNOWN_INDEX) or not (drop.files or code == REDIRECTED or drop.is_unseen):
