@@ -217,17 +217,6 @@ def test_kept_until_the_source_changes(
     assert of(shop.open(str(path), MAL)).find_versions(Name("new"), "1")
 
 
-def test_same_bytes_written_again_need_no_new_index(tmp_path: Path, shop: Store, kept: Path) -> None:
-    """As in the layers of a container image, whose times are cut."""
-    path = write_zip(tmp_path / "records.zip", MANY)
-    shop.open(str(path), MAL)
-    (index,) = kept.iterdir()
-    made = index.stat().st_ino
-    os.utime(path, (1, 1))
-    shop.open(str(path), MAL)
-    assert index.stat().st_ino == made
-
-
 def test_folder_edited_in_place_is_found_ten_minutes_later(
     tmp_path: Path, shop: Store, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
-from .index import FORMAT, MAGIC, short_key
+from .index import FORMAT, as_end, short_key
 from .records import Affected, Record, read_records
 from .sorting import SortedLines
 from .sources import Check, SourceError, State, Text, read_texts
@@ -84,8 +84,7 @@ def build(path: str, state: State, kinds: Sequence[str], file: IO[bytes], check:
         "checked": check is not None,
         "counts": vars(counts),
     }
-    file.write(json.dumps(header).encode())
-    file.write((body + 8 * len(ordered)).to_bytes(8, "big") + MAGIC)
+    file.write(as_end(header))
     return counts
 
 

@@ -20,15 +20,22 @@ from ..patterns import Name
 from ..tuples import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .records import Affected
 
 FORMAT = 3
 MAGIC = b"IGADVIX1"
 _TAIL = len(MAGIC) + 8
+_BLOCK = 1024 * 1024
 _FEW = 200
 """Questions that are answered from the file; for more of them the array is read, which takes some milliseconds."""
+
+
+def as_end(header: Mapping[str, Any]) -> bytes:
+    """Return the end of an index, behind its lines and its array."""
+    start: int = header["body"] + 8 * header["keys"]
+    return json.dumps(header).encode() + start.to_bytes(8, "big") + MAGIC
 
 
 class Entry(NamedTuple):
@@ -71,6 +78,18 @@ class Index:
         self._keys: array[int] | None = None
         self._asked = 0
         self._names: dict[Name, tuple[Entry, ...]] = {}
+
+    def copy_to(self, file: IO[bytes], header: Mapping[str, Any]) -> None:
+        """Write the same index with another header.
+
+        :raises OSError: the system refuses.
+        """
+        left = self._body + 8 * self._count
+        with self._lock:
+            self._file.seek(0)
+            while left > 0 and (block := self._file.read(min(left, _BLOCK))):
+                left -= file.write(block)
+        file.write(as_end(header))
 
     def find_name(self, name: Name) -> tuple[Entry, ...]:
         """Return what is said of a project."""

@@ -148,7 +148,10 @@ def _find(place: str, owners: frozenset[int], path: str, *, is_checked: bool) ->
         if index is not None and is_of_it:
             # What root has made is root's to make anew: nobody else could note that a folder was looked through.
             seconds = 0.0 if info.st_uid == 0 != os.geteuid() else time.time() - info.st_mtime
-            unchanged = is_unchanged(path, State(*index.header["state"]), seconds=seconds)
+            state, written = State(*index.header["state"]), os.stat(path).st_mtime_ns
+            unchanged = is_unchanged(path, state, seconds=seconds)
+            if unchanged and state.kind != "folder" and written != state.time and info.st_uid == os.geteuid():
+                _renew(index, place, state._replace(time=written))
     except (OSError, ValueError, KeyError, TypeError):
         index, unchanged = None, False
     except SourceError:
@@ -161,6 +164,23 @@ def _find(place: str, owners: frozenset[int], path: str, *, is_checked: bool) ->
         with suppress(OSError):
             os.utime(place)  # looked through just now
     return index
+
+
+def _renew(index: Index, place: str, state: State) -> None:
+    """Have an index say when its source was written last: else every run would read the source to see that it is the same."""
+    import tempfile  # noqa: PLC0415  # as above
+
+    with suppress(OSError):
+        descriptor, scratch = tempfile.mkstemp(prefix=f".{os.path.basename(place)}.", dir=os.path.dirname(place))
+        try:
+            with open(descriptor, "wb") as file:
+                index.copy_to(file, {**index.header, "state": list(state)})
+            os.chmod(scratch, stat.S_IMODE(os.stat(place).st_mode))
+            os.replace(scratch, place)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(scratch)
+            raise
 
 
 def _is_credible(info: os.stat_result, folder: os.stat_result, owners: frozenset[int]) -> bool:
