@@ -30,7 +30,7 @@ MIN_MODULE = 50
 """Code lines: each file costs an import. What is smaller is printed only."""
 MAX_ANY = 90
 """Mentions of ``Any`` in the code of ``inpip``: 243 before the house was built. The figure only falls."""
-MAX_LOADED = 4900
+MAX_LOADED = 4860
 """4,417 before the house was built, 3,600 in it; raised for what every run has to ask since: redirects, a second import."""
 MAX_SRC = 23_000
 """12,854 before the house was built; raised with what has been built in it."""

@@ -57,12 +57,12 @@ def _objections(page: Page, *, shadowed: bool) -> list[tuple[Finding, EventKind]
 
 def record_drops(speaker: Speaker, search: Search, drops: Sequence[Drop]) -> None:
     """Write the events of what was kept from pip."""
-    from ...versions import newest_first  # most runs keep nothing
-
     for drop in drops:
         page, code = drop.page, drop.finding.code
         if (page is not None and code == UNKNOWN_INDEX) or not (drop.files or code == REDIRECTED or drop.is_unseen):
             continue
+        from ...versions import newest_first  # most runs keep nothing
+
         same = search.same_names
         fields = EventFields(
             name=search.name,
