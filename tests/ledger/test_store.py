@@ -391,3 +391,26 @@ def test_of_mirrors_the_earliest_time_counts_and_a_hash_that_only_a_later_one_to
     found = store.recall(name, places)
     store.close()
     assert found == {first.file: first._replace(sha256="b" * 64)}
+
+
+def test_every_file_that_is_remembered_is_found_by_its_name(store: Store) -> None:
+    told = [
+        seen(f"acme_core-{number}.zip", at=number, sha256=None if number % 3 else "ab" * 32) for number in range(50)
+    ]
+    store.record([*told, *(it._replace(place=PUBLIC, first_seen=it.first_seen + 1) for it in told)])
+    for found in (store.recall(Name("acme-core"), [CORP]), store.recall(Name("acme-core"), [CORP, PUBLIC])):
+        assert sorted(found.values()) == sorted(told)
+        assert len(found) == len(told)
+        assert found.digests == {it.file: it.sha256 or "" for it in told}
+        assert "acme_core-50.zip" not in found
+        with pytest.raises(KeyError):
+            found["acme_core-50.zip"]
+
+
+def test_a_name_of_two_lines_that_no_guard_has_written_is_damage(store: Store) -> None:
+    store.record([seen()])
+    with sqlite3.connect(store.path) as other:
+        other.execute("UPDATE file SET file = 'a' || char(10) || 'b'")
+    other.close()
+    with pytest.raises(LedgerError, match="is damaged: a text in it has several lines"):
+        recall(store)

@@ -95,6 +95,8 @@ class Sightings(Mapping[str, Sighting]):
         """The files of which the index has shown an attestation."""
         self.attested_versions = frozenset(compress(versions, map("1".__eq__, flags)) if self.attested else ())
         self._made: dict[str, Sighting] = {}
+        self._rows: dict[str, int] = {}
+        """The place of each file, once one is looked at."""
 
     @classmethod
     def merged(cls, name: Name, several: Sequence[Sightings]) -> Sightings:
@@ -113,7 +115,8 @@ class Sightings(Mapping[str, Sighting]):
         if file not in self._made:
             if file not in self.digests:
                 raise KeyError(file)
-            version, digest, time, flag = (column[self._files.index(file)] for column in self._columns)
+            self._rows = self._rows or {name: row for row, name in enumerate(self._files)}
+            version, digest, time, flag = (column[self._rows[file]] for column in self._columns)
             values = (self._name, version, file, digest or None, self._place, int(time), flag == "1")
             self._made[file] = Sighting(*values)
         return self._made[file]

@@ -197,3 +197,25 @@ def test_a_requirement_without_a_hash(bench: Bench) -> None:
     file.write_text(f"foo==1.0 --hash=sha256:{digest}\n")
     done = bench.install("-r", str(file), policy=f'{bench.policy}require-hashes = "pinned"\n')
     assert done.origins == {"foo": "public 1.0"}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_a_url_that_is_listed_twice_the_first_hash_counts(bench: Bench, order: int) -> None:
+    """An index lists another content beside the one that the ledger knows: pip takes the first of one URL, and checks it."""
+    more = f"[ledger]\npath = '{bench.folder / 'ledger.db'}'\n[[deny]]\npackages = ['foo==9.0']\n"
+    publish(bench, {"1.0": {"upload-time": OLD}})
+    assert install(bench, 'min-age = "3d"', more=more).origins == {"foo": "public 1.0"}
+    before, after = Dist("foo", "1.0", "public 1.0"), Dist("foo", "1.0", "public other")
+    url = bench.public.keep(after)
+    files = [
+        {"filename": it.filename, "url": url, "hashes": {"sha256": it.sha256}, "upload-time": OLD}
+        for it in (before, after)
+    ]
+    body = json.dumps({"meta": {"api-version": "1.1"}, "name": "foo", "files": files[::order]}).encode()
+    bench.public.answers["/simple/foo/"] = (200, {"Content-Type": "application/vnd.pypi.simple.v1+json"}, body)
+    done = install(bench, 'min-age = "3d"', more=more)
+    assert (done.code, done.origins) == (1, {})
+    dropped = [event for event in events(done, "dropped") if event["code"] == "hash-changed"]
+    hashes = [[offer["hash"] for offer in event["offered"]] for event in dropped]
+    assert hashes == ([] if order == 1 else [[f"sha256:{after.sha256}"]])
+    assert ("THESE PACKAGES DO NOT MATCH THE HASHES" in done.output) is (order == 1)
