@@ -19,14 +19,6 @@ MANY = 600
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Path:
-    """The folder of the indexes."""
-    folder = tmp_path / "indexes"
-    folder.mkdir(mode=0o755)
-    return folder
-
-
-@pytest.fixture
 def shop(kept: Path) -> Store:
     """A store with that folder, which has nothing to tell."""
     return Store(pytest.fail, [str(kept)])

@@ -45,14 +45,6 @@ def put(path: Path, *records: dict[str, Any]) -> Path:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Path:
-    """The folder of the indexes."""
-    folder = tmp_path / "indexes"
-    folder.mkdir(mode=0o755)
-    return folder
-
-
-@pytest.fixture
 def told() -> list[str]:
     """What the user was told."""
     return []

@@ -420,6 +420,7 @@ TIMES = st.one_of(
 @given(st.lists(TIMES))
 @example([USUAL] * 1000)
 @example([*[USUAL] * 199, None])
+@example([*[USUAL] * 199, f"{USUAL}\n{USUAL}"])
 @example([*[USUAL] * 150, "2026-11-31T12:00:00Z", *[USUAL] * 150])
 @example([*[USUAL] * 150, "2024-02-29T12:00:00Z", "2026-11-30T12:00:00Z", "2026-12-31T12:00:00Z"])
 def test_many_times_are_usual_where_each_is(times: list[object]) -> None:

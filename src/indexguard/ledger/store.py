@@ -50,8 +50,9 @@ _JOINED = ", ".join(
     f"group_concat({column}, char(10))"
     for column in ("file", "version", "lower(hex(sha256))", "first_seen", "attested")
 )
-_FIT = "typeof(first_seen) || typeof(attested) = 'integerinteger' AND (sha256 IS NULL OR typeof(sha256) = 'blob')"
 """All files of a project in one row: a page may have thousands, and between two rows Python lets other threads run."""
+_FIT = "typeof(first_seen) || typeof(attested) = 'integerinteger' AND (sha256 IS NULL OR typeof(sha256) = 'blob')"
+"""Whether the values of a file are of the kinds that we write."""
 _FROM = "FROM file JOIN project ON project.id = file.project"
 
 
